@@ -1,0 +1,133 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Type is the public type of an error. Clients choose their error class by it
+// and by nothing else, so a value outside this list reaches them as Unknown.
+type Type string
+
+// The error types of the public API, with the statuses of Type.Status.
+const (
+	Unknown                Type = "Unknown"
+	Internal               Type = "Internal"
+	Unauthorized           Type = "Unauthorized"
+	Forbidden              Type = "Forbidden"
+	PayloadTooLarge        Type = "PayloadTooLarge"
+	InvalidPayload         Type = "InvalidPayload"
+	UnsupportedMediaType   Type = "UnsupportedMediaType"
+	MethodNotFound         Type = "MethodNotFound"
+	ResourceNotFound       Type = "ResourceNotFound"
+	InvalidJSONSchema      Type = "InvalidJsonSchema"
+	InvalidDataFormat      Type = "InvalidDataFormat"
+	InvalidIdentifier      Type = "InvalidIdentifier"
+	RelationConflict       Type = "RelationConflict"
+	ReferenceConstraint    Type = "ReferenceConstraint"
+	ResourceLockedConflict Type = "ResourceLockedConflict"
+	ResourceGone           Type = "ResourceGone"
+	ReferenceNotFound      Type = "ReferenceNotFound"
+	InvalidQuery           Type = "InvalidQuery"
+	Runtime                Type = "Runtime"
+	AlreadyExists          Type = "AlreadyExists"
+	RateLimited            Type = "RateLimited"
+	PaymentRequired        Type = "PaymentRequired"
+	QuotaExceeded          Type = "QuotaExceeded"
+	LimitExceeded          Type = "LimitExceeded"
+	BreakingChanges        Type = "BreakingChanges"
+	OperationTimeout       Type = "OperationTimeout"
+)
+
+var statuses = map[Type]int{
+	Unknown: 500, Internal: 500, Unauthorized: 401, Forbidden: 403,
+	PayloadTooLarge: 413, InvalidPayload: 400, UnsupportedMediaType: 415,
+	MethodNotFound: 405, ResourceNotFound: 404, InvalidJSONSchema: 400,
+	InvalidDataFormat: 400, InvalidIdentifier: 400, RelationConflict: 409,
+	ReferenceConstraint: 409, ResourceLockedConflict: 409, ResourceGone: 410,
+	ReferenceNotFound: 400, InvalidQuery: 400, Runtime: 400, AlreadyExists: 409,
+	RateLimited: 429, PaymentRequired: 402, QuotaExceeded: 403,
+	LimitExceeded: 413, BreakingChanges: 400, OperationTimeout: 504,
+}
+
+// Status is the HTTP status of the type; 500 for a type that is not in the list.
+func (t Type) Status() int {
+	if s, ok := statuses[t]; ok {
+		return s
+	}
+	return 500
+}
+
+// Error is what every layer returns when something is wrong.
+type Error struct {
+	Type Type
+	// Message is public: it says what is wrong, with which value, and what
+	// would be right. It never holds a cause, a secret or a whole body.
+	Message string
+	// Metadata is public and optional; its keys are part of the API.
+	Metadata map[string]any
+	// RetryAfter is how long the caller should wait; zero says nothing.
+	RetryAfter time.Duration
+	cause      error
+}
+
+// New makes an error of type t with a public message.
+func New(t Type, format string, args ...any) *Error {
+	return &Error{Type: t, Message: fmt.Sprintf(format, args...)}
+}
+
+// Because keeps cause for the log; the caller never sees it.
+func (e *Error) Because(cause error) *Error {
+	e.cause = cause
+	return e
+}
+
+// With adds one public metadata entry.
+func (e *Error) With(key string, value any) *Error {
+	if e.Metadata == nil {
+		e.Metadata = map[string]any{}
+	}
+	e.Metadata[key] = value
+	return e
+}
+
+// After says when a repeat can succeed.
+func (e *Error) After(d time.Duration) *Error {
+	e.RetryAfter = d
+	return e
+}
+
+// Error holds the cause too: it is for the log, not for an answer.
+func (e *Error) Error() string {
+	if e.cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Type, e.Message, e.cause)
+	}
+	return fmt.Sprintf("%s: %s", e.Type, e.Message)
+}
+
+// Unwrap gives the cause to errors.Is and errors.As.
+func (e *Error) Unwrap() error { return e.cause }
+
+// internalMessage is all that a caller learns of an unexpected failure; the id
+// of the answer leads the operator to the cause in the log.
+const internalMessage = "Something went wrong on our side. Nothing was changed. Quote the id of this error to the operator of this server."
+
+// From turns any error into an *Error: one that already is stays as it is, all
+// else becomes Internal with the error as its cause. From(nil) is nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Type: Internal, Message: internalMessage, cause: err}
+}
+
+// Is says whether err is, or wraps, an *Error of type t.
+func Is(err error, t Type) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Type == t
+}

@@ -1,0 +1,90 @@
+package id
+
+import (
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+)
+
+// Workspace names a workspace: wkspace_ and a ULID.
+type Workspace string
+
+// Bot names a bot: a UUID, or devbot_ and a ULID when it is a development bot.
+type Bot string
+
+// Account names an account. It is a UUID, because the public contract gives
+// members' userId that format.
+type Account string
+
+// Member names a membership of a workspace; it exists before the account does.
+type Member string
+
+// Token names an access token; it is not the token's value.
+type Token string
+
+// Audit names an audit record.
+type Audit string
+
+// Job names a job.
+type Job string
+
+// monotonic makes ids of one process ascend within a millisecond, so that lists
+// sorted by id are in the order of creation.
+var monotonic = struct {
+	sync.Mutex
+	entropy *ulid.MonotonicEntropy
+}{entropy: ulid.Monotonic(rand.Reader, 0)}
+
+// prefixed is prefix_ULID with now as its time.
+func prefixed(prefix string, now time.Time) string {
+	monotonic.Lock()
+	defer monotonic.Unlock()
+	u, err := ulid.New(ulid.Timestamp(now), monotonic.entropy)
+	if err != nil {
+		// 2^80 ids in one millisecond: start a new random sequence.
+		monotonic.entropy = ulid.Monotonic(rand.Reader, 0)
+		u = ulid.MustNew(ulid.Timestamp(now), monotonic.entropy)
+	}
+	return prefix + "_" + u.String()
+}
+
+// NewWorkspace makes a workspace's id.
+func NewWorkspace(now time.Time) Workspace { return Workspace(prefixed("wkspace", now)) }
+
+// NewBot makes a production bot's id, or a development bot's.
+func NewBot(dev bool, now time.Time) Bot {
+	if dev {
+		return Bot(prefixed("devbot", now))
+	}
+	return Bot(uuid.NewString())
+}
+
+// NewAccount makes an account's id.
+func NewAccount() Account { return Account(uuid.NewString()) }
+
+// NewMember makes a membership's id.
+func NewMember() Member { return Member(uuid.NewString()) }
+
+// NewToken makes the id of a token; kind is pat, bak or iak.
+func NewToken(kind string, now time.Time) Token { return Token(prefixed(kind, now)) }
+
+// NewAudit makes an audit record's id.
+func NewAudit(now time.Time) Audit { return Audit(prefixed("audit", now)) }
+
+// NewJob makes a job's id.
+func NewJob(now time.Time) Job { return Job(prefixed("job", now)) }
+
+// NewError makes the id of one error answer, in the form the official client
+// makes its own: err_, the UTC second, an x and eight upper-case hex digits.
+func NewError(now time.Time) string {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand.Read ends the program instead
+	return fmt.Sprintf("err_%sx%X", now.UTC().Format("20060102150405"), random)
+}
+
+// NewRequest makes the id of one request, for logs.
+func NewRequest(now time.Time) string { return prefixed("req", now) }
