@@ -1,0 +1,36 @@
+package secret
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+)
+
+// Sign is the HMAC-SHA256 of data under the primary key's own key for purpose.
+// The purpose is a constant of the caller, such as "cursor": a signature made for
+// one purpose is worth nothing for another.
+func (k *Keyring) Sign(purpose string, data []byte) []byte {
+	return k.primary().sign(purpose, data)
+}
+
+// Verify says whether mac is the signature of data for purpose by any key of the
+// ring, in time that does not depend on how much of it is right.
+func (k *Keyring) Verify(purpose string, data, mac []byte) bool {
+	for i := range k.keys {
+		if hmac.Equal(mac, k.keys[i].sign(purpose, data)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *key) sign(purpose string, data []byte) []byte {
+	derived, err := hkdf.Key(sha256.New, k.raw, nil, "botyard sign v1 "+purpose, keyBytes)
+	if err != nil {
+		// HKDF refuses only lengths above 255 hashes, and this one is constant.
+		panic(err)
+	}
+	mac := hmac.New(sha256.New, derived)
+	mac.Write(data)
+	return mac.Sum(nil)
+}
