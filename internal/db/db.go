@@ -1,0 +1,225 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+)
+
+// Engine names the database engine.
+type Engine string
+
+// The engines that botyard runs on.
+const (
+	SQLite     Engine = "sqlite"
+	PostgreSQL Engine = "postgres"
+)
+
+// fileName is the SQLite file in the data directory.
+const fileName = "botyard.db"
+
+// Options say where the data is and how the connections behave. The zero value
+// of every field but Dir is the default.
+type Options struct {
+	// URL is empty for the SQLite file botyard.db in Dir, or a postgres:// URL.
+	URL string
+	// Dir is the data directory; it exists. PostgreSQL does not need it.
+	Dir string
+	// Readers bounds the SQLite connections that read; 0 is the number of
+	// processors, and 4 at the least.
+	Readers int
+	// MaxConnections bounds the PostgreSQL pool; 0 is 20.
+	MaxConnections int
+	// ExecMode is pgx's default_query_exec_mode. Behind PgBouncer in transaction
+	// mode it must be cache_describe, describe_exec or exec.
+	ExecMode string
+	// Synchronous is SQLite's: FULL, the default, keeps what was acknowledged
+	// through a power cut; NORMAL only through the death of the process.
+	Synchronous string
+	// Log receives migrations and repaired connections; nil discards them.
+	Log *slog.Logger
+}
+
+// DB is an open database. All methods are safe for concurrent use.
+type DB struct {
+	engine Engine
+	log    *slog.Logger
+	path   string  // of the SQLite file
+	pool   *sql.DB // SQLite: the readers; PostgreSQL: everyone
+	reads  *statements
+	writer *writer // SQLite only
+	lanes  *lanes  // PostgreSQL only
+	counts counts
+}
+
+// Querier runs statements. Placeholders are $1, $2, …; on both engines.
+//
+// Rows must be closed before the next statement of the same transaction.
+type Querier interface {
+	// Exec runs a statement that returns no rows and answers how many it changed.
+	Exec(ctx context.Context, query string, args ...any) (int64, error)
+	// Query runs a statement that returns rows; the caller closes them.
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	// QueryRow runs a statement that returns one row; its errors, sql.ErrNoRows
+	// among them, come from Scan.
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Open connects. It does not migrate: see Migrate.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	d := &DB{log: o.Log}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.URL == "":
+		if o.Dir == "" {
+			return nil, errors.New("the SQLite database needs a data directory, and none was given")
+		}
+		if o.Readers <= 0 {
+			o.Readers = max(4, runtime.GOMAXPROCS(0))
+		}
+		d.engine, d.path = SQLite, filepath.Join(o.Dir, fileName)
+		return d, d.openSQLite(ctx, o)
+	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
+		d.engine = PostgreSQL
+		return d, d.openPostgres(ctx, o)
+	}
+	scheme, _, _ := strings.Cut(o.URL, ":")
+	return nil, fmt.Errorf("the database URL begins with %.20q; it must begin with postgres://, or be empty for the SQLite file in the data directory", scheme)
+}
+
+// Engine names the engine behind the database.
+func (d *DB) Engine() Engine { return d.engine }
+
+// Close lets transactions that have begun finish, refuses those that wait, and
+// closes the connections.
+func (d *DB) Close() error {
+	if d.writer != nil {
+		return errors.Join(d.reads.close(), d.pool.Close(), d.writer.close())
+	}
+	return d.pool.Close()
+}
+
+// Ping asks whether statements can run: on a reader, and on SQLite whether the
+// writer answers too.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.pool.PingContext(ctx); err != nil {
+		return Convert(err)
+	}
+	if d.writer == nil {
+		return nil
+	}
+	return d.Tx(ctx, func(ctx context.Context, tx *Tx) error {
+		var one int
+		return tx.QueryRow(ctx, "SELECT 1").Scan(&one)
+	})
+}
+
+// carried is the key of the transaction that a context carries.
+type carried struct{}
+
+// within is the transaction of d that ctx carries, or nil.
+func (d *DB) within(ctx context.Context) *Tx {
+	if tx, _ := ctx.Value(carried{}).(*Tx); tx != nil && tx.db == d {
+		return tx
+	}
+	return nil
+}
+
+// Reader is for reading outside a transaction: each statement sees what was
+// committed when it began. Within a transaction, that is with the context its
+// function was given, it is the transaction itself and sees its writes.
+//
+// It does not write: Exec is refused outside a transaction.
+func (d *DB) Reader(ctx context.Context) Querier {
+	if tx := d.within(ctx); tx != nil {
+		return tx
+	}
+	return reader{d}
+}
+
+// Tx runs fn in a write transaction and commits when it returns nil.
+//
+// fn may be run several times before one run counts, so it must touch nothing but
+// the database and variables it sets anew. It must not start goroutines that use
+// tx, nor wait for anything but the database: on SQLite it holds the one writer.
+// The context it is given carries tx: Tx and Reader calls with it join.
+//
+// When ctx ends before fn begins, Tx returns its error and nothing happens. On
+// SQLite a transaction that has begun is carried to its end whatever ctx does. The
+// error is fn's own, or the one of Convert. A panic of fn rolls back and goes on
+// in the caller's goroutine, on SQLite as a *Panic.
+func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if tx := d.within(ctx); tx != nil {
+		return tx.join(ctx, fn)
+	}
+	if err := ctx.Err(); err != nil {
+		return Convert(err)
+	}
+	var done *Tx
+	var err error
+	if d.engine == SQLite {
+		done, err = d.writer.submit(ctx, fn)
+	} else {
+		done, err = d.transact(ctx, fn)
+	}
+	if err != nil {
+		return Convert(err)
+	}
+	for _, f := range done.after {
+		f()
+	}
+	return nil
+}
+
+// Stats are totals since the database was opened.
+type Stats struct {
+	// Batches counts SQLite's commits and Transactions what they held together;
+	// on PostgreSQL both count committed transactions.
+	Batches, Transactions uint64
+	// Retries counts the runs of a function beyond its first.
+	Retries uint64
+	// Open, InUse and Waited are those of the pool: connections, connections at
+	// work, and how often someone had to wait for one.
+	Open, InUse int
+	Waited      int64
+}
+
+type counts struct{ batches, transactions, retries atomic.Uint64 }
+
+// Stats reads the totals, for metrics.
+func (d *DB) Stats() Stats {
+	pool := d.pool.Stats()
+	return Stats{
+		Batches: d.counts.batches.Load(), Transactions: d.counts.transactions.Load(), Retries: d.counts.retries.Load(),
+		Open: pool.OpenConnections, InUse: pool.InUse, Waited: pool.WaitCount,
+	}
+}
+
+// reader runs statements outside a transaction.
+type reader struct{ db *DB }
+
+var errReader = errors.New("a Reader does not write; a write needs Tx")
+
+func (r reader) Exec(context.Context, string, ...any) (int64, error) { return 0, errReader }
+
+func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := r.db.reads.get(ctx, query); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return r.db.pool.QueryContext(ctx, query, args...)
+}
+
+func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt := r.db.reads.get(ctx, query); stmt != nil {
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return r.db.pool.QueryRowContext(ctx, query, args...)
+}

@@ -1,0 +1,180 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/botyard/botyard/internal/clock"
+)
+
+// patience is how long SQLite waits for another process: to open the file, or to
+// begin a transaction for a caller without a deadline.
+const patience = 30 * time.Second
+
+// dsn names the SQLite file for a connection that writes, or one that reads.
+// busy_timeout stands first: the pragmas after it may have to wait.
+func dsn(path, synchronous string, reads bool) string {
+	pragmas := []string{
+		"busy_timeout(5000)",
+		"journal_mode(WAL)",
+		"synchronous(" + synchronous + ")",
+		"foreign_keys(1)",
+		"cache_size(-16384)",           // KiB
+		"wal_autocheckpoint(4000)",     // pages, 16 MB
+		"journal_size_limit(67108864)", // bytes
+		"temp_store(MEMORY)",
+	}
+	if reads {
+		pragmas = append(pragmas, "query_only(1)")
+	}
+	file := url.URL{Path: filepath.ToSlash(path)}
+	query := url.Values{"_pragma": pragmas}
+	if !reads {
+		query.Set("_txlock", "immediate")
+	}
+	return "file:" + file.EscapedPath() + "?" + query.Encode()
+}
+
+func (d *DB) openSQLite(ctx context.Context, o Options) error {
+	synchronous := strings.ToUpper(o.Synchronous)
+	switch synchronous {
+	case "":
+		synchronous = "FULL"
+	case "FULL", "NORMAL":
+	default:
+		return fmt.Errorf("synchronous is %q; it must be FULL or NORMAL", o.Synchronous)
+	}
+	path, err := filepath.Abs(d.path)
+	if err != nil {
+		return fmt.Errorf("the path of the data directory: %w", err)
+	}
+	d.path = path
+	if d.writer, err = openWriter(ctx, d, dsn(path, synchronous, false)); err != nil {
+		return fmt.Errorf("%s cannot be opened: %w", path, err)
+	}
+	if d.pool, err = sql.Open("sqlite", dsn(path, synchronous, true)); err != nil {
+		return errors.Join(err, d.writer.close())
+	}
+	d.pool.SetMaxOpenConns(o.Readers)
+	d.pool.SetMaxIdleConns(o.Readers)
+	d.reads = newStatements(d.pool.PrepareContext)
+	if err := d.pool.PingContext(ctx); err != nil {
+		return errors.Join(fmt.Errorf("%s cannot be read: %w", path, err), d.Close())
+	}
+	return nil
+}
+
+// settle runs open until another process, which is opening the same file, no
+// longer stands in its way.
+func settle(ctx context.Context, open func() error) error {
+	started := clock.Start()
+	for {
+		err := open()
+		if err == nil || code(err) != sqlite3.SQLITE_BUSY || started.Elapsed() > patience {
+			return err
+		}
+		if !pause(ctx, 20*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// pause waits, and answers false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// code is the primary result code of SQLite in err, or 0.
+func code(err error) int { return extendedCode(err) & 0xff }
+
+// extendedCode is the extended result code of SQLite in err, or 0.
+func extendedCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// breaks says whether an error of SQLite may have ended the whole transaction, or
+// left the connection in doubt, rather than undone one statement.
+func breaks(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
+		sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_MISUSE:
+		return true
+	}
+	// The driver answers an interrupted statement with the error of its context.
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// maxStatements bounds the prepared statements of a cache. The statements of the
+// program are fewer; those beyond, of lists with free filters, are not kept.
+const maxStatements = 512
+
+// statements keeps prepared statements by their text.
+type statements struct {
+	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
+	mu      sync.RWMutex
+	byText  map[string]*sql.Stmt
+}
+
+func newStatements(prepare func(ctx context.Context, query string) (*sql.Stmt, error)) *statements {
+	return &statements{prepare: prepare, byText: map[string]*sql.Stmt{}}
+}
+
+// get is the statement, or nil when it is not kept: then the query is to be run as
+// it is, and says itself what is wrong with it. A nil cache keeps nothing.
+func (s *statements) get(ctx context.Context, query string) *sql.Stmt {
+	if s == nil {
+		return nil
+	}
+	s.mu.RLock()
+	stmt, full := s.byText[query], len(s.byText) >= maxStatements
+	s.mu.RUnlock()
+	if stmt != nil || full {
+		return stmt
+	}
+	stmt, err := s.prepare(ctx, query)
+	if err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if kept := s.byText[query]; kept != nil {
+		_ = stmt.Close() // another goroutine was faster
+		return kept
+	}
+	s.byText[query] = stmt
+	return stmt
+}
+
+// close gives the statements back.
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, stmt := range s.byText {
+		errs = append(errs, stmt.Close())
+	}
+	clear(s.byText)
+	return errors.Join(errs...)
+}
