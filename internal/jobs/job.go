@@ -1,0 +1,114 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Job is one piece of work, as its handler sees it.
+type Job struct {
+	ID   id.Job
+	Kind string
+	// Payload is what was enqueued; null for a periodic job.
+	Payload jsontext.Value
+	// Attempts counts this run, so it is 1 at the first.
+	Attempts int
+
+	runAt time.Time
+}
+
+// Handler does a job. It must bear to be run again after it succeeded, and end
+// when ctx does. An error has the job repeated by its policy.
+type Handler func(ctx context.Context, job Job) error
+
+// Policy is how a kind of job is repeated. Zero fields are the defaults.
+type Policy struct {
+	// MaxAttempts is how often a job is run before it is dead; 10 by default. A
+	// periodic job never dies: it waits for its next time.
+	MaxAttempts int
+	// Timeout bounds one run; one minute by default.
+	Timeout time.Duration
+	// Backoff is about the wait after the first failure, 2 seconds by default. It
+	// doubles with every further one up to MaxBackoff, one hour by default.
+	Backoff    time.Duration
+	MaxBackoff time.Duration
+}
+
+func (p Policy) withDefaults() Policy {
+	if p.MaxAttempts <= 0 {
+		p.MaxAttempts = 10
+	}
+	if p.Timeout <= 0 {
+		p.Timeout = time.Minute
+	}
+	if p.Backoff <= 0 {
+		p.Backoff = 2 * time.Second
+	}
+	if p.MaxBackoff <= 0 {
+		p.MaxBackoff = time.Hour
+	}
+	return p
+}
+
+// wait is how long to wait after the given number of failures: at least half of
+// what has doubled, the rest by chance, so that those who failed together come
+// back apart.
+func (p Policy) wait(failures int) time.Duration {
+	limit := p.Backoff
+	for range failures - 1 {
+		if limit *= 2; limit >= p.MaxBackoff {
+			break
+		}
+	}
+	limit = min(limit, p.MaxBackoff)
+	return limit/2 + id.Jitter(limit/2)
+}
+
+// Option changes how a job is enqueued.
+type Option func(*enqueued)
+
+type enqueued struct {
+	runAt time.Time
+	key   *string
+}
+
+// RunAt has the job wait until t.
+func RunAt(t time.Time) Option { return func(e *enqueued) { e.runAt = t } }
+
+// Unique gives the job a key among those of its kind. When a job with the key waits already, none is
+// added, and the one that waits runs at the earlier of the two times. When it is
+// running, it will run once more afterwards, with the new payload: what it has
+// read may be older than this change.
+func Unique(key string) Option { return func(e *enqueued) { e.key = &key } }
+
+// Enqueue adds a job in the transaction of tx. It runs soon after the commit, in
+// any process that handles its kind.
+func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...Option) error {
+	encoded, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("the payload of a job %s cannot be written as JSON: %w", kind, err)
+	}
+	now := q.clock.Now()
+	e := enqueued{runAt: now}
+	for _, option := range options {
+		option(&e)
+	}
+	if e.key != nil {
+		key := kind + "/" + *e.key
+		e.key = &key
+	}
+	if err := insert(ctx, tx, id.NewJob(now), kind, encoded, e, now); err != nil {
+		return err
+	}
+	if !e.runAt.After(now) {
+		tx.AfterCommit(q.wakeUp)
+	}
+	return nil
+}

@@ -1,0 +1,464 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/test/postgres"
+)
+
+// TestMain lets the test binary be the process that dies in TestDeadProcess.
+func TestMain(m *testing.M) {
+	if os.Getenv("BOTYARD_TEST_DIE") != "" {
+		if err := die(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	postgres.Main(m)
+}
+
+// each runs a test on both engines, with a clock that the test moves.
+func each(t *testing.T, test func(t *testing.T, y *yard)) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, prepare(t, db.Options{Dir: t.TempDir()}))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, prepare(t, db.Options{URL: postgres.Database(t)}))
+	})
+}
+
+// yard is a database and the clock of its processes.
+type yard struct {
+	options db.Options
+	db      *db.DB
+	clock   *clock.Development
+	dir     string
+}
+
+func prepare(t *testing.T, o db.Options) *yard {
+	t.Helper()
+	y := &yard{options: o, dir: t.TempDir()}
+	var err error
+	if y.db, err = db.Open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := y.db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := y.db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if y.clock, err = clock.NewDevelopment(y.dir); err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+func (y *yard) queue() *Queue { return New(y.db, y.clock, slog.New(slog.DiscardHandler)) }
+
+func (y *yard) advance(t *testing.T, d time.Duration) {
+	t.Helper()
+	if _, err := y.clock.Advance(d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start runs a queue until the answered function, or the test, ends it.
+func start(t *testing.T, q *Queue) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- q.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func enqueue(t *testing.T, y *yard, q *Queue, kind string, payload any, options ...Option) {
+	t.Helper()
+	if err := y.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return q.Enqueue(ctx, tx, kind, payload, options...)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// backlog waits until as many jobs wait and are dead.
+func backlog(t *testing.T, q *Queue, waiting, buried int64) {
+	t.Helper()
+	var w, b int64
+	var err error
+	for range 1000 {
+		if w, b, err = q.Backlog(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if w == waiting && b == buried {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%d jobs wait and %d are dead; want %d and %d", w, b, waiting, buried)
+}
+
+// settled waits until the end of every run is noted: only then is it known from
+// which time on a job waits.
+func settled(t *testing.T, y *yard) {
+	t.Helper()
+	for range 1000 {
+		var n int
+		if err := y.db.Reader(t.Context()).QueryRow(t.Context(), "SELECT COUNT(*) FROM jobs WHERE leased_by IS NOT NULL").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("jobs are still being run")
+}
+
+// record keeps what handlers were given.
+type record struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (r *record) add(s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, s)
+}
+
+func (r *record) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(slices.Values(r.seen))
+}
+
+func (r *record) expect(t *testing.T, want ...string) {
+	t.Helper()
+	for range 1000 {
+		if len(r.all()) >= len(want) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if diff := cmp.Diff(want, r.all()); diff != "" {
+		t.Errorf("jobs done (-want +got):\n%s", diff)
+	}
+}
+
+func (r *record) handle(_ context.Context, job Job) error {
+	r.add(string(job.Payload))
+	return nil
+}
+
+func TestEnqueueIsPartOfItsTransaction(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done := y.queue(), &record{}
+		q.Handle("greet", done.handle, Policy{})
+		start(t, q)
+		failed := errors.New("no")
+		if err := y.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			if err := q.Enqueue(ctx, tx, "greet", "rolled back"); err != nil {
+				return err
+			}
+			return failed
+		}); !errors.Is(err, failed) {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		enqueue(t, y, q, "greet", map[string]int{"a": 1})
+		backlog(t, q, 0, 0)
+		if took := time.Since(began); took > poll/2 {
+			t.Errorf("a job of this process waited %s", took)
+		}
+		done.expect(t, `{"a":1}`)
+	})
+}
+
+func TestEveryJobIsDoneOnce(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		const jobs = 300
+		done := &record{}
+		var want []string
+		first := y.queue()
+		for i := range jobs {
+			want = append(want, fmt.Sprint(1000+i))
+		}
+		var queues []*Queue
+		for range 4 {
+			q := y.queue()
+			q.Handle("count", done.handle, Policy{})
+			start(t, q)
+			queues = append(queues, q)
+		}
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 10 {
+			all.Go(func() {
+				for n := i; n < jobs; n += 10 {
+					enqueue(t, y, queues[n%4], "count", 1000+n)
+				}
+			})
+		}
+		all.Wait()
+		backlog(t, first, 0, 0)
+		done.expect(t, want...)
+		t.Logf("%d jobs in %s", jobs, time.Since(began))
+	})
+}
+
+func TestKindsWithoutHandlerAreLeft(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		old, done := y.queue(), &record{}
+		old.Handle("known", done.handle, Policy{})
+		start(t, old)
+		enqueue(t, y, old, "unknown", 1)
+		enqueue(t, y, old, "known", 2)
+		backlog(t, old, 1, 0)
+		done.expect(t, "2")
+	})
+}
+
+func TestRunAt(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done := y.queue(), &record{}
+		q.Handle("later", done.handle, Policy{})
+		start(t, q)
+		enqueue(t, y, q, "later", "in an hour", RunAt(y.clock.Now().Add(time.Hour)))
+		enqueue(t, y, q, "later", "now")
+		done.expect(t, `"now"`)
+		backlog(t, q, 1, 0)
+		y.advance(t, time.Hour)
+		backlog(t, q, 0, 0)
+		done.expect(t, `"in an hour"`, `"now"`)
+	})
+}
+
+func TestUnique(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done := y.queue(), &record{}
+		begun, release := make(chan struct{}), make(chan struct{})
+		q.Handle("sync", func(ctx context.Context, job Job) error {
+			done.add(string(job.Payload))
+			if string(job.Payload) == `"first"` {
+				close(begun)
+				<-release
+			}
+			return nil
+		}, Policy{})
+		for _, payload := range []string{"first", "dropped", "dropped too"} {
+			enqueue(t, y, q, "sync", payload, Unique("bot"))
+		}
+		enqueue(t, y, q, "sync", "of another key", Unique("other bot"))
+		backlog(t, q, 2, 0)
+		start(t, q)
+		<-begun
+		for range 3 { // while it runs: once more afterwards
+			enqueue(t, y, q, "sync", "again", Unique("bot"))
+		}
+		done.expect(t, `"first"`, `"of another key"`)
+		close(release)
+		backlog(t, q, 0, 0)
+		done.expect(t, `"again"`, `"first"`, `"of another key"`)
+	})
+}
+
+func TestBackoffAndDeath(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done := y.queue(), &record{}
+		q.Handle("fail", func(_ context.Context, job Job) error {
+			done.add(fmt.Sprint(job.Attempts))
+			if job.Attempts == 2 {
+				panic("a\x00panic")
+			}
+			return errors.New("refused")
+		}, Policy{MaxAttempts: 3, Backoff: time.Minute})
+		start(t, q)
+		enqueue(t, y, q, "fail", 0, Unique("key"))
+		done.expect(t, "1")
+		settled(t, y)
+		y.advance(t, 29*time.Second) // less than half of the backoff
+		time.Sleep(poll + 200*time.Millisecond)
+		done.expect(t, "1")
+		y.advance(t, 31*time.Second)
+		done.expect(t, "1", "2")
+		settled(t, y)
+		y.advance(t, 2*time.Minute)
+		done.expect(t, "1", "2", "3")
+		backlog(t, q, 0, 1)
+		var failure string
+		var attempts int
+		if err := y.db.Reader(t.Context()).QueryRow(t.Context(), "SELECT last_error, attempts FROM jobs").Scan(&failure, &attempts); err != nil {
+			t.Fatal(err)
+		}
+		if failure != "refused" || attempts != 3 {
+			t.Errorf("the dead job has last_error %q after %d attempts", failure, attempts)
+		}
+		enqueue(t, y, q, "fail", 0, Unique("key")) // the dead one has given its key up
+		done.expect(t, "1", "1", "2", "3")
+	})
+}
+
+func TestWaits(t *testing.T) {
+	p := Policy{Backoff: time.Second, MaxBackoff: 10 * time.Second}.withDefaults()
+	for failures, limit := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 5: 10 * time.Second, 1000: 10 * time.Second} {
+		for range 100 {
+			if got := p.wait(failures); got < limit/2 || got >= limit {
+				t.Fatalf("after %d failures the wait is %s; want [%s, %s)", failures, got, limit/2, limit)
+			}
+		}
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q := y.queue()
+		q.Handle("hang", func(ctx context.Context, _ Job) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, Policy{MaxAttempts: 1, Timeout: 10 * time.Millisecond})
+		start(t, q)
+		enqueue(t, y, q, "hang", 0)
+		backlog(t, q, 0, 1)
+	})
+}
+
+func TestPeriodic(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		done := &record{}
+		var first *Queue
+		for i := range 3 {
+			q := y.queue()
+			q.Handle("sweep", func(context.Context, Job) error {
+				done.add("swept")
+				return errors.New("and failed, which a periodic job survives")
+			}, Policy{MaxAttempts: 1})
+			q.Every("sweep", 24*time.Hour)
+			start(t, q)
+			if i == 0 {
+				first = q
+			}
+		}
+		done.expect(t, "swept")
+		time.Sleep(poll + 200*time.Millisecond)
+		done.expect(t, "swept")
+		settled(t, y)
+		y.advance(t, 10*24*time.Hour)
+		done.expect(t, "swept", "swept")
+		time.Sleep(poll + 200*time.Millisecond)
+		done.expect(t, "swept", "swept")
+		backlog(t, first, 1, 0)
+	})
+}
+
+func TestShutdownLetsJobsEnd(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done := y.queue(), &record{}
+		begun := make(chan struct{})
+		q.Handle("slow", func(context.Context, Job) error {
+			close(begun)
+			time.Sleep(100 * time.Millisecond)
+			done.add("ended")
+			return nil
+		}, Policy{})
+		stop := start(t, q)
+		enqueue(t, y, q, "slow", 0)
+		<-begun
+		stop()
+		done.expect(t, "ended")
+		backlog(t, q, 0, 0)
+	})
+}
+
+// die takes a job and ends the process in the middle of it.
+func die() error {
+	ctx := context.Background()
+	d, err := db.Open(ctx, db.Options{Dir: os.Getenv("BOTYARD_TEST_DIR"), URL: os.Getenv("BOTYARD_TEST_URL")})
+	if err != nil {
+		return err
+	}
+	c, err := clock.NewDevelopment(os.Getenv("BOTYARD_TEST_CLOCK"))
+	if err != nil {
+		return err
+	}
+	q := New(d, c, slog.New(slog.DiscardHandler))
+	q.Handle("dangerous", func(context.Context, Job) error {
+		fmt.Println("begun")
+		os.Exit(0)
+		return nil
+	}, Policy{})
+	return q.Run(ctx)
+}
+
+func TestDeadProcess(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done := y.queue(), &record{}
+		enqueue(t, y, q, "dangerous", 0)
+		other := exec.CommandContext(t.Context(), os.Args[0])
+		other.Env = append(os.Environ(), "BOTYARD_TEST_DIE=1", "BOTYARD_TEST_DIR="+y.options.Dir, "BOTYARD_TEST_URL="+y.options.URL, "BOTYARD_TEST_CLOCK="+y.dir)
+		if output, err := other.CombinedOutput(); err != nil || !strings.Contains(string(output), "begun") {
+			t.Fatalf("the process that was to die in a job: %v\n%s", err, output)
+		}
+		q.Handle("dangerous", func(_ context.Context, job Job) error {
+			done.add(fmt.Sprint(job.Attempts))
+			return nil
+		}, Policy{})
+		start(t, q)
+		time.Sleep(poll + 200*time.Millisecond)
+		done.expect(t)
+		y.advance(t, leased+time.Second)
+		done.expect(t, "2")
+		backlog(t, q, 0, 0)
+	})
+}
+
+func TestMistakesOfTheProgram(t *testing.T) {
+	y := prepare(t, db.Options{Dir: t.TempDir()})
+	q := y.queue()
+	q.Handle("once", (&record{}).handle, Policy{})
+	for name, f := range map[string]func(){
+		"two handlers":         func() { q.Handle("once", (&record{}).handle, Policy{}) },
+		"periodic, no handler": func() { q.Every("unknown", time.Hour) },
+		"no interval":          func() { q.Every("once", 0) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+	if err := y.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return q.Enqueue(ctx, tx, "once", make(chan int))
+	}); err == nil {
+		t.Error("a payload that is no JSON was enqueued")
+	}
+}

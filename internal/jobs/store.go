@@ -1,0 +1,155 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// The states of a row. A job that is done has none.
+const (
+	pending = "pending"
+	dead    = "dead"
+)
+
+// insert adds a job. The time of a job that runs is moved when it is wanted again:
+// that it moved is how its end knows.
+func insert(ctx context.Context, q db.Querier, id id.Job, kind string, payload jsontext.Value, e enqueued, now time.Time) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+		ON CONFLICT (unique_key) DO UPDATE SET
+			run_at = CASE
+				WHEN jobs.leased_by IS NOT NULL AND excluded.run_at > jobs.run_at THEN excluded.run_at
+				WHEN jobs.leased_by IS NOT NULL THEN jobs.run_at + 1
+				WHEN excluded.run_at < jobs.run_at THEN excluded.run_at
+				ELSE jobs.run_at END,
+			payload = CASE WHEN jobs.leased_by IS NOT NULL THEN excluded.payload ELSE jobs.payload END`,
+		id, kind, e.key, string(payload), pending, e.runAt.UnixMilli(), now.UnixMilli())
+	return db.Convert(err)
+}
+
+// ensurePeriodic makes the one row of a periodic kind and keeps its next time from
+// being further away than the interval.
+func ensurePeriodic(ctx context.Context, q db.Querier, id id.Job, kind string, interval time.Duration, now time.Time) error {
+	if _, err := q.Exec(ctx, `
+		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at)
+		VALUES ($1, $2, $3, 'null', $4, $5, 0, $5)
+		ON CONFLICT (unique_key) DO NOTHING`,
+		id, kind, periodicKey(kind), pending, now.UnixMilli()); err != nil {
+		return db.Convert(err)
+	}
+	latest := now.Add(interval).UnixMilli()
+	_, err := q.Exec(ctx, "UPDATE jobs SET run_at = $1 WHERE unique_key = $2 AND run_at > $1 AND leased_by IS NULL",
+		latest, periodicKey(kind))
+	return db.Convert(err)
+}
+
+func periodicKey(kind string) string { return "every " + kind }
+
+// lease takes up to n due jobs of the kinds for worker until the given time, but
+// none of those in running: the worker may have failed to renew their leases, and
+// still be at work on them.
+func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kinds []string, running []id.Job, n int, now, until time.Time) ([]Job, error) {
+	args := []any{worker, until.UnixMilli(), pending, now.UnixMilli(), n}
+	query := `
+		UPDATE jobs SET leased_by = $1, leased_until = $2, attempts = attempts + 1
+		WHERE id IN (
+			SELECT id FROM jobs
+			WHERE state = $3 AND run_at <= $4 AND (leased_until IS NULL OR leased_until < $4)
+				AND kind IN (` + list(&args, kinds) + ")"
+	if len(running) > 0 {
+		query += " AND id NOT IN (" + list(&args, running) + ")"
+	}
+	query += " ORDER BY run_at, id LIMIT $5"
+	if engine == db.PostgreSQL {
+		query += " FOR UPDATE SKIP LOCKED"
+	}
+	query += ") RETURNING id, kind, payload, attempts, run_at"
+	rows, err := tx.Query(ctx, query, args...)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	defer func() { _ = rows.Close() }() // read to its end; Err says what went wrong
+	var leased []Job
+	for rows.Next() {
+		var job Job
+		var payload string
+		var runAt int64
+		if err := rows.Scan(&job.ID, &job.Kind, &payload, &job.Attempts, &runAt); err != nil {
+			return nil, db.Convert(err)
+		}
+		job.Payload, job.runAt = jsontext.Value(payload), time.UnixMilli(runAt).UTC()
+		leased = append(leased, job)
+	}
+	return leased, db.Convert(rows.Err())
+}
+
+// list adds values to args and answers their placeholders.
+func list[T ~string](args *[]any, values []T) string {
+	var placeholders []string
+	for _, v := range values {
+		*args = append(*args, string(v))
+		placeholders = append(placeholders, fmt.Sprintf("$%d", len(*args)))
+	}
+	return strings.Join(placeholders, ", ")
+}
+
+// renew extends the leases that worker holds on the jobs.
+func renew(ctx context.Context, q db.Querier, worker string, running []id.Job, until time.Time) error {
+	args := []any{until.UnixMilli(), worker}
+	_, err := q.Exec(ctx, "UPDATE jobs SET leased_until = $1 WHERE leased_by = $2 AND id IN ("+list(&args, running)+")", args...)
+	return db.Convert(err)
+}
+
+// The ends of a run touch only a lease that is still held: the attempts have grown
+// if someone else has taken it since.
+
+// finish deletes a job that is done, or lets it wait for the run that was asked
+// for meanwhile.
+func finish(ctx context.Context, q db.Querier, worker string, job Job) error {
+	n, err := q.Exec(ctx, "DELETE FROM jobs WHERE id = $1 AND leased_by = $2 AND attempts = $3 AND run_at = $4",
+		job.ID, worker, job.Attempts, job.runAt.UnixMilli())
+	if err != nil || n > 0 {
+		return db.Convert(err)
+	}
+	_, err = q.Exec(ctx, `
+		UPDATE jobs SET leased_by = NULL, leased_until = NULL, attempts = 0, last_error = NULL
+		WHERE id = $1 AND leased_by = $2 AND attempts = $3`,
+		job.ID, worker, job.Attempts)
+	return db.Convert(err)
+}
+
+// postpone lets a job wait until next, unless it was asked for at another time
+// meanwhile. Attempts and failure replace those of the row; no failure is NULL.
+func postpone(ctx context.Context, q db.Querier, worker string, job Job, next time.Time, attempts int, failure *string) error {
+	_, err := q.Exec(ctx, `
+		UPDATE jobs SET leased_by = NULL, leased_until = NULL, attempts = $1, last_error = $2,
+			run_at = CASE WHEN run_at = $3 THEN $4 ELSE run_at END
+		WHERE id = $5 AND leased_by = $6 AND attempts = $7`,
+		attempts, failure, job.runAt.UnixMilli(), next.UnixMilli(), job.ID, worker, job.Attempts)
+	return db.Convert(err)
+}
+
+// bury keeps a job that has failed for the last time. It gives up its key.
+func bury(ctx context.Context, q db.Querier, worker string, job Job, failure string) error {
+	_, err := q.Exec(ctx, `
+		UPDATE jobs SET state = $1, unique_key = NULL, leased_by = NULL, leased_until = NULL, last_error = $2
+		WHERE id = $3 AND leased_by = $4 AND attempts = $5`,
+		dead, failure, job.ID, worker, job.Attempts)
+	return db.Convert(err)
+}
+
+// Backlog counts the jobs that wait or run, and those that are dead.
+func (q *Queue) Backlog(ctx context.Context) (waiting, buried int64, err error) {
+	err = q.db.Reader(ctx).QueryRow(ctx, `
+		SELECT COALESCE(SUM(CASE WHEN state = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = $2 THEN 1 ELSE 0 END), 0)
+		FROM jobs`, pending, dead).Scan(&waiting, &buried)
+	return waiting, buried, db.Convert(err)
+}
