@@ -1,0 +1,75 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Kind is what stands behind a request.
+type Kind string
+
+// The kinds of actor. An operator has no token: it is the local command line.
+const (
+	KindAccount     Kind = "account"
+	KindBot         Kind = "bot"
+	KindIntegration Kind = "integration"
+	KindOperator    Kind = "operator"
+)
+
+// Actor is who makes a request, and in which workspace.
+type Actor struct {
+	Kind    Kind
+	Account id.Account // of an account
+	Email   string     // of an account, for the audit trail
+	Subject string     // the id of a bot or integration
+	Token   id.Token
+	// Workspace is the one the request is about; empty for operations that
+	// stand outside workspaces. It is only ever set after membership was
+	// checked, so a store that filters by it cannot reach a foreign row.
+	Workspace id.Workspace
+	Role      Role
+	lastUsed  time.Time
+}
+
+// ID names the actor across its tokens: rate limits and idempotency keys are
+// kept per ID or per token.
+func (a Actor) ID() string {
+	if a.Kind == KindAccount {
+		return string(a.Account)
+	}
+	return string(a.Kind) + ":" + a.Subject
+}
+
+// Require is nil when the actor's role grants p, and a Forbidden fault otherwise.
+func (a Actor) Require(p Permission) error {
+	if a.Role.Allows(p) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which does not allow %s. Ask an administrator of the workspace for a role that does.", a.Role, p)
+}
+
+type actorKey struct{}
+
+// With puts the actor into a request's context.
+func With(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// From is the actor of a request; the zero Actor, which may do nothing, when
+// the operation is open to all.
+func From(ctx context.Context) Actor {
+	a, _ := ctx.Value(actorKey{}).(Actor)
+	return a
+}
+
+// Act is one thing an actor did, for the audit trail: what, to which resource
+// (its id and readable name), with which readable new value. Empty is unknown.
+type Act struct {
+	Action   string
+	Resource string
+	Name     string
+	Value    string
+}

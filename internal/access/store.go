@@ -1,0 +1,130 @@
+package access
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+func millis(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
+}
+
+func moment(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
+}
+
+func insertToken(ctx context.Context, q db.Querier, t Token, hash string) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO tokens (id, hash, kind, account_id, workspace_id, subject_id, note, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(t.ID), hash, string(t.Kind), text(string(t.Account)), text(string(t.Workspace)), text(t.Subject),
+		t.Note, t.CreatedAt.UnixMilli(), millis(t.ExpiresAt))
+	return err
+}
+
+func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+// actorInWorkspace reads who a token is and its role in w; found is false when
+// the token is unknown or no member, which the caller must tell apart.
+func actorInWorkspace(ctx context.Context, q db.Querier, hash string, w id.Workspace) (a Actor, expires time.Time, found bool, err error) {
+	var expiresAt, lastUsed sql.NullInt64
+	row := q.QueryRow(ctx, `
+		SELECT token_id, account_id, email, role, expires_at, last_used_at
+		FROM token_roles WHERE hash = $1 AND workspace_id = $2`, hash, string(w))
+	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &expiresAt, &lastUsed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Actor{}, time.Time{}, false, nil
+	}
+	a.Kind, a.Workspace, a.lastUsed = KindAccount, w, moment(lastUsed)
+	return a, moment(expiresAt), err == nil, err
+}
+
+// actorOf reads who a token is, outside any workspace.
+func actorOf(ctx context.Context, q db.Querier, hash string) (a Actor, expires time.Time, found bool, err error) {
+	var kind TokenKind
+	var account, workspace, subject, email sql.NullString
+	var expiresAt, lastUsed sql.NullInt64
+	row := q.QueryRow(ctx, `
+		SELECT token_id, kind, account_id, workspace_id, subject_id, email, expires_at, last_used_at
+		FROM token_actors WHERE hash = $1`, hash)
+	err = row.Scan(&a.Token, &kind, &account, &workspace, &subject, &email, &expiresAt, &lastUsed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Actor{}, time.Time{}, false, nil
+	}
+	if err != nil {
+		return Actor{}, time.Time{}, false, err
+	}
+	a.lastUsed = moment(lastUsed)
+	switch kind {
+	case BAK:
+		a.Kind, a.Subject, a.Workspace = KindBot, subject.String, id.Workspace(workspace.String)
+	case IAK:
+		a.Kind, a.Subject, a.Workspace = KindIntegration, subject.String, id.Workspace(workspace.String)
+	default:
+		a.Kind, a.Account, a.Email = KindAccount, id.Account(account.String), email.String
+	}
+	return a, moment(expiresAt), true, nil
+}
+
+func tokensOf(ctx context.Context, q db.Querier, account id.Account) ([]Token, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id, note, created_at, expires_at, last_used_at FROM tokens
+		WHERE account_id = $1 ORDER BY id DESC`, string(account))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	tokens := []Token{}
+	for rows.Next() {
+		t := Token{Kind: PAT, Account: account}
+		var created int64
+		var expires, used sql.NullInt64
+		if err := rows.Scan(&t.ID, &t.Note, &created, &expires, &used); err != nil {
+			return nil, err
+		}
+		t.CreatedAt, t.ExpiresAt, t.LastUsed = time.UnixMilli(created).UTC(), moment(expires), moment(used)
+		tokens = append(tokens, t)
+	}
+	return tokens, rows.Err()
+}
+
+func countTokens(ctx context.Context, q db.Querier, account id.Account) (n int, err error) {
+	err = q.QueryRow(ctx, `SELECT COUNT(*) FROM tokens WHERE account_id = $1`, string(account)).Scan(&n)
+	return n, err
+}
+
+func deleteToken(ctx context.Context, q db.Querier, account id.Account, t id.Token) (bool, error) {
+	n, err := q.Exec(ctx, `DELETE FROM tokens WHERE id = $1 AND account_id = $2`, string(t), string(account))
+	return n > 0, err
+}
+
+func deleteTokensOf(ctx context.Context, q db.Querier, account id.Account) error {
+	_, err := q.Exec(ctx, `DELETE FROM tokens WHERE account_id = $1`, string(account))
+	return err
+}
+
+func deleteTokensIn(ctx context.Context, q db.Querier, w id.Workspace) error {
+	_, err := q.Exec(ctx, `DELETE FROM tokens WHERE workspace_id = $1`, string(w))
+	return err
+}
+
+func deleteTokensFor(ctx context.Context, q db.Querier, w id.Workspace, subject string) error {
+	_, err := q.Exec(ctx, `DELETE FROM tokens WHERE workspace_id = $1 AND subject_id = $2`, string(w), subject)
+	return err
+}
+
+// touch never moves the last use back: two servers may report out of order.
+func touch(ctx context.Context, q db.Querier, t id.Token, at time.Time) error {
+	_, err := q.Exec(ctx, `
+		UPDATE tokens SET last_used_at = $1
+		WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)`, at.UnixMilli(), string(t))
+	return err
+}
