@@ -1,0 +1,147 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-json-experiment/json"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// rendered is an answer that is JSON already.
+type rendered interface{ rendered() []byte }
+
+func encode(w io.Writer, v any) error {
+	if r, ok := v.(rendered); ok {
+		_, err := w.Write(r.rendered())
+		return err
+	}
+	return json.MarshalWrite(w, v, writing)
+}
+
+func decode(body []byte, v any) error {
+	// Escapes of lone surrogates are taken, as JSON.stringify can make them;
+	// bytes that are no UTF-8 are not: no engine could keep them as text.
+	if !utf8.Valid(body) {
+		return fault.New(fault.InvalidPayload, "The body is not UTF-8 (first at byte %d). JSON is sent as UTF-8.", firstInvalid(body))
+	}
+	err := json.Unmarshal(body, v, reading)
+	if err != nil {
+		return fault.New(fault.InvalidPayload, "The body is not JSON of the expected form: %s.", bounded(err.Error(), 400))
+	}
+	if _, generic := v.(*any); !generic {
+		return refuseNUL(body, v)
+	}
+	return nil
+}
+
+func firstInvalid(body []byte) int {
+	for i := 0; i < len(body); {
+		r, n := utf8.DecodeRune(body[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(body)
+}
+
+// limitBody keeps a request's body within the operation's bounds: its type, its
+// encoding, its size, and for bodies with code how many are in memory at once.
+func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
+	r, w := humachi.Unwrap(ctx)
+	x := exchangeOf(ctx.Context())
+	if ctx.Operation().RequestBody == nil {
+		next(ctx)
+		return
+	}
+	limit := m.limits.Body
+	if operationOf(ctx.Operation()).Code {
+		limit = m.limits.CodeBody
+		select {
+		case m.codeSlots <- struct{}{}:
+			defer func() { <-m.codeSlots }()
+		case <-ctx.Context().Done():
+			m.refuse(x, w.(*answer), context.Cause(ctx.Context()))
+			return
+		}
+	}
+	if err := checkContentType(r); err != nil {
+		m.refuse(x, w.(*answer), err)
+		return
+	}
+	if r.ContentLength > limit {
+		m.refuse(x, w.(*answer), fault.New(fault.PayloadTooLarge, "The request body is %d bytes; this operation accepts %s.", r.ContentLength, size(limit)))
+		return
+	}
+	switch encoding := r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
+	case "", "identity":
+	case "gzip":
+		r.Body = &gunzip{body: r.Body}
+	default:
+		m.refuse(x, w.(*answer), fault.New(fault.UnsupportedMediaType, "Content-Encoding %q is not supported: send the body plain or with gzip.", bounded(encoding, 100)))
+		return
+	}
+	next(ctx)
+}
+
+func checkContentType(r *http.Request) error {
+	declared := r.Header.Get("Content-Type")
+	if declared == "" || declared == "application/json" {
+		return nil
+	}
+	media, parameters, err := mime.ParseMediaType(declared)
+	if err != nil || media != "application/json" {
+		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: the body must be application/json.", bounded(declared, 100))
+	}
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return fault.New(fault.UnsupportedMediaType, "Charset %q is not supported: JSON is sent as UTF-8.", bounded(charset, 100))
+	}
+	return nil
+}
+
+// gunzip decompresses a body while it is read; what comes out is bounded by the
+// reader behind it, so a small body cannot grow without end.
+type gunzip struct {
+	body   io.ReadCloser
+	reader *gzip.Reader
+}
+
+func (g *gunzip) Read(p []byte) (n int, err error) {
+	if g.reader == nil {
+		if g.reader, err = gzip.NewReader(g.body); err != nil {
+			return 0, brokenGzip(err)
+		}
+	}
+	n, err = g.reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = brokenGzip(err)
+	}
+	return n, err
+}
+
+func (g *gunzip) Close() error { return g.body.Close() }
+
+func brokenGzip(err error) error {
+	return fault.New(fault.InvalidPayload, "The body is not the gzip that its Content-Encoding says.").Because(err)
+}
+
+// drainMost is how much of an unread body is read before an error is answered. A
+// caller that is still sending would otherwise meet a broken pipe and never see
+// the answer.
+const drainMost = 1 << 20
+
+func drain(r *http.Request) {
+	if r.Body != nil {
+		_, _ = io.CopyN(io.Discard, r.Body, drainMost)
+	}
+}

@@ -1,0 +1,134 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// idempotency makes a POST that carries an Idempotency-Key happen once. The
+// operation runs inside the transaction that keeps its answer, so the change and
+// the answer are there together or not at all: whenever a server dies, a repeat
+// either finds the answer or does the work. Only successes are kept; a refusal
+// changed nothing and is decided anew.
+type idempotency struct {
+	db    *db.DB
+	clock clock.Clock
+}
+
+// answersKept is how long a repeat is answered from the first one.
+const answersKept = 24 * time.Hour
+
+const (
+	keyHeader = "Idempotency-Key"
+	mostKey   = 255
+)
+
+// errRefused ends the transaction of an operation that answered with an error.
+var errRefused = errors.New("the operation was refused")
+
+// kept is an answer of an earlier request.
+type kept struct {
+	request string
+	status  int
+	answer  []byte
+}
+
+func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
+	r, w := humachi.Unwrap(ctx)
+	key := r.Header.Get(keyHeader)
+	if key == "" || r.Method != http.MethodPost {
+		next(ctx)
+		return
+	}
+	a, x := w.(*answer), exchangeOf(ctx.Context())
+	if err := checkKey(key); err != nil {
+		m.refuse(x, a, err)
+		return
+	}
+	limit := m.limits.Body
+	if operationOf(ctx.Operation()).Code {
+		limit = m.limits.CodeBody
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if err != nil {
+		m.refuse(x, a, brokenBody(err))
+		return
+	}
+	request := fingerprint(r, body)
+	actor := x.actor.ID()
+	now := m.clock.Now()
+
+	err = m.idempotency.db.Tx(ctx.Context(), func(txCtx context.Context, tx *db.Tx) error {
+		a.reset() // what a run before this one answered was not committed
+		x.fault, x.cause, x.replayed = nil, nil, false
+		found, err := findAnswer(txCtx, tx, actor, key, now)
+		if err != nil {
+			return err
+		}
+		if found != nil {
+			if found.request != request {
+				return fault.New(fault.InvalidPayload, "Idempotency-Key %q was used for another request in the last 24 hours. A new request needs a new key.", key)
+			}
+			x.replayed = true
+			a.Header().Set("Content-Type", "application/json")
+			a.Header().Set("Idempotent-Replayed", "true")
+			a.WriteHeader(found.status)
+			_, _ = a.Write(found.answer)
+			return nil
+		}
+		again := r.Clone(txCtx)
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		next(huma.WithContext(humachi.NewContext(ctx.Operation(), again, a), txCtx))
+		if a.status >= 400 {
+			return errRefused
+		}
+		return keepAnswer(txCtx, tx, actor, key, kept{request, a.status, a.body.Bytes()}, now.Add(answersKept))
+	})
+	if err != nil && !errors.Is(err, errRefused) {
+		m.refuse(x, a, db.Convert(err))
+	}
+}
+
+func checkKey(key string) error {
+	for _, c := range []byte(key) {
+		if c < 0x20 || c > 0x7e {
+			return fault.New(fault.InvalidPayload, "An Idempotency-Key is made of printable ASCII; a UUID is a good one.")
+		}
+	}
+	if len(key) > mostKey {
+		return fault.New(fault.InvalidPayload, "An Idempotency-Key has %d characters at most, this one has %d; a UUID is a good one.", mostKey, len(key))
+	}
+	return nil
+}
+
+// fingerprint is what must be equal for a request to be a repeat.
+func fingerprint(r *http.Request, body []byte) string {
+	h := sha256.New()
+	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get(workspaceHeader)} {
+		_, _ = io.WriteString(h, part)
+		_, _ = h.Write([]byte{0})
+	}
+	_, _ = h.Write(body)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// ForgetAnswers deletes the answers that no repeat will be given any more; a job
+// calls it.
+func (m *Mux) ForgetAnswers(ctx context.Context) error {
+	return m.idempotency.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return db.Convert(deleteAnswers(ctx, tx, m.clock.Now()))
+	})
+}

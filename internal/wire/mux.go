@@ -1,0 +1,273 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Authenticator answers who a token is; see access.Service.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string, w id.Workspace) (access.Actor, error)
+}
+
+// Signer signs cursors; see secret.Keyring.
+type Signer interface {
+	Sign(purpose string, data []byte) []byte
+	Verify(purpose string, data, mac []byte) bool
+}
+
+// Limits bound what a request may cost.
+type Limits struct {
+	Body     int64 // bytes of a body
+	CodeBody int64 // bytes of a body that may carry code
+	// ParallelCode is how many bodies with code are read at once; more wait.
+	ParallelCode int
+	// PerToken and PerWorkspace are requests a second.
+	PerToken     int
+	PerWorkspace int
+	// Time is how long an operation may take, CodeTime one whose body carries code.
+	Time     time.Duration
+	CodeTime time.Duration
+}
+
+// Options are what a Mux needs.
+type Options struct {
+	Version string
+	Access  Authenticator
+	Signer  Signer
+	DB      *db.DB
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Limits  Limits
+}
+
+// Mux routes requests to operations. It is an http.Handler.
+type Mux struct {
+	router     *chi.Mux
+	api        huma.API
+	operations []*Operation
+
+	access      Authenticator
+	signer      Signer
+	clock       clock.Clock
+	log         *slog.Logger
+	limits      Limits
+	metrics     metrics
+	tokens      *limiter
+	workspaces  *limiter
+	codeSlots   chan struct{}
+	idempotency idempotency
+
+	document func() []byte
+}
+
+// humaOnce guards huma's package-wide error hooks: they find their Mux through
+// the request, so one setting serves every Mux of the process.
+var humaOnce sync.Once
+
+// New makes a Mux without operations. Every middleware is added here, before the
+// first Register: one added later would be silently left out, and with it the
+// check of the token.
+func New(o Options) *Mux {
+	m := &Mux{
+		router:     chi.NewRouter(),
+		access:     o.Access,
+		signer:     o.Signer,
+		clock:      o.Clock,
+		log:        o.Log,
+		limits:     o.Limits,
+		metrics:    newMetrics(o.Metrics),
+		tokens:     newLimiter(o.Limits.PerToken),
+		workspaces: newLimiter(o.Limits.PerWorkspace),
+		codeSlots:  make(chan struct{}, max(1, o.Limits.ParallelCode)),
+	}
+	m.idempotency = idempotency{db: o.DB, clock: o.Clock}
+	m.document = sync.OnceValue(m.render)
+
+	humaOnce.Do(func() {
+		huma.ValidateStrictCasing = true
+		huma.DefaultArrayNullable = false
+		huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, details ...error) huma.StatusError {
+			mux, _ := ctx.Context().Value(muxKey{}).(*Mux)
+			return mux.hook(ctx, status, message, details...)
+		}
+		// Only asked for the type of errors, when an operation is registered.
+		huma.NewError = func(int, string, ...error) huma.StatusError { return &Fault{} }
+	})
+
+	config := huma.DefaultConfig("botyard", o.Version)
+	config.CreateHooks = nil // no $schema member, no Link header
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	config.Formats = map[string]huma.Format{"application/json": {Marshal: encode, Unmarshal: decode}}
+	config.DefaultFormat = "application/json"
+	config.AllowAdditionalPropertiesByDefault = true // unknown members are ignored
+	config.Info.Description = "The control plane for bots, as the official clients know it."
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "An access token: bp_pat_…, bp_bak_… or bp_iak_…."},
+	}
+	m.api = humachi.New(m.router, config)
+	m.api.UseMiddleware(m.admit, m.limitBody, m.idempotent)
+
+	m.router.NotFound(m.strayed(func(r *http.Request) error {
+		return fault.New(fault.ResourceNotFound, "There is no operation %s %s. The reference is at /docs.", bounded(r.Method, 20), bounded(r.URL.Path, 200))
+	}))
+	m.router.MethodNotAllowed(m.strayed(func(r *http.Request) error {
+		return fault.New(fault.MethodNotFound, "%s has no method %s. The reference is at /docs.", bounded(r.URL.Path, 200), bounded(r.Method, 20))
+	}))
+	return m
+}
+
+// strayed answers requests that no operation is there for; they count as any
+// other, so that wandering is not free.
+func (m *Mux) strayed(explain func(*http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := m.tokens.take(bucketOf(bearer(r.Header.Get("Authorization")), r), w.Header())
+		if err == nil {
+			err = explain(r)
+		}
+		m.refuse(exchangeOf(r.Context()), w.(*answer), err)
+	}
+}
+
+type muxKey struct{}
+
+// Operations is the operation table, in the order of registration.
+func (m *Mux) Operations() []Operation {
+	table := make([]Operation, len(m.operations))
+	for i, op := range m.operations {
+		table[i] = *op
+	}
+	return table
+}
+
+// ServeHTTP answers one request; whatever happens, with an answer of our form.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{started: clock.Start(), id: id.NewRequest(m.clock.Now()), path: r.URL.EscapedPath(), query: r.URL.RawQuery}
+	a := newAnswer(w)
+	a.Header().Set("X-Request-Id", x.id)
+	ctx := context.WithValue(context.WithValue(r.Context(), exchangeKey{}, x), muxKey{}, m)
+	r = r.WithContext(ctx)
+
+	defer func() {
+		if p := recover(); p != nil {
+			if err, is := p.(error); is && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			m.refuse(x, a, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+		if a.status >= 400 {
+			drain(r)
+		}
+		// A caller that is gone does not read its answer: nothing to do.
+		_ = a.send()
+		m.finish(ctx, x, r, a)
+	}()
+	if crossOrigin(a.Header(), r) {
+		a.WriteHeader(http.StatusNoContent)
+		return
+	}
+	m.router.ServeHTTP(a, r)
+}
+
+// Handle adds a handler beside the operations, for probes, metrics and pages.
+func (m *Mux) Handle(pattern string, h http.Handler) { m.router.Handle(pattern, h) }
+
+const workspaceHeader = "x-workspace-id"
+
+// admit is the gate of every operation: the token, its rate, the workspace, its
+// rate, the permission, in this order and before any parameter or body is read,
+// so that a bad token with a bad body is told of the token.
+func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
+	x := exchangeOf(ctx.Context())
+	op := operationOf(ctx.Operation())
+	x.operation = op
+	r, w := humachi.Unwrap(ctx)
+	header := w.Header()
+
+	limit := m.limits.Time
+	if op.Code {
+		limit = m.limits.CodeTime
+	}
+	deadline, cancel := context.WithTimeout(ctx.Context(), limit)
+	defer cancel()
+
+	token := bearer(r.Header.Get("Authorization"))
+	if err := m.tokens.take(bucketOf(token, r), header); err != nil {
+		m.refuse(x, w.(*answer), err)
+		return
+	}
+	workspace, missing := workspaceOf(op, ctx, r)
+	actor, err := m.access.Authenticate(deadline, token, workspace)
+	x.actor = actor
+	if err == nil && actor.Kind != access.KindAccount {
+		err = fault.New(fault.Forbidden, "This is the key of a %s. It opens the runtime and ingest; %s needs a personal access token (bp_pat_…).", actor.Kind, op.ID)
+	}
+	if err == nil {
+		err = missing
+	}
+	if err == nil && workspace != "" {
+		if err = m.workspaces.take(string(workspace), header); err == nil {
+			err = actor.Require(op.Permission)
+		}
+	}
+	if err != nil {
+		m.refuse(x, w.(*answer), err)
+		return
+	}
+	next(huma.WithContext(ctx, access.With(deadline, actor)))
+}
+
+// bearer is the token of an Authorization header, or "".
+func bearer(header string) string {
+	const scheme = "bearer "
+	if len(header) < len(scheme) || !equalFold(header[:len(scheme)], scheme) {
+		return ""
+	}
+	return header[len(scheme):]
+}
+
+func equalFold(s, lower string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// workspaceOf is the workspace a request names; missing is the fault of one that
+// names none although the operation needs it.
+func workspaceOf(op *Operation, ctx huma.Context, r *http.Request) (w id.Workspace, missing error) {
+	switch op.Scope {
+	case InPath:
+		return id.Workspace(ctx.Param("id")), nil
+	case InHeader, InUndeclaredHeader:
+		w = id.Workspace(r.Header.Get(workspaceHeader))
+		if w == "" {
+			missing = fault.New(fault.InvalidPayload, "request/headers must have required property '%s': name the workspace that the request is about.", workspaceHeader)
+		}
+	}
+	return w, missing
+}

@@ -1,0 +1,141 @@
+package wire
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/botyard/botyard/internal/access"
+)
+
+// Scope says where an operation learns which workspace it is about.
+type Scope int
+
+// The scopes.
+const (
+	// Outside any workspace: the account's own affairs and what is public.
+	Outside Scope = iota
+	// InHeader: the x-workspace-id header, which must be there.
+	InHeader
+	// InPath: the path's {id} is the workspace.
+	InPath
+	// InUndeclaredHeader is InHeader for operations whose contract does not
+	// name the header although the cloud requires it.
+	InUndeclaredHeader
+)
+
+// Operation is one row of the operation table: all that the router, the access
+// check, the document, the matrix test and the reference page need to know.
+type Operation struct {
+	ID      string
+	Method  string
+	Path    string
+	Area    string // groups operations in the reference, e.g. "bots"
+	Summary string
+	Detail  string
+
+	Scope      Scope
+	Permission access.Permission
+	// Code marks operations whose body may carry code: a larger body and more
+	// time to send it, and few of them at once.
+	Code bool
+}
+
+const metadataKey = "operation"
+
+func operationOf(op *huma.Operation) *Operation {
+	o, _ := op.Metadata[metadataKey].(*Operation)
+	return o
+}
+
+// bodyTime is how long a body may take to arrive.
+const (
+	bodyTime     = 30 * time.Second
+	codeBodyTime = 3 * time.Minute
+)
+
+// Register adds an operation and its handler. It panics on a declaration that
+// makes no sense, which a test meets at once. The handler's error is a
+// *fault.Error, or anything else for Internal.
+func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) (*O, error)) {
+	if op.Permission == "" {
+		panic(op.ID + ": an operation must declare its permission")
+	}
+	declared := &op
+	m.operations = append(m.operations, declared)
+
+	h := huma.Operation{
+		OperationID:     op.ID,
+		Method:          op.Method,
+		Path:            op.Path,
+		Summary:         op.Summary,
+		Description:     op.Detail,
+		Tags:            []string{op.Area},
+		DefaultStatus:   http.StatusOK,
+		MaxBodyBytes:    m.limits.Body + 1, // huma refuses at exactly its limit
+		BodyReadTimeout: bodyTime,
+		Metadata:        map[string]any{metadataKey: declared},
+		Security:        []map[string][]string{{"token": {}}},
+	}
+	if op.Code {
+		h.MaxBodyBytes, h.BodyReadTimeout = m.limits.CodeBody+1, codeBodyTime
+	}
+	if op.Scope == InHeader {
+		h.Parameters = append(h.Parameters, headerParameter(workspaceHeader, true, "The workspace that the request is about."))
+	}
+	h.Parameters = append(h.Parameters, headerParameter("x-multiple-integrations", false, "Set to true, integrations of a bot are keyed by alias; else by integration id."))
+
+	dotted := dottedFields(reflect.TypeFor[I]())
+	for _, d := range dotted {
+		h.Parameters = append(h.Parameters, &huma.Param{
+			Name: d.name, In: "query", Description: d.doc,
+			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
+		})
+	}
+	huma.Register(m.api, h, func(ctx context.Context, in *I) (*O, error) {
+		if len(dotted) > 0 {
+			readDotted(reflect.ValueOf(in).Elem(), dotted, exchangeOf(ctx).query)
+		}
+		return handler(ctx, in)
+	})
+}
+
+func headerParameter(name string, required bool, doc string) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Required: required, Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+}
+
+type dottedField struct {
+	index []int
+	name  string
+	doc   string
+}
+
+func dottedFields(t reflect.Type) (fields []dottedField) {
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("dotted"); name != "" {
+			fields = append(fields, dottedField{f.Index, name, f.Tag.Get("doc")})
+		}
+	}
+	return fields
+}
+
+// readDotted fills the Map parameters. When a key comes twice the last one
+// counts, as with every other parameter of the API.
+func readDotted(in reflect.Value, fields []dottedField, rawQuery string) {
+	eachQuery(rawQuery, func(key, value string) {
+		for _, f := range fields {
+			n := len(f.name)
+			if len(key) <= n+1 || key[n] != '.' || key[:n] != f.name {
+				continue
+			}
+			field := in.FieldByIndex(f.index).Addr().Interface().(*Map)
+			if *field == nil {
+				*field = Map{}
+			}
+			(*field)[key[n+1:]] = value
+		}
+	})
+}

@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"sort"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// PageQuery are the parameters of every list that has pages.
+type PageQuery struct {
+	NextToken string        `query:"nextToken" doc:"Where to go on: meta.nextToken of the page before."`
+	PageSize  Optional[int] `query:"pageSize" doc:"How many items a page holds: 20 when absent, 100 at most."`
+}
+
+// Meta stands in every answer that is a list: clients read meta.nextToken
+// without looking whether meta is there.
+type Meta struct {
+	NextToken string `json:"nextToken,omitempty" doc:"Where the next page begins; absent on the last page."`
+}
+
+const (
+	defaultPage = 20
+	mostPage    = 100
+)
+
+const (
+	cursorPurpose = "cursor"
+	cursorVersion = 1
+	cursorMAC     = sha256.Size
+	// mostToken bounds what is looked at: a real cursor is a tenth of it.
+	mostToken = 1024
+)
+
+// Page reads the page that a request asks for. A cursor belongs to one operation,
+// one workspace and one set of filters: used with others it would skip or repeat
+// items without a word, so it is refused as InvalidQuery, as a forged one is.
+func (m *Mux) Page(ctx context.Context, q PageQuery) (db.Page, error) {
+	page := db.Page{Size: defaultPage}
+	if q.PageSize.Given {
+		if q.PageSize.Value < 1 {
+			return page, fault.New(fault.InvalidQuery, "pageSize is %d; it must be from 1 to %d.", q.PageSize.Value, mostPage)
+		}
+		page.Size = min(q.PageSize.Value, mostPage)
+	}
+	if q.NextToken == "" {
+		return page, nil
+	}
+	key, ok := m.openCursor(ctx, q.NextToken)
+	if !ok {
+		return page, fault.New(fault.InvalidQuery, "nextToken is not one that this list gave with the same filters. Start again without it.")
+	}
+	page.After = &key
+	return page, nil
+}
+
+// Meta is the end of a list's answer; next is nil on the last page.
+func (m *Mux) Meta(ctx context.Context, next *db.Key) Meta {
+	if next == nil {
+		return Meta{}
+	}
+	return Meta{NextToken: m.sealCursor(ctx, *next)}
+}
+
+// A cursor is version, key's number, key's id, and a MAC over these and what the
+// list is of.
+func (m *Mux) sealCursor(ctx context.Context, key db.Key) string {
+	b := make([]byte, 0, 9+len(key.ID)+cursorMAC)
+	b = append(b, cursorVersion)
+	b = binary.BigEndian.AppendUint64(b, uint64(key.At))
+	b = append(b, key.ID...)
+	mac := m.signer.Sign(cursorPurpose, append(b, listOf(ctx)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, mac...))
+}
+
+func (m *Mux) openCursor(ctx context.Context, token string) (db.Key, bool) {
+	if len(token) > mostToken {
+		return db.Key{}, false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(b) < 9+cursorMAC || b[0] != cursorVersion {
+		return db.Key{}, false
+	}
+	body, mac := b[:len(b)-cursorMAC], b[len(b)-cursorMAC:]
+	signed := append(append([]byte{}, body...), listOf(ctx)...)
+	if !m.signer.Verify(cursorPurpose, signed, mac) {
+		return db.Key{}, false
+	}
+	return db.Key{At: int64(binary.BigEndian.Uint64(body[1:9])), ID: string(body[9:])}, true
+}
+
+// listOf is a digest of which list a request is about: the operation, the
+// workspace or account, the path and the filters, in any order.
+func listOf(ctx context.Context) []byte {
+	x := exchangeOf(ctx)
+	var filters []string
+	eachQuery(x.query, func(key, value string) {
+		if key != "nextToken" && key != "pageSize" {
+			filters = append(filters, key+"\x00"+value)
+		}
+	})
+	sort.Strings(filters)
+	name := ""
+	if x.operation != nil {
+		name = x.operation.ID
+	}
+	var digest []byte
+	for _, part := range append([]string{name, x.path, string(x.actor.Workspace), x.actor.ID()}, filters...) {
+		// Its length keeps a part from being read as two.
+		digest = append(binary.BigEndian.AppendUint64(digest, uint64(len(part))), part...)
+	}
+	sum := sha256.Sum256(digest)
+	return sum[:]
+}

@@ -1,0 +1,39 @@
+package wire
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+func findAnswer(ctx context.Context, q db.Querier, actor, key string, now time.Time) (*kept, error) {
+	var k kept
+	var text string
+	err := q.QueryRow(ctx, `
+		SELECT request, status, answer FROM idempotency_keys
+		WHERE actor = $1 AND key = $2 AND expires_at > $3`, actor, key, now.UnixMilli()).
+		Scan(&k.request, &k.status, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	k.answer = []byte(text)
+	return &k, err
+}
+
+func keepAnswer(ctx context.Context, q db.Querier, actor, key string, k kept, expires time.Time) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO idempotency_keys (actor, key, request, status, answer, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (actor, key) DO UPDATE
+		SET request = excluded.request, status = excluded.status, answer = excluded.answer, expires_at = excluded.expires_at`,
+		actor, key, k.request, k.status, string(k.answer), expires.UnixMilli())
+	return err
+}
+
+func deleteAnswers(ctx context.Context, q db.Querier, now time.Time) error {
+	_, err := q.Exec(ctx, `DELETE FROM idempotency_keys WHERE expires_at <= $1`, now.UnixMilli())
+	return err
+}
