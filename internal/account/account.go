@@ -1,0 +1,103 @@
+package account
+
+import (
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Account is one person.
+type Account struct {
+	ID             id.Account
+	Email          string
+	EmailVerified  bool
+	DisplayName    string // empty: none
+	ProfilePicture string // a URL or a data URL; empty: none
+	CreatedAt      time.Time
+}
+
+const (
+	mostEmail = 254 // RFC 5321, 4.5.3.1.3
+	mostName  = 100
+	// mostPicture allows a small picture as a data URL.
+	mostPicture    = 64 << 10
+	mostNote       = 200
+	mostKey        = 200
+	mostPreference = 64 << 10
+	mostPreferred  = 500
+)
+
+// noExpiry is the expiry of tokens made over the API, whose contract has none.
+var noExpiry = time.Time{}
+
+// Address checks an e-mail address and answers it trimmed. InvalidPayload when it
+// is none.
+func Address(email string) (string, error) {
+	email = strings.TrimSpace(email)
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > mostEmail {
+		return "", fault.New(fault.InvalidPayload, "%q is not an e-mail address; one looks like name@example.com.", cut(email))
+	}
+	return email, nil
+}
+
+// Key is what makes two addresses the same person: addresses are compared without
+// regard to case.
+func Key(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+func cut(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// Update is what updateAccount may change; nil keeps.
+type Update struct {
+	DisplayName    *string
+	ProfilePicture *string
+}
+
+func (a *Account) apply(u Update) error {
+	if u.DisplayName != nil {
+		if n := utf8.RuneCountInString(*u.DisplayName); n > mostName {
+			return fault.New(fault.InvalidPayload, "displayName has %d characters; at most %d are allowed.", n, mostName)
+		}
+		a.DisplayName = *u.DisplayName
+	}
+	if u.ProfilePicture != nil {
+		if n := len(*u.ProfilePicture); n > mostPicture {
+			return fault.New(fault.LimitExceeded, "profilePicture has %d bytes; at most %d are allowed. Give a URL instead.", n, mostPicture)
+		}
+		a.ProfilePicture = *u.ProfilePicture
+	}
+	return nil
+}
+
+func checkKey(key string) error {
+	if key == "" || utf8.RuneCountInString(key) > mostKey {
+		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, utf8.RuneCountInString(key))
+	}
+	return nil
+}
+
+// WorkspaceName is what a person's first workspace is called.
+func WorkspaceName(a Account) string {
+	name := a.DisplayName
+	if name == "" {
+		name, _, _ = strings.Cut(a.Email, "@")
+	}
+	if runes := []rune(name); len(runes) > mostWorkspaceOwner {
+		name = string(runes[:mostWorkspaceOwner])
+	}
+	return name + "'s workspace"
+}
+
+// mostWorkspaceOwner leaves room for the rest of a workspace's name, which has 64
+// characters at most.
+const mostWorkspaceOwner = 50

@@ -1,0 +1,32 @@
+package meter
+
+// Type is what is counted; the names are those of the public API.
+type Type string
+
+// The gauges.
+const (
+	Bots    Type = "bot_count"
+	Members Type = "workspace_member_count"
+)
+
+// Unlimited is the limit of a plan that sets none.
+const Unlimited = int64(-1)
+
+// limits are the published numbers of each plan. The owner is not counted as a
+// member. A self-hosted workspace is on the plan "managed", which limits nothing.
+var limits = map[string]map[Type]int64{
+	"community":  {Bots: 1, Members: 1},
+	"plus":       {Bots: 2, Members: 2},
+	"team":       {Bots: 3, Members: 3},
+	"enterprise": {Bots: 100, Members: 100},
+}
+
+// LimitOf is the most of t that a plan allows, or Unlimited.
+func LimitOf(plan string, t Type) int64 {
+	if limit, ok := limits[plan][t]; ok {
+		return limit
+	}
+	return Unlimited
+}
+
+var readable = map[Type]string{Bots: "bots", Members: "members beside the owner"}

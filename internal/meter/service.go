@@ -1,0 +1,44 @@
+package meter
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Service counts and limits.
+type Service struct{}
+
+// New makes the service.
+func New() *Service { return &Service{} }
+
+// Bots adds n, which may be negative, to the workspace's production bots.
+// QuotaExceeded when the plan does not allow that many.
+func (s *Service) Bots(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
+	return s.add(ctx, tx, w, Bots, n)
+}
+
+// Members adds n to the workspace's members beside the owner.
+func (s *Service) Members(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
+	return s.add(ctx, tx, w, Members, n)
+}
+
+func (s *Service) add(ctx context.Context, tx *db.Tx, w id.Workspace, t Type, n int64) error {
+	value, plan, err := addToGauge(ctx, tx, w, t, n)
+	if err != nil {
+		return db.Convert(err)
+	}
+	limit := LimitOf(plan, t)
+	if n <= 0 || limit == Unlimited || value <= limit {
+		return nil
+	}
+	return fault.New(fault.QuotaExceeded, "The quota %s is reached: the plan %q of this workspace allows %d %s and it has %d. Remove some, or have the workspace's plan changed.", t, plan, limit, readable[t], value-n).
+		With("quota", string(t)).With("limit", limit).With("usage", value-n)
+}
+
+// DeleteWorkspace forgets what a workspace used.
+func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	return db.Convert(deleteGauges(ctx, tx, w))
+}
