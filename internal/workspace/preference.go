@@ -1,0 +1,35 @@
+package workspace
+
+import (
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// A preference is any JSON that the members of a workspace share under a key.
+const (
+	mostKey        = 200      // characters
+	mostPreference = 64 << 10 // bytes
+	// mostPreferences is how many keys a workspace can have.
+	mostPreferences = 500
+)
+
+func checkKey(key string) error {
+	if n := utf8.RuneCountInString(key); n < 1 || n > mostKey {
+		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, n)
+	}
+	if !storable(key) {
+		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", cut(key))
+	}
+	return nil
+}
+
+func checkPreference(key, value string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if len(value) > mostPreference {
+		return fault.New(fault.LimitExceeded, "The value of a preference is at most %d bytes of JSON; this one is %d.", mostPreference, len(value))
+	}
+	return nil
+}
