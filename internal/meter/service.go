@@ -3,6 +3,7 @@ package meter
 import (
 	"context"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
@@ -14,8 +15,9 @@ type Service struct{}
 // New makes the service.
 func New() *Service { return &Service{} }
 
-// Bots adds n, which may be negative, to the workspace's production bots.
-// QuotaExceeded when the plan does not allow that many.
+// Bots adds n, which may be negative, or 0 to ask only whether the workspace is
+// there, to the workspace's production bots. QuotaExceeded when the plan does not
+// allow that many, ResourceNotFound when the workspace was deleted meanwhile.
 func (s *Service) Bots(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
 	return s.add(ctx, tx, w, Bots, n)
 }
@@ -29,6 +31,10 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, w id.Workspace, t Type, n 
 	value, plan, err := addToGauge(ctx, tx, w, t, n)
 	if err != nil {
 		return db.Convert(err)
+	}
+	if plan == "" {
+		// Deleted since the request was let in: nothing may be added to it.
+		return access.NoSuchWorkspace(w)
 	}
 	limit := LimitOf(plan, t)
 	if n <= 0 || limit == Unlimited || value <= limit {

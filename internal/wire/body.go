@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"fmt"
 	"errors"
 	"io"
 	"mime"
@@ -28,15 +29,16 @@ func encode(w io.Writer, v any) error {
 	return json.MarshalWrite(w, v, writing)
 }
 
+// decode reads a body. Its errors become details of huma's, of which translate
+// makes one InvalidPayload.
 func decode(body []byte, v any) error {
 	// Escapes of lone surrogates are taken, as JSON.stringify can make them;
 	// bytes that are no UTF-8 are not: no engine could keep them as text.
 	if !utf8.Valid(body) {
-		return fault.New(fault.InvalidPayload, "The body is not UTF-8 (first at byte %d). JSON is sent as UTF-8.", firstInvalid(body))
+		return fmt.Errorf("it is not UTF-8 (first at byte %d); JSON is sent as UTF-8", firstInvalid(body))
 	}
-	err := json.Unmarshal(body, v, reading)
-	if err != nil {
-		return fault.New(fault.InvalidPayload, "The body is not JSON of the expected form: %s.", bounded(err.Error(), 400))
+	if err := json.Unmarshal(body, v, reading); err != nil {
+		return fmt.Errorf("it is not JSON of the expected form: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 	}
 	if _, generic := v.(*any); !generic {
 		return refuseNUL(body, v)

@@ -2,10 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
-
-	"github.com/botyard/botyard/internal/fault"
 )
 
 // refuseNUL refuses a typed string, or a map's key, that holds U+0000: PostgreSQL
@@ -16,7 +15,7 @@ func refuseNUL(body []byte, v any) error {
 		return nil
 	}
 	if path, found := findNUL(reflect.ValueOf(v), "body"); found {
-		return fault.New(fault.InvalidPayload, "%s holds the character U+0000, which text cannot hold here.", bounded(path, 200))
+		return fmt.Errorf("%s holds the character U+0000, which no text can hold here", bounded(path, 200))
 	}
 	return nil
 }

@@ -1,0 +1,397 @@
+package bot
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Type is the tool that a bot is made with.
+type Type string
+
+// The types of the public API.
+const (
+	Studio Type = "studio"
+	ADK    Type = "adk"
+	Desk   Type = "desk"
+)
+
+// Status is what a bot is doing.
+type Status string
+
+// Active is the only status so far: deploying and deleting are done when they are
+// answered.
+const Active Status = "active"
+
+// Bot is a bot as it is stored. The fields of type JSON hold what is answered.
+type Bot struct {
+	ID        id.Bot
+	Workspace id.Workspace
+	Dev       bool
+	Name      string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// DeployedAt is when code was last given; zero: never.
+	DeployedAt time.Time
+	Type       Type
+	Status     Status
+	// Description is nil when none was given.
+	Description *string
+	// URL is where the bot's code runs; empty: here.
+	URL string
+	// Authentication is how calls to the URL prove who makes them: iam,
+	// hmac-sha256, or empty when nothing was chosen.
+	Authentication string
+	Blocked        bool
+	AlwaysAlive    bool
+	// MaxExecutionTime is how long a call may take; zero: not chosen.
+	MaxExecutionTime int64
+	// CreatedBy is empty when the operator made the bot.
+	CreatedBy id.Account
+	// SigningSecret is sealed.
+	SigningSecret string
+	// CodeHash is empty while the bot has no code.
+	CodeHash blob.Hash
+
+	Tags        JSON // an object of strings
+	SecretNames JSON // a sorted array of strings
+	Layers      JSON // an array of strings
+	Definition  JSON // a definition.Bot
+}
+
+// JSON is text in the form in which it is stored and answered.
+type JSON string
+
+// toJSON writes maps and lists of text, which always have a JSON form.
+func toJSON(v any) (JSON, error) {
+	text, err := wire.AppendJSON(nil, v)
+	return JSON(text), err
+}
+
+// Limits of a bot. Those of tags, secrets and code are published; the others are
+// our own, because what a caller sends is always bounded.
+const (
+	mostTags        = 50
+	mostSecrets     = 25
+	mostSecretName  = 200        // characters
+	mostSecretValue = 20_000     // characters
+	mostCode        = 52_428_800 // bytes
+	mostName        = 1000       // characters
+	mostURL         = 2000       // characters
+	mostLayers      = 100
+	mostLayer       = 200 // characters
+)
+
+// Draft is a bot to be made. Nil is what the caller did not say.
+type Draft struct {
+	Definition       definition.NewBot
+	Dev              bool
+	Name             *string
+	Description      *string
+	Type             Type
+	URL              *string
+	Code             *string
+	MaxExecutionTime *int64
+	Tags             map[string]string // an empty value sets none
+	Secrets          map[string]string
+}
+
+// update is the update that makes the draft out of an empty bot.
+func (d Draft) update(bot id.Bot) Update {
+	name, kind := d.Name, d.Type
+	if name == nil {
+		made := madeName(bot)
+		name = &made
+	}
+	if kind == "" {
+		kind = Studio
+	}
+	u := Update{
+		Definition: d.Definition.Patch(), Name: name, Description: d.Description, Type: &kind,
+		MaxExecutionTime: d.MaxExecutionTime, Code: d.Code, Tags: d.Tags, Secrets: make(map[string]*string, len(d.Secrets)),
+	}
+	if d.URL != nil {
+		u.URL = wire.Set(*d.URL)
+	}
+	for name, value := range d.Secrets {
+		u.Secrets[name] = &value
+	}
+	return u
+}
+
+// Update changes a bot. Nil keeps what is there.
+type Update struct {
+	Definition       definition.BotPatch
+	Name             *string
+	Description      *string
+	Type             *Type
+	URL              wire.Patch[string]
+	Authentication   *string
+	Blocked          *bool
+	AlwaysAlive      *bool
+	MaxExecutionTime *int64
+	Code             *string
+	Layers           []string
+	Tags             map[string]string  // an empty value removes the tag
+	Secrets          map[string]*string // nil removes the secret
+	// Integrations and Plugins are what is to be installed, by alias: ids.
+	Integrations map[string]string
+	Plugins      map[string]string
+}
+
+// members names what the update has, for the audit trail.
+func (u Update) members() []string {
+	names := u.Definition.Members()
+	for _, member := range []struct {
+		name  string
+		given bool
+	}{
+		{"name", u.Name != nil},
+		{"description", u.Description != nil},
+		{"type", u.Type != nil},
+		{"url", !u.URL.IsZero()},
+		{"authentication", u.Authentication != nil},
+		{"blocked", u.Blocked != nil},
+		{"alwaysAlive", u.AlwaysAlive != nil},
+		{"maxExecutionTime", u.MaxExecutionTime != nil},
+		{"code", u.Code != nil},
+		{"layers", u.Layers != nil},
+		{"tags", u.Tags != nil},
+		{"secrets", u.Secrets != nil},
+	} {
+		if member.given {
+			names = append(names, member.name)
+		}
+	}
+	return names
+}
+
+// action is what the audit trail calls the update.
+func (u Update) action() string {
+	switch names := u.members(); {
+	case u.Code != nil:
+		return "DEPLOY_BOT"
+	case len(names) == 1 && names[0] == "configuration":
+		return "UPDATE_BOT_CONFIG"
+	}
+	return "UPDATE_BOT"
+}
+
+// check says whether the update is well formed, as far as that can be said without
+// the bot.
+func (u Update) check() error {
+	if u.Name != nil {
+		if err := checkName(*u.Name); err != nil {
+			return err
+		}
+	}
+	if address, given := u.URL.Get(); given {
+		if err := checkURL(address); err != nil {
+			return err
+		}
+	}
+	if err := checkSettings(u.MaxExecutionTime, u.Code); err != nil {
+		return err
+	}
+	if err := checkLayers(u.Layers); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(u.Tags)) {
+		if err := definition.CheckKey("tags", key); err != nil && u.Tags[key] != "" {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Secrets)) {
+		if value := u.Secrets[name]; value != nil {
+			if err := checkSecret(name, *value); err != nil {
+				return err
+			}
+		}
+	}
+	return u.Definition.Check()
+}
+
+// apply is b after the update, but for code and secrets. b stays as it is.
+func (b Bot) apply(u Update, now time.Time) (Bot, error) {
+	if now.After(b.UpdatedAt) {
+		b.UpdatedAt = now // updates that cross do not move it back
+	}
+	if u.Name != nil {
+		b.Name = *u.Name
+	}
+	if u.Description != nil {
+		b.Description = u.Description
+	}
+	if u.Type != nil {
+		b.Type = *u.Type
+	}
+	if !u.URL.IsZero() {
+		b.URL, _ = u.URL.Get()
+	}
+	if u.Authentication != nil {
+		b.Authentication = *u.Authentication
+	}
+	if u.Blocked != nil {
+		b.Blocked = *u.Blocked
+	}
+	if u.AlwaysAlive != nil {
+		b.AlwaysAlive = *u.AlwaysAlive
+	}
+	if u.MaxExecutionTime != nil {
+		b.MaxExecutionTime = *u.MaxExecutionTime
+	}
+	var err error
+	if u.Layers != nil {
+		if b.Layers, err = toJSON(u.Layers); err != nil {
+			return b, err
+		}
+	}
+	if len(u.Tags) > 0 {
+		if b.Tags, err = mergeTags(b.Tags, u.Tags); err != nil {
+			return b, err
+		}
+	}
+	if len(u.Secrets) > 0 {
+		if b.SecretNames, err = mergeSecretNames(b.SecretNames, u.Secrets); err != nil {
+			return b, err
+		}
+	}
+	if len(u.Definition.Members()) > 0 {
+		if b.Definition, err = applyDefinition(b.Definition, u.Definition); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+func applyDefinition(old JSON, patch definition.BotPatch) (JSON, error) {
+	before, err := definition.ParseBot([]byte(old))
+	if err != nil {
+		return "", err
+	}
+	after, err := before.Apply(patch)
+	if err != nil {
+		return "", err
+	}
+	text, err := after.JSON()
+	return JSON(text), err
+}
+
+func mergeTags(old JSON, patch map[string]string) (JSON, error) {
+	tags := map[string]string{}
+	if err := wire.ParseJSON([]byte(old), &tags); err != nil {
+		return "", err
+	}
+	before := len(tags)
+	for key, value := range patch {
+		if value == "" {
+			delete(tags, key)
+		} else {
+			tags[key] = value
+		}
+	}
+	if len(tags) > mostTags && len(tags) > before {
+		return "", tooMany("tags", mostTags, len(tags))
+	}
+	return toJSON(tags)
+}
+
+func mergeSecretNames(old JSON, patch map[string]*string) (JSON, error) {
+	var before []string
+	if err := wire.ParseJSON([]byte(old), &before); err != nil {
+		return "", err
+	}
+	names := make([]string, 0, len(before)+len(patch))
+	for _, name := range before {
+		if value, changed := patch[name]; !changed || value != nil {
+			names = append(names, name)
+		}
+	}
+	for name, value := range patch {
+		if value != nil && !slices.Contains(before, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > mostSecrets && len(names) > len(before) {
+		return "", tooMany("secrets", mostSecrets, len(names))
+	}
+	slices.Sort(names)
+	return toJSON(names)
+}
+
+func tooMany(what string, most, count int) error {
+	return fault.New(fault.LimitExceeded, "A bot can have %d %s and would have %d.", most, what, count).
+		With("limit", most).With("count", count)
+}
+
+func checkName(name string) error {
+	if n := utf8.RuneCountInString(name); n < 1 || n > mostName {
+		return fault.New(fault.InvalidPayload, "The name has %d characters; a bot's name has 1 to %d.", n, mostName)
+	}
+	return nil
+}
+
+func checkURL(address string) error {
+	if n := utf8.RuneCountInString(address); n > mostURL {
+		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, mostURL)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fault.New(fault.InvalidPayload, "The url %q is not an address that the bot can be called at: it must be like https://example.com/path.", bounded(address))
+	}
+	return nil
+}
+
+func checkSettings(maxExecutionTime *int64, code *string) error {
+	if maxExecutionTime != nil && *maxExecutionTime < 1 {
+		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 or more.", *maxExecutionTime)
+	}
+	if code != nil && len(*code) > mostCode {
+		return fault.New(fault.LimitExceeded, "The code is %d bytes; a bot's code can have %d.", len(*code), mostCode).
+			With("limit", mostCode).With("count", len(*code))
+	}
+	return nil
+}
+
+func checkLayers(layers []string) error {
+	if len(layers) > mostLayers {
+		return tooMany("layers", mostLayers, len(layers))
+	}
+	for i, layer := range layers {
+		if n := utf8.RuneCountInString(layer); n > mostLayer {
+			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, mostLayer)
+		}
+	}
+	return nil
+}
+
+func checkSecret(name, value string) error {
+	if n := utf8.RuneCountInString(name); n < 1 || n > mostSecretName {
+		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", bounded(name), n, mostSecretName)
+	}
+	if n := utf8.RuneCountInString(value); n > mostSecretValue {
+		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", bounded(name), n, mostSecretValue)
+	}
+	return nil
+}
+
+// madeName names a bot that its maker did not name, after the end of its id.
+func madeName(bot id.Bot) string { return "Bot " + string(bot[len(bot)-6:]) }
+
+// bounded cuts what a caller sent to what a message can hold.
+func bounded(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,0 +1,290 @@
+package bot
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// TagValue is the value of a bot's tag.
+type TagValue string
+
+// Schema is that of a string of 500 characters at most.
+func (TagValue) Schema(huma.Registry) *huma.Schema { return textSchema(500) }
+
+// SecretValue is the value of a bot's secret.
+type SecretValue string
+
+// Schema is that of a string of 20,000 characters at most.
+func (SecretValue) Schema(huma.Registry) *huma.Schema { return textSchema(mostSecretValue) }
+
+func textSchema(most int) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, MaxLength: &most}
+}
+
+// CreateBotBody is the body of createBot.
+type CreateBotBody struct {
+	definition.NewBot
+	Tags             map[string]TagValue    `json:"tags,omitempty" doc:"The tags by name."`
+	Code             *string                `json:"code,omitempty" doc:"The bundle that the bot runs."`
+	Name             *string                `json:"name,omitempty" minLength:"1" doc:"The name; one is made when absent."`
+	Description      *string                `json:"description,omitempty" maxLength:"2000" doc:"What the bot is for."`
+	URL              *string                `json:"url,omitempty" doc:"Where the bot runs, when not here."`
+	Secrets          map[string]SecretValue `json:"secrets,omitempty" doc:"The secrets by name."`
+	Dev              bool                   `json:"dev,omitempty" doc:"Makes a development bot, which is not counted."`
+	Type             Type                   `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool it is made with; studio when absent."`
+	MaxExecutionTime *int64                 `json:"maxExecutionTime,omitempty" doc:"How long a call may take; 1 or more."`
+}
+
+// UpdateBotBody is the body of updateBot.
+type UpdateBotBody struct {
+	definition.BotPatch
+	URL              wire.Patch[string]                         `json:"url,omitzero" doc:"Where the bot runs; null: here."`
+	Authentication   *string                                    `json:"authentication,omitempty" enum:"iam,hmac-sha256" doc:"How calls to the url prove who makes them."`
+	Blocked          *bool                                      `json:"blocked,omitempty" doc:"Whether the bot is kept from running."`
+	MaxExecutionTime *int64                                     `json:"maxExecutionTime,omitempty" doc:"How long a call may take; 1 or more."`
+	AlwaysAlive      *bool                                      `json:"alwaysAlive,omitempty" doc:"Whether it is kept running."`
+	Tags             map[string]wire.Patch[TagValue]            `json:"tags,omitempty" doc:"Tags to set by name; null or an empty text removes one."`
+	Integrations     map[string]wire.Patch[IntegrationSettings] `json:"integrations,omitempty" doc:"Integrations to install or set up by alias; null removes one."`
+	Plugins          map[string]wire.Patch[PluginSettings]      `json:"plugins,omitempty" doc:"Plugins to install or set up by alias; null removes one."`
+	Code             *string                                    `json:"code,omitempty" doc:"The bundle that the bot runs."`
+	Name             *string                                    `json:"name,omitempty" minLength:"1" doc:"The name."`
+	Description      *string                                    `json:"description,omitempty" maxLength:"2000" doc:"What the bot is for."`
+	Secrets          map[string]wire.Patch[SecretValue]         `json:"secrets,omitempty" doc:"Secrets to set by name; null removes one."`
+	Layers           []string                                   `json:"layers,omitempty" doc:"Layers that the code runs on."`
+	Type             *Type                                      `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool it is made with."`
+}
+
+// IntegrationSettings sets up an integration in a bot.
+type IntegrationSettings struct {
+	Enabled           *bool              `json:"enabled,omitempty" doc:"Whether it is switched on."`
+	IntegrationID     string             `json:"integrationId,omitempty" doc:"The integration; when absent the key is its id."`
+	ConfigurationType wire.Patch[string] `json:"configurationType,omitzero" doc:"Which of its configurations is used; null for the default one."`
+	Configuration     wire.Object        `json:"configuration,omitzero" doc:"Its configuration."`
+	DisabledChannels  []string           `json:"disabledChannels,omitempty" doc:"Channels that are switched off."`
+}
+
+// PluginSettings sets up a plugin in a bot.
+type PluginSettings struct {
+	ID            string                             `json:"id" doc:"The plugin."`
+	Enabled       *bool                              `json:"enabled,omitempty" doc:"Whether it is switched on."`
+	Configuration wire.Object                        `json:"configuration,omitzero" doc:"Its configuration."`
+	Interfaces    map[string]PluginInterfaceChoice   `json:"interfaces,omitempty" doc:"What backs its interfaces, by their alias."`
+	Integrations  map[string]PluginIntegrationChoice `json:"integrations,omitempty" doc:"What backs its integrations, by their alias."`
+}
+
+// PluginInterfaceChoice chooses the integration that backs an interface of a plugin.
+type PluginInterfaceChoice struct {
+	IntegrationID             string `json:"integrationId" doc:"The integration."`
+	IntegrationAlias          string `json:"integrationAlias,omitempty" doc:"Its alias in the bot; the first one when absent."`
+	IntegrationInterfaceAlias string `json:"integrationInterfaceAlias,omitempty" doc:"The interface's alias in the integration."`
+}
+
+// PluginIntegrationChoice chooses the integration that a plugin uses.
+type PluginIntegrationChoice struct {
+	IntegrationID    string `json:"integrationId" doc:"The integration."`
+	IntegrationAlias string `json:"integrationAlias" doc:"Its alias in the bot."`
+}
+
+// ListedBot is a bot in a list.
+type ListedBot struct {
+	ID         string                           `json:"id" minLength:"28" maxLength:"36" doc:"The bot."`
+	CreatedAt  wire.Time                        `json:"createdAt" doc:"When it was made."`
+	UpdatedAt  wire.Time                        `json:"updatedAt" doc:"When it was last updated."`
+	Name       string                           `json:"name" doc:"The name."`
+	DeployedAt wire.Time                        `json:"deployedAt,omitzero" doc:"When code was last deployed."`
+	Tags       wire.Document[map[string]string] `json:"tags" doc:"The tags by name."`
+	Type       Type                             `json:"type" enum:"studio,adk,desk" doc:"The tool it is made with."`
+}
+
+// ListBotsAnswer is the answer of listBots.
+type ListBotsAnswer struct {
+	Bots []ListedBot `json:"bots" doc:"The bots of this page."`
+	Meta wire.Meta   `json:"meta" doc:"Where the next page begins."`
+}
+
+// IntrospectBody is the body of introspect.
+type IntrospectBody struct {
+	BotID string `json:"botId" doc:"The bot."`
+}
+
+// IntrospectAnswer is the answer of introspect.
+type IntrospectAnswer struct {
+	WorkspaceID string `json:"workspaceId" doc:"The workspace that the bot is in."`
+	BotID       string `json:"botId" doc:"The bot."`
+	UserID      string `json:"userId" doc:"The caller's account."`
+}
+
+type (
+	createInput struct{ Body CreateBotBody }
+	updateInput struct {
+		ID   string `path:"id" doc:"The bot."`
+		Body UpdateBotBody
+	}
+	botInput struct {
+		ID string `path:"id" doc:"The bot."`
+	}
+	botOutput struct{ Body wire.Document[BotAnswer] }
+	listInput struct {
+		Dev              wire.Optional[bool] `query:"dev" doc:"True for the development bots; otherwise the production bots."`
+		Tags             wire.Map            `dotted:"tags" doc:"Only bots with all of these tags."`
+		IntegrationNames []string            `query:"integrationNames,explode" doc:"Only bots with one of these integrations."`
+		PluginNames      []string            `query:"pluginNames,explode" doc:"Only bots with one of these plugins."`
+		SortField        string              `query:"sortField" enum:"createdAt,updatedAt" doc:"What the list is sorted by; createdAt when absent."`
+		SortDirection    string              `query:"sortDirection" enum:"asc,desc" doc:"Newest first when absent."`
+		wire.PageQuery
+	}
+	listOutput       struct{ Body ListBotsAnswer }
+	emptyOutput      struct{ Body wire.Empty }
+	introspectInput  struct{ Body IntrospectBody }
+	introspectOutput struct{ Body IntrospectAnswer }
+)
+
+const (
+	botsPath = "/v1/admin/bots"
+	botPath  = botsPath + "/{id}"
+)
+
+// Mount registers the operations of bots.
+func Mount(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{ID: "createBot", Method: http.MethodPost, Path: botsPath, Area: "bots",
+		Summary: "Make a bot", Detail: "The signing secret is shown in this answer and never again.",
+		Scope: wire.InHeader, Permission: access.BotWrite, Code: true},
+		func(ctx context.Context, in *createInput) (*botOutput, error) {
+			b, signingSecret, err := s.Create(ctx, access.From(ctx), in.Body.draft())
+			if err != nil {
+				return nil, err
+			}
+			return answer(b, signingSecret), nil
+		})
+	wire.Register(m, wire.Operation{ID: "listBots", Method: http.MethodGet, Path: botsPath, Area: "bots",
+		Summary: "List the bots of a workspace", Detail: "The production bots, or the development bots, never both.",
+		Scope: wire.InHeader, Permission: access.BotRead},
+		func(ctx context.Context, in *listInput) (*listOutput, error) {
+			page, err := m.Page(ctx, in.PageQuery)
+			if err != nil {
+				return nil, err
+			}
+			bots, next, err := s.List(ctx, access.From(ctx).Workspace, in.filter(), page)
+			if err != nil {
+				return nil, err
+			}
+			return &listOutput{Body: ListBotsAnswer{Bots: listed(bots), Meta: m.Meta(ctx, next)}}, nil
+		})
+	wire.Register(m, wire.Operation{ID: "updateBot", Method: http.MethodPut, Path: botPath, Area: "bots",
+		Summary: "Change a bot, deploy its code",
+		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it; the attributes of an event or action merge into those it has.",
+		Scope:   wire.InHeader, Permission: access.BotWrite, Code: true},
+		func(ctx context.Context, in *updateInput) (*botOutput, error) {
+			b, err := s.Update(ctx, access.From(ctx), id.Bot(in.ID), in.Body.update())
+			if err != nil {
+				return nil, err
+			}
+			return answer(b, ""), nil
+		})
+	wire.Register(m, wire.Operation{ID: "getBot", Method: http.MethodGet, Path: botPath, Area: "bots",
+		Summary: "Show a bot", Scope: wire.InHeader, Permission: access.BotRead},
+		func(ctx context.Context, in *botInput) (*botOutput, error) {
+			b, err := s.Get(ctx, access.From(ctx).Workspace, id.Bot(in.ID))
+			if err != nil {
+				return nil, err
+			}
+			return answer(b, ""), nil
+		})
+	wire.Register(m, wire.Operation{ID: "deleteBot", Method: http.MethodDelete, Path: botPath, Area: "bots",
+		Summary: "Delete a bot", Detail: "With its tags, secrets and keys. Developers delete the bots that they made, managers and above every bot.",
+		Scope: wire.InHeader, Permission: access.BotDeleteOwn},
+		func(ctx context.Context, in *botInput) (*emptyOutput, error) {
+			return &emptyOutput{}, s.Delete(ctx, access.From(ctx), id.Bot(in.ID))
+		})
+	wire.Register(m, wire.Operation{ID: "introspect", Method: http.MethodPost, Path: "/v1/admin/introspect", Area: "bots",
+		Summary: "Say which workspace a bot is in", Detail: "For bots that the caller may read, in any of the caller's workspaces.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *introspectInput) (*introspectOutput, error) {
+			account := access.From(ctx).Account
+			w, err := s.Introspect(ctx, account, id.Bot(in.Body.BotID))
+			return &introspectOutput{Body: IntrospectAnswer{WorkspaceID: string(w), BotID: in.Body.BotID, UserID: string(account)}}, err
+		})
+}
+
+func (b CreateBotBody) draft() Draft {
+	return Draft{
+		Definition: b.NewBot, Dev: b.Dev, Name: b.Name, Description: b.Description, Type: b.Type, URL: b.URL, Code: b.Code,
+		MaxExecutionTime: b.MaxExecutionTime, Tags: plain(b.Tags), Secrets: plain(b.Secrets),
+	}
+}
+
+func plain[V ~string](values map[string]V) map[string]string {
+	texts := make(map[string]string, len(values))
+	for key, value := range values {
+		texts[key] = string(value)
+	}
+	return texts
+}
+
+func (b UpdateBotBody) update() Update {
+	u := Update{
+		Definition: b.BotPatch, Name: b.Name, Description: b.Description, Type: b.Type, URL: b.URL,
+		Authentication: b.Authentication, Blocked: b.Blocked, AlwaysAlive: b.AlwaysAlive,
+		MaxExecutionTime: b.MaxExecutionTime, Code: b.Code, Layers: b.Layers,
+		Integrations: map[string]string{}, Plugins: map[string]string{},
+	}
+	if b.Tags != nil {
+		u.Tags = make(map[string]string, len(b.Tags))
+		for key, patch := range b.Tags {
+			value, _ := patch.Get()
+			u.Tags[key] = string(value)
+		}
+	}
+	if b.Secrets != nil {
+		u.Secrets = make(map[string]*string, len(b.Secrets))
+		for name, patch := range b.Secrets {
+			u.Secrets[name] = nil
+			if value, set := patch.Get(); set {
+				text := string(value)
+				u.Secrets[name] = &text
+			}
+		}
+	}
+	for alias, patch := range b.Integrations {
+		if settings, set := patch.Get(); set {
+			u.Integrations[alias] = settings.IntegrationID
+			if settings.IntegrationID == "" {
+				u.Integrations[alias] = alias
+			}
+		}
+	}
+	for alias, patch := range b.Plugins {
+		if settings, set := patch.Get(); set {
+			u.Plugins[alias] = settings.ID
+		}
+	}
+	return u
+}
+
+func (in *listInput) filter() Filter {
+	return Filter{
+		Dev: in.Dev.Value, Tags: in.Tags, Sort: Sort(in.SortField), Ascending: in.SortDirection == "asc",
+		Installed: len(in.IntegrationNames) > 0 || len(in.PluginNames) > 0,
+	}
+}
+
+func listed(bots []Bot) []ListedBot {
+	items := make([]ListedBot, len(bots))
+	for i, b := range bots {
+		items[i] = ListedBot{
+			ID: string(b.ID), CreatedAt: wire.TimeOf(b.CreatedAt), UpdatedAt: wire.TimeOf(b.UpdatedAt),
+			Name: b.Name, Tags: wire.Document[map[string]string]{Bytes: []byte(b.Tags)}, Type: b.Type,
+		}
+		if !b.DeployedAt.IsZero() {
+			items[i].DeployedAt = wire.TimeOf(b.DeployedAt)
+		}
+	}
+	return items
+}

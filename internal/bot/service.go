@@ -1,0 +1,272 @@
+package bot
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/secret"
+)
+
+// Options are what the service needs.
+type Options struct {
+	DB     *db.DB
+	Clock  clock.Clock
+	Keys   *secret.Keyring
+	Blobs  *blob.Store
+	Trail  trail
+	Quota  quota
+	Tokens keys
+}
+
+// Service holds the use cases of bots.
+type Service struct{ Options }
+
+// New makes the service over a migrated database.
+func New(o Options) *Service { return &Service{o} }
+
+// noSuchBot is the one answer for a bot that does not exist and for one of another
+// workspace.
+func noSuchBot(bot id.Bot) error {
+	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", bounded(string(bot)))
+}
+
+// signingSecretLength gives a signing secret 288 random bits.
+const signingSecretLength = 48
+
+// Create makes a bot in the actor's workspace, and its signing secret, which this
+// answer alone shows. QuotaExceeded when the workspace has no room for one more
+// production bot; InvalidPayload, InvalidJsonSchema and LimitExceeded name what is
+// wrong with the draft.
+func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bot, signingSecret string, err error) {
+	now := s.Clock.Now()
+	bot := id.NewBot(d.Dev, now)
+	made := d.update(bot)
+	if err := made.check(); err != nil {
+		return Bot{}, "", err
+	}
+	empty, err := emptyBot()
+	if err != nil {
+		return Bot{}, "", err
+	}
+	if b, err = empty.apply(made, now); err != nil {
+		return Bot{}, "", err
+	}
+	signingSecret = secret.Text(signingSecretLength)
+	b.ID, b.Workspace, b.Dev, b.Status = bot, actor.Workspace, d.Dev, Active
+	b.CreatedAt, b.CreatedBy = now, actor.Account
+	b.SigningSecret = s.sealSigningSecret(bot, signingSecret)
+	if b, err = s.withCode(ctx, b, d.Code, now); err != nil {
+		return Bot{}, "", err
+	}
+	sealed := s.sealSecrets(bot, made.Secrets)
+
+	counted := int64(1)
+	if b.Dev {
+		counted = 0
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := s.Quota.Bots(ctx, tx, b.Workspace, counted); err != nil {
+			return err
+		}
+		if err := insertBot(ctx, tx, b); err != nil {
+			return db.Convert(err)
+		}
+		if err := writeTags(ctx, tx, b.ID, made.Tags); err != nil {
+			return db.Convert(err)
+		}
+		if err := writeSecrets(ctx, tx, b.ID, sealed); err != nil {
+			return db.Convert(err)
+		}
+		return s.Trail.Record(ctx, tx, b.Workspace, access.Act{Action: "CREATE_BOT", Resource: string(b.ID), Name: b.Name})
+	})
+	return b, signingSecret, err
+}
+
+// emptyBot is the bot that a draft is applied to.
+func emptyBot() (Bot, error) {
+	text, err := definition.EmptyBot().JSON()
+	return Bot{Tags: "{}", SecretNames: "[]", Layers: "[]", Definition: JSON(text)}, err
+}
+
+// withCode stores code and gives b its hash. It is done before the transaction,
+// which must not wait for a disk or a bucket; when that fails, the blob is without
+// a reference and is collected.
+func (s *Service) withCode(ctx context.Context, b Bot, code *string, now time.Time) (Bot, error) {
+	if code == nil {
+		return b, nil
+	}
+	hash, err := s.Blobs.Put(ctx, []byte(*code))
+	if err != nil {
+		return b, err
+	}
+	b.CodeHash, b.DeployedAt = hash, now
+	return b, nil
+}
+
+// Get reads a bot of the workspace. ResourceNotFound when it has none of that id.
+func (s *Service) Get(ctx context.Context, w id.Workspace, bot id.Bot) (Bot, error) {
+	b, found, err := selectBot(ctx, s.DB.Reader(ctx), w, bot)
+	if err != nil {
+		return Bot{}, db.Convert(err)
+	}
+	if !found {
+		return Bot{}, noSuchBot(bot)
+	}
+	return b, nil
+}
+
+// List reads a page of the workspace's bots without their definitions; next is nil
+// on the last page. InvalidQuery when the filter has too many tags.
+func (s *Service) List(ctx context.Context, w id.Workspace, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
+	if len(f.Tags) > mostTagFilters {
+		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; it can be by %d.", len(f.Tags), mostTagFilters)
+	}
+	if f.Installed {
+		return []Bot{}, nil, nil
+	}
+	bots, err = selectBots(ctx, s.DB.Reader(ctx), w, f, page)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	bots, next = db.Cut(bots, page, func(b Bot) db.Key { return db.Key{At: f.Sort.of(b).UnixMilli(), ID: string(b.ID)} })
+	return bots, next, nil
+}
+
+// Update changes a bot: what the update does not say stays. ResourceNotFound when
+// the workspace has no such bot, ReferenceNotFound when something is to be
+// installed that does not exist; InvalidPayload, InvalidJsonSchema and
+// LimitExceeded name what is wrong with the update.
+func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u Update) (Bot, error) {
+	if err := u.check(); err != nil {
+		return Bot{}, err
+	}
+	if u.Code != nil {
+		// Code of a bot that does not exist is not worth storing.
+		if _, err := s.Get(ctx, actor.Workspace, bot); err != nil {
+			return Bot{}, err
+		}
+	}
+	now := s.Clock.Now()
+	deployed, err := s.withCode(ctx, Bot{}, u.Code, now)
+	if err != nil {
+		return Bot{}, err
+	}
+	sealed := s.sealSecrets(bot, u.Secrets)
+
+	var after Bot
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		before, found, err := selectBot(ctx, tx, actor.Workspace, bot)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return noSuchBot(bot)
+		}
+		if err := u.checkInstalls(); err != nil {
+			return err
+		}
+		if after, err = before.apply(u, now); err != nil {
+			return err
+		}
+		if u.Code != nil {
+			after.CodeHash, after.DeployedAt = deployed.CodeHash, deployed.DeployedAt
+		}
+		if err := updateBot(ctx, tx, after); err != nil {
+			return db.Convert(err)
+		}
+		if err := writeTags(ctx, tx, bot, u.Tags); err != nil {
+			return db.Convert(err)
+		}
+		if err := writeSecrets(ctx, tx, bot, sealed); err != nil {
+			return db.Convert(err)
+		}
+		return s.Trail.Record(ctx, tx, actor.Workspace, access.Act{
+			Action: u.action(), Resource: string(bot), Name: after.Name, Value: strings.Join(u.members(), ", "),
+		})
+	})
+	return after, err
+}
+
+// checkInstalls refuses what is to be installed: there is nothing to install yet,
+// so every reference is unknown.
+func (u Update) checkInstalls() error {
+	if alias, found := firstKey(u.Integrations); found {
+		return unknownReference("integration", alias, u.Integrations[alias])
+	}
+	if alias, found := firstKey(u.Plugins); found {
+		return unknownReference("plugin", alias, u.Plugins[alias])
+	}
+	return nil
+}
+
+// firstKey is the same key for the same map, so that a request that is sent again
+// fails in the same way.
+func firstKey(m map[string]string) (key string, found bool) {
+	if len(m) == 0 {
+		return "", false
+	}
+	return slices.Min(slices.Collect(maps.Keys(m))), true
+}
+
+func unknownReference(kind, alias, reference string) error {
+	return fault.New(fault.ReferenceNotFound, "%ss.%s names the %s %q, which does not exist. Publish it first, or leave the entry out.", kind, bounded(alias), kind, bounded(reference))
+}
+
+// Delete deletes a bot with its tags, secrets and keys; the bytes of its code are
+// collected later. Forbidden when the actor's role allows only to delete bots of
+// one's own and this is another's. ResourceNotFound when there is no such bot.
+func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		b, found, err := selectOwner(ctx, tx, actor.Workspace, bot)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return noSuchBot(bot)
+		}
+		if !actor.Role.Allows(access.BotDelete) && (b.CreatedBy == "" || b.CreatedBy != actor.Account) {
+			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, bounded(string(bot)))
+		}
+		if err := deleteBot(ctx, tx, actor.Workspace, bot); err != nil {
+			return db.Convert(err)
+		}
+		if err := s.Tokens.DeleteSubject(ctx, tx, actor.Workspace, string(bot)); err != nil {
+			return err
+		}
+		if !b.Dev {
+			if err := s.Quota.Bots(ctx, tx, actor.Workspace, -1); err != nil {
+				return err
+			}
+		}
+		return s.Trail.Record(ctx, tx, actor.Workspace, access.Act{Action: "DELETE_BOT", Resource: string(bot), Name: b.Name})
+	})
+}
+
+// DeleteWorkspace deletes every bot of a workspace with its tags and secrets, in
+// the caller's transaction. Keys, counts and the trail are the caller's to end.
+func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	return db.Convert(deleteBotsOf(ctx, tx, w))
+}
+
+// Introspect answers which workspace a bot is in. A bot in a workspace where the
+// account may not read bots is ResourceNotFound, as one that does not exist.
+func (s *Service) Introspect(ctx context.Context, account id.Account, bot id.Bot) (id.Workspace, error) {
+	w, role, found, err := selectMembership(ctx, s.DB.Reader(ctx), account, bot)
+	if err != nil {
+		return "", db.Convert(err)
+	}
+	if !found || !role.Allows(access.BotRead) {
+		return "", noSuchBot(bot)
+	}
+	return w, nil
+}

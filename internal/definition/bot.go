@@ -1,0 +1,180 @@
+package definition
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Bot is the definition of a bot. Its JSON stands in the database in the form in
+// which it is answered.
+type Bot struct {
+	User            TagSet                      `json:"user" doc:"The tags of users."`
+	Conversation    TagSet                      `json:"conversation" doc:"The tags of conversations."`
+	Message         TagSet                      `json:"message" doc:"The tags of messages."`
+	States          map[string]StateDefinition  `json:"states" doc:"The states by name."`
+	Configuration   Configuration               `json:"configuration" doc:"The bot's configuration."`
+	Events          map[string]EventDefinition  `json:"events" doc:"The events by name."`
+	RecurringEvents map[string]RecurringEvent   `json:"recurringEvents" doc:"The recurring events by name."`
+	Subscriptions   Subscriptions               `json:"subscriptions" doc:"What the bot listens to."`
+	Actions         map[string]ActionDefinition `json:"actions" doc:"The actions by name."`
+	Medias          []Media                     `json:"medias" doc:"The files that the bot shows."`
+}
+
+// emptySchema admits an object and says so: code generators turn {} into "any".
+const emptySchema = `{"type":"object","properties":{}}`
+
+// EmptyBot is the definition of a bot of which nothing was said.
+func EmptyBot() Bot {
+	return Bot{Configuration: Configuration{Data: wire.Object(`{}`), Schema: wire.Object(emptySchema)}}
+}
+
+// ParseBot reads what Bot.JSON wrote.
+func ParseBot(text []byte) (b Bot, err error) {
+	err = wire.ParseJSON(text, &b)
+	return b, err
+}
+
+// JSON is the definition as it is stored and answered. LimitExceeded when it is
+// too large in all.
+func (b Bot) JSON() ([]byte, error) {
+	text, err := wire.AppendJSON(nil, b)
+	if err == nil && len(text) > mostDefinition {
+		err = fault.New(fault.LimitExceeded, "The definition of the bot is %d bytes in all; it can have %d. Make its schemas and payloads smaller.", len(text), mostDefinition)
+	}
+	return text, err
+}
+
+// NewBot is the definition in a request that creates a bot.
+type NewBot struct {
+	States          map[string]StateDefinition        `json:"states,omitempty" doc:"The states by name."`
+	Events          map[string]EventDefinition        `json:"events,omitempty" doc:"The events by name."`
+	RecurringEvents map[string]RecurringEventSettings `json:"recurringEvents,omitempty" doc:"The recurring events by name."`
+	Subscriptions   Subscriptions                     `json:"subscriptions,omitzero" doc:"What the bot listens to."`
+	Actions         map[string]ActionDefinition       `json:"actions,omitempty" doc:"The actions by name."`
+	Configuration   ConfigurationPatch                `json:"configuration,omitzero" doc:"The bot's configuration."`
+	User            NewTagSet                         `json:"user,omitzero" doc:"The tags of users."`
+	Conversation    NewTagSet                         `json:"conversation,omitzero" doc:"The tags of conversations."`
+	Message         NewTagSet                         `json:"message,omitzero" doc:"The tags of messages."`
+	Medias          []Media                           `json:"medias,omitempty" doc:"The files that the bot shows."`
+}
+
+// Patch is the patch that makes the definition out of an empty one.
+func (n NewBot) Patch() BotPatch {
+	p := BotPatch{
+		Configuration:   n.Configuration,
+		User:            TagSetPatch{sets(n.User.Tags, same[TagDefinition])},
+		Conversation:    TagSetPatch{sets(n.Conversation.Tags, same[TagDefinition])},
+		Message:         TagSetPatch{sets(n.Message.Tags, same[TagDefinition])},
+		States:          sets(n.States, same[StateDefinition]),
+		RecurringEvents: sets(n.RecurringEvents, same[RecurringEventSettings]),
+		Events: sets(n.Events, func(e EventDefinition) EventDefinitionPatch {
+			return EventDefinitionPatch{e.Title, e.Description, e.Schema, sets(e.Attributes, same[Attribute])}
+		}),
+		Actions: sets(n.Actions, func(a ActionDefinition) ActionDefinitionPatch {
+			return ActionDefinitionPatch{a.Title, a.Description, a.Billable, a.Cacheable, a.Input, a.Output, sets(a.Attributes, same[Attribute])}
+		}),
+		Medias: n.Medias,
+	}
+	if n.Subscriptions.Events != nil {
+		p.Subscriptions.Events = wire.Set(sets(n.Subscriptions.Events, same[EventSubscription]))
+	}
+	return p
+}
+
+// BotPatch changes the definition of a bot.
+type BotPatch struct {
+	Configuration   ConfigurationPatch                            `json:"configuration,omitzero" doc:"The members given replace those of the configuration."`
+	User            TagSetPatch                                   `json:"user,omitzero" doc:"The tags of users."`
+	Message         TagSetPatch                                   `json:"message,omitzero" doc:"The tags of messages."`
+	Conversation    TagSetPatch                                   `json:"conversation,omitzero" doc:"The tags of conversations."`
+	Events          map[string]wire.Patch[EventDefinitionPatch]   `json:"events,omitempty" doc:"Events to set by name; null removes one."`
+	Actions         map[string]wire.Patch[ActionDefinitionPatch]  `json:"actions,omitempty" doc:"Actions to set by name; null removes one."`
+	States          map[string]wire.Patch[StateDefinition]        `json:"states,omitempty" doc:"States to set by name; null removes one."`
+	RecurringEvents map[string]wire.Patch[RecurringEventSettings] `json:"recurringEvents,omitempty" doc:"Recurring events to set by name; null removes one."`
+	Subscriptions   SubscriptionsPatch                            `json:"subscriptions,omitzero" doc:"What the bot listens to."`
+	Medias          []Media                                       `json:"medias,omitempty" doc:"The files that the bot shows; they replace the old ones."`
+}
+
+// Members names the members that the patch has, in a fixed order; none means that
+// it changes nothing.
+func (p BotPatch) Members() (names []string) {
+	for _, member := range []struct {
+		name  string
+		given bool
+	}{
+		{"configuration", p.Configuration.Data != nil || p.Configuration.Schema != nil},
+		{"user", p.User.Tags != nil},
+		{"message", p.Message.Tags != nil},
+		{"conversation", p.Conversation.Tags != nil},
+		{"events", p.Events != nil},
+		{"actions", p.Actions != nil},
+		{"states", p.States != nil},
+		{"recurringEvents", p.RecurringEvents != nil},
+		{"subscriptions", !p.Subscriptions.Events.IsZero()},
+		{"medias", p.Medias != nil},
+	} {
+		if member.given {
+			names = append(names, member.name)
+		}
+	}
+	return names
+}
+
+// Apply is the definition after the patch; b stays as it is. LimitExceeded when a
+// part would grow beyond its limit. What the patch holds must have passed Check.
+func (b Bot) Apply(p BotPatch) (Bot, error) {
+	next := Bot{
+		User:            TagSet{merge(b.User.Tags, p.User.Tags, replace[TagDefinition])},
+		Conversation:    TagSet{merge(b.Conversation.Tags, p.Conversation.Tags, replace[TagDefinition])},
+		Message:         TagSet{merge(b.Message.Tags, p.Message.Tags, replace[TagDefinition])},
+		States:          merge(b.States, p.States, replace[StateDefinition]),
+		Configuration:   p.Configuration.apply(b.Configuration),
+		Events:          merge(b.Events, p.Events, EventDefinitionPatch.apply),
+		RecurringEvents: merge(b.RecurringEvents, p.RecurringEvents, RecurringEventSettings.apply),
+		Subscriptions:   p.Subscriptions.apply(b.Subscriptions),
+		Actions:         merge(b.Actions, p.Actions, ActionDefinitionPatch.apply),
+		Medias:          b.Medias,
+	}
+	if p.Medias != nil {
+		next.Medias = p.Medias
+	}
+	return next, b.checkGrowth(next)
+}
+
+// checkGrowth holds next against the limits. A part that was beyond its limit
+// before may stay so and may shrink: a limit never keeps a caller from removing.
+func (b Bot) checkGrowth(next Bot) error {
+	for _, part := range []struct {
+		what         string
+		before, then int
+		most         int
+	}{
+		{"tag definitions of users", len(b.User.Tags), len(next.User.Tags), mostTagDefinitions},
+		{"tag definitions of conversations", len(b.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
+		{"tag definitions of messages", len(b.Message.Tags), len(next.Message.Tags), mostTagDefinitions},
+		{"state definitions", len(b.States), len(next.States), mostStates},
+		{"event definitions", len(b.Events), len(next.Events), mostEvents},
+		{"recurring events", len(b.RecurringEvents), len(next.RecurringEvents), mostRecurringEvents},
+		{"event subscriptions", len(b.Subscriptions.Events), len(next.Subscriptions.Events), mostSubscriptions},
+		{"action definitions", len(b.Actions), len(next.Actions), mostActions},
+		{"medias", len(b.Medias), len(next.Medias), mostMedias},
+	} {
+		if part.then > part.most && part.then > part.before {
+			return tooMany("A bot", part.most, part.what, part.then)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(next.Events)) {
+		if err := checkAttributes("The event", name, len(b.Events[name].Attributes), len(next.Events[name].Attributes)); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(next.Actions)) {
+		if err := checkAttributes("The action", name, len(b.Actions[name].Attributes), len(next.Actions[name].Attributes)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// The published limits of the platform, counts and bytes.
+const (
+	mostTagDefinitions  = 50
+	mostStates          = 20
+	mostEvents          = 20
+	mostRecurringEvents = 50
+	mostPayload         = 131_072
+	mostConfiguration   = 20_480
+	mostSchema          = 102_400
+)
+
+// Limits of our own, where none is published: what callers send is always bounded.
+const (
+	mostActions       = 200
+	mostSubscriptions = 200
+	mostAttributes    = 50
+	mostMedias        = 100
+	mostMediaText     = 2000 // characters
+	mostKey           = 200  // characters
+	mostDefinition    = 16 << 20
+)
+
+func tooMany(owner string, most int, what string, count int) error {
+	return fault.New(fault.LimitExceeded, "%s can have %d %s and would have %d.", owner, most, what, count).
+		With("limit", most).With("count", count)
+}
+
+func tooLarge(what string, most, size int) error {
+	return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", what, size, most).
+		With("limit", most).With("count", size)
+}
+
+func checkAttributes(kind, name string, before, then int) error {
+	if then > mostAttributes && then > before {
+		return tooMany(fmt.Sprintf("%s %q", kind, bounded(name)), mostAttributes, "attributes", then)
+	}
+	return nil
+}
+
+// CheckKey says whether key may be the key of a map called where, as "tags".
+// InvalidPayload when not.
+func CheckKey(where, key string) error {
+	if key == "" {
+		return fault.New(fault.InvalidPayload, "%s has an empty key; every key needs 1 to %d characters.", where, mostKey)
+	}
+	if n := utf8.RuneCountInString(key); n > mostKey {
+		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key has 1 to %d.", where, bounded(key), n, mostKey)
+	}
+	return nil
+}
+
+// bounded cuts what a caller sent to what a message can hold.
+func bounded(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// Check says whether what the patch sets is well formed and within the limits of
+// one entry: InvalidPayload, InvalidJsonSchema or LimitExceeded, which name the
+// place. It needs no old definition, so it is done before a transaction begins.
+func (p BotPatch) Check() error {
+	if size := len(p.Configuration.Data); size > mostConfiguration {
+		return tooLarge("configuration.data", mostConfiguration, size)
+	}
+	if p.Configuration.Schema != nil {
+		if err := checkSchema("configuration.schema", p.Configuration.Schema); err != nil {
+			return err
+		}
+	}
+	subscribed, _ := p.Subscriptions.Events.Get()
+	return firstError(
+		checkEntries("user.tags", p.User.Tags, nil),
+		checkEntries("message.tags", p.Message.Tags, nil),
+		checkEntries("conversation.tags", p.Conversation.Tags, nil),
+		checkEntries("subscriptions.events", subscribed, nil),
+		checkEntries("events", p.Events, func(path string, e EventDefinitionPatch) error {
+			return firstError(checkSchema(path+".schema", e.Schema), checkEntries(path+".attributes", e.Attributes, nil))
+		}),
+		checkEntries("actions", p.Actions, func(path string, a ActionDefinitionPatch) error {
+			return firstError(checkSchema(path+".input.schema", a.Input.Schema), checkSchema(path+".output.schema", a.Output.Schema),
+				checkEntries(path+".attributes", a.Attributes, nil))
+		}),
+		checkEntries("states", p.States, func(path string, s StateDefinition) error {
+			return checkSchema(path+".schema", s.Schema)
+		}),
+		checkEntries("recurringEvents", p.RecurringEvents, func(path string, e RecurringEventSettings) error {
+			if size := len(e.Payload); size > mostPayload {
+				return tooLarge(path+".payload", mostPayload, size)
+			}
+			return nil
+		}),
+		checkMedias(p.Medias),
+	)
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEntries checks the entries that a patch sets, in the order of their keys,
+// so that the same patch always fails the same way.
+func checkEntries[P any](where string, patch map[string]wire.Patch[P], check func(path string, entry P) error) error {
+	for _, key := range slices.Sorted(maps.Keys(patch)) {
+		entry, set := patch[key].Get()
+		if !set {
+			continue
+		}
+		if err := CheckKey(where, key); err != nil {
+			return err
+		}
+		if check == nil {
+			continue
+		}
+		if err := check(where+"."+bounded(key), entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkMedias(medias []Media) error {
+	for i, m := range medias {
+		for _, text := range []string{m.URL, m.Name} {
+			if n := utf8.RuneCountInString(text); n > mostMediaText {
+				return fault.New(fault.InvalidPayload, "medias[%d] has a text of %d characters; its url and its name can have %d each.", i, n, mostMediaText)
+			}
+		}
+	}
+	return nil
+}
