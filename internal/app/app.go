@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/account"
+	"github.com/botyard/botyard/internal/audit"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/bot"
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/meter"
+	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/internal/workspace"
+)
+
+// App is an open installation.
+type App struct {
+	DB         *db.DB
+	Clock      clock.Clock
+	Keys       *secret.Keyring
+	Blobs      *blob.Store
+	Log        *slog.Logger
+	Tokens     *access.Service
+	Accounts   *account.Service
+	Workspaces *workspace.Service
+	Bots       *bot.Service
+	Audit      *audit.Service
+	Meter      *meter.Service
+
+	dir string
+}
+
+// Open opens an installation and brings its database to this version's schema. A
+// data directory that is not there is made. The caller closes the App.
+func Open(ctx context.Context, c config.Installation, log *slog.Logger) (*App, error) {
+	a, err := connect(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.DB.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	if err := a.checkKey(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	a.assemble()
+	return a, nil
+}
+
+// Connect opens only the database of an installation, as it is: nothing is
+// migrated. It is for looking at an installation before anything is changed.
+func Connect(ctx context.Context, c config.Installation, log *slog.Logger) (*db.DB, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	return db.Open(ctx, db.Options{
+		URL: c.DatabaseURL.Reveal(), Dir: c.Data, MaxConnections: c.DatabaseMaxConnections,
+		ExecMode: c.DatabaseExecMode, Synchronous: c.SQLiteSynchronous, Log: log,
+	})
+}
+
+func clockOf(c config.Installation) (clock.Clock, error) {
+	if c.Dev {
+		return clock.NewDevelopment(c.Data)
+	}
+	return clock.System(), nil
+}
+
+func connect(ctx context.Context, c config.Installation, log *slog.Logger) (a *App, err error) {
+	a = &App{Log: log, dir: c.Data}
+	if a.DB, err = Connect(ctx, c, log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if a.Clock, err = clockOf(c); err != nil {
+		return a, err
+	}
+	if a.Keys, err = c.Keys(true); err != nil {
+		return a, err
+	}
+	url, err := c.Blobs()
+	if err != nil {
+		return a, err
+	}
+	a.Blobs, err = blob.Open(ctx, url)
+	return a, err
+}
+
+// assemble makes the domains and plugs each into those that need it.
+func (a *App) assemble() {
+	a.Tokens = access.New(a.DB, a.Clock, a.Log)
+	a.Audit = audit.New(a.DB, a.Clock)
+	a.Meter = meter.New()
+	a.Bots = bot.New(bot.Options{
+		DB: a.DB, Clock: a.Clock, Keys: a.Keys, Blobs: a.Blobs,
+		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens,
+	})
+	a.Accounts = account.New(account.Options{DB: a.DB, Clock: a.Clock, Tokens: a.Tokens})
+	a.Workspaces = workspace.New(workspace.Options{
+		DB: a.DB, Clock: a.Clock, Trail: a.Audit, Quota: a.Meter, Accounts: a.Accounts,
+		Leavers: []workspace.Leaver{a.Bots, a.Tokens, a.Meter},
+	})
+	a.Accounts.Memberships = a.Workspaces
+}
+
+// Close closes what Open opened. It waits for transactions that have begun.
+func (a *App) Close() error {
+	var errs []error
+	if a.Blobs != nil {
+		errs = append(errs, a.Blobs.Close())
+	}
+	if a.DB != nil {
+		errs = append(errs, a.DB.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// checkKey refuses to open a database whose secrets were sealed with other keys:
+// they could not be read, and new ones would be mixed with them.
+func (a *App) checkKey(ctx context.Context) error {
+	check := a.Keys.Check()
+	return a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		kept, err := setDefault(ctx, tx, settingKeyCheck, check)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if err := a.Keys.VerifyCheck(kept); err != nil {
+			return fmt.Errorf("the secret key is not the one that this database was sealed with: %w", err)
+		}
+		return nil
+	})
+}

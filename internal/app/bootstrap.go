@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/botyard/botyard/internal/account"
+	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Welcome is what a new account needs to begin: it is shown once.
+type Welcome struct {
+	Account   account.Account
+	Workspace id.Workspace
+	Token     string
+}
+
+// defaultOwner is the owner's address when none is configured: a laptop has no
+// need of a real one.
+const defaultOwner = "owner@localhost.localdomain"
+
+var errStarted = errors.New("the installation has had its first start")
+
+// Bootstrap is the first start: it makes the owner's account, the platform's own
+// workspace and an access token, all together. It answers nil when the
+// installation has had its first start; of several servers that start at once on
+// one database, one makes them.
+func (a *App) Bootstrap(ctx context.Context, c config.Config) (*Welcome, error) {
+	if _, started, err := a.Workspaces.Platform(ctx, a.DB.Reader(ctx)); started || err != nil {
+		return nil, err
+	}
+	email, name := c.BootstrapEmail, c.BootstrapName
+	if email == "" {
+		email = defaultOwner
+	}
+	if name == "" {
+		name = "Owner"
+	}
+	var w Welcome
+	err := a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, started, err := a.Workspaces.Platform(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if started {
+			return errStarted
+		}
+		if w, err = a.welcome(ctx, tx, email, name, "Platform", "first start", c.BootstrapToken.Reveal()); err != nil {
+			return err
+		}
+		return a.Workspaces.SetPlatform(ctx, tx, w.Workspace)
+	})
+	if errors.Is(err, errStarted) {
+		return nil, nil
+	}
+	return &w, err
+}
+
+// CreateAccount makes an account with a workspace of its own and an access token.
+func (a *App) CreateAccount(ctx context.Context, email, name string) (w Welcome, err error) {
+	err = a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		w, err = a.welcome(ctx, tx, email, name, "", "made with the account", "")
+		return err
+	})
+	return w, err
+}
+
+// welcome makes account, workspace and token in one transaction; an empty token
+// means a new one, an empty workspace name one after the person.
+func (a *App) welcome(ctx context.Context, tx *db.Tx, email, name, workspaceName, note, token string) (w Welcome, err error) {
+	if w.Account, err = a.Accounts.Create(ctx, tx, email, name); err != nil {
+		return w, err
+	}
+	if workspaceName == "" {
+		workspaceName = account.WorkspaceName(w.Account)
+	}
+	created, err := a.Workspaces.Create(ctx, tx, w.Account.ID, w.Account.Email, workspaceName)
+	if err != nil {
+		return w, err
+	}
+	w.Workspace = created.ID
+	if token == "" {
+		_, w.Token, err = a.Tokens.CreatePAT(ctx, tx, w.Account.ID, note, time.Time{})
+		return w, err
+	}
+	w.Token = token
+	_, err = a.Tokens.AddPAT(ctx, tx, w.Account.ID, note, time.Time{}, token)
+	return w, err
+}

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+// databaseMetrics reads the database's totals when /metrics is asked.
+type databaseMetrics struct {
+	db                                    *db.DB
+	batches, transactions, retries, inUse *prometheus.Desc
+}
+
+func newDatabaseMetrics(d *db.DB) *databaseMetrics {
+	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &databaseMetrics{
+		db:           d,
+		batches:      desc("botyard_database_commits_total", "Commits; on SQLite one may hold many transactions."),
+		transactions: desc("botyard_database_transactions_total", "Write transactions that were committed."),
+		retries:      desc("botyard_database_retries_total", "Runs of a transaction beyond its first."),
+		inUse:        desc("botyard_database_connections_in_use", "Connections at work."),
+	}
+}
+
+// Describe tells the registry what there is.
+func (m *databaseMetrics) Describe(to chan<- *prometheus.Desc) {
+	to <- m.batches
+	to <- m.transactions
+	to <- m.retries
+	to <- m.inUse
+}
+
+// Collect reads the totals.
+func (m *databaseMetrics) Collect(to chan<- prometheus.Metric) {
+	s := m.db.Stats()
+	to <- prometheus.MustNewConstMetric(m.batches, prometheus.CounterValue, float64(s.Batches))
+	to <- prometheus.MustNewConstMetric(m.transactions, prometheus.CounterValue, float64(s.Transactions))
+	to <- prometheus.MustNewConstMetric(m.retries, prometheus.CounterValue, float64(s.Retries))
+	to <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.InUse))
+}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// leastDisk is how much room the data directory needs for the server to call
+// itself ready: below it, writes are about to fail.
+const leastDisk = 64 << 20
+
+// Check is one condition of readiness.
+type Check struct {
+	Name   string `json:"name"`
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Checks says whether the installation can answer requests, and if not, why.
+func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
+	ready = true
+	add := func(name string, err error) {
+		c := Check{Name: name, Ready: err == nil}
+		if err != nil {
+			c.Reason, ready = err.Error(), false
+		}
+		checks = append(checks, c)
+	}
+	add("database", a.DB.Ping(ctx))
+	add("migrations", a.checkMigrations(ctx))
+	add("disk", a.checkDisk())
+	add("blobs", a.Blobs.Check(ctx))
+	return checks, ready
+}
+
+func (a *App) checkMigrations(ctx context.Context) error {
+	migrations, err := a.DB.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range migrations {
+		if m.AppliedAt.IsZero() {
+			return fmt.Errorf("migration %d %s is not applied; run \"botyard migrate up\"", m.Version, m.Name)
+		}
+	}
+	return nil
+}
+
+func (a *App) checkDisk() error {
+	free, known := freeDisk(a.dir)
+	if known && free < leastDisk {
+		return fmt.Errorf("the data directory has %d MiB free; at least %d are needed", free>>20, leastDisk>>20)
+	}
+	return nil
+}
+
+// mountProbes adds /livez, /readyz and /metrics.
+func (s *Server) mountProbes(registry *prometheus.Registry) {
+	s.Mux.Handle("/livez", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n"))
+	}))
+	s.Mux.Handle("/readyz", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		checks, ready := s.Checks(ctx)
+		w.Header().Set("Content-Type", "application/json")
+		if !ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.MarshalWrite(w, map[string]any{"ready": ready, "checks": checks}, json.Deterministic(true))
+	}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB))
+	s.Mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+}

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+// RotateKeys makes a new key, seals every secret with it and forgets the keys
+// before it; it answers how many secrets it sealed. Whenever it is broken off, the
+// key file holds every key that some secret still needs, and running it again
+// finishes the work. Servers must not be running: they know the old keys only.
+func (a *App) RotateKeys(ctx context.Context, keyFile string) (sealed int, err error) {
+	keys := a.Keys.Rotate()
+	if err := keys.Save(keyFile); err != nil {
+		return 0, fmt.Errorf("the new key cannot be kept: %w", err)
+	}
+	a.Keys = keys
+	a.assemble()
+	if sealed, err = a.Bots.Reseal(ctx); err != nil {
+		return sealed, err
+	}
+	err = a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return db.Convert(setSetting(ctx, tx, settingKeyCheck, keys.Check()))
+	})
+	if err != nil {
+		return sealed, err
+	}
+	if err := keys.Retire().Save(keyFile); err != nil {
+		return sealed, fmt.Errorf("the old keys cannot be forgotten: %w", err)
+	}
+	return sealed, nil
+}

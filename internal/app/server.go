@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/botyard/botyard/internal/account"
+	"github.com/botyard/botyard/internal/audit"
+	"github.com/botyard/botyard/internal/bot"
+	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/wire"
+	"github.com/botyard/botyard/internal/workspace"
+)
+
+// Version is the version of this build; the linker may set it.
+var Version = "0.1.0"
+
+// codeTime is how long an operation that carries code may take: the body alone
+// may take three minutes to arrive.
+const codeTime = 4 * time.Minute
+
+// Server is an installation that answers requests.
+type Server struct {
+	*App
+	Mux *wire.Mux
+
+	config   config.Config
+	listener net.Listener
+	http     *http.Server
+	jobs     *jobs.Queue
+	stop     context.CancelFunc
+	work     sync.WaitGroup
+	failed   chan error
+}
+
+// Start opens an installation, makes its first start when it has had none, and
+// serves it. It returns when requests are answered; welcome is nil but on the
+// first start. The caller stops the server.
+func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, welcome *Welcome, err error) {
+	if c.MemoryLimit > 0 {
+		debug.SetMemoryLimit(int64(c.MemoryLimit))
+	}
+	a, err := Open(ctx, c.Installation, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	s = &Server{App: a, config: c, failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if welcome, err = a.Bootstrap(ctx, c); err != nil {
+		return nil, nil, err
+	}
+	registry := prometheus.NewRegistry()
+	s.Mux = NewMux(a, c, registry)
+	s.mountProbes(registry)
+	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, nil, err
+	}
+	s.http = &http.Server{
+		Handler:           s.Mux,
+		ReadHeaderTimeout: c.ReadHeaderTimeout,
+		ReadTimeout:       c.ReadTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.startWork(background)
+	s.work.Go(func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	})
+	return s, welcome, nil
+}
+
+// NewMux makes the operation table of an installation. With a nil App's domains
+// it still knows every operation, which is all that the document needs.
+func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
+	m := wire.New(wire.Options{
+		Version: Version, Access: a.Tokens, Signer: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
+		Limits: wire.Limits{
+			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
+			PerToken: c.RateLimitToken, PerWorkspace: c.RateLimitWorkspace,
+			Time: c.RequestTimeout, CodeTime: max(codeTime, c.RequestTimeout),
+		},
+	})
+	account.Mount(m, a.Accounts)
+	workspace.Mount(m, a.Workspaces)
+	audit.Mount(m, a.Audit)
+	bot.Mount(m, a.Bots)
+	m.MountReference()
+	return m
+}
+
+// Kinds of background jobs.
+const (
+	jobForgetAnswers = "forget-idempotency-answers"
+)
+
+func (s *Server) startWork(ctx context.Context) {
+	s.jobs = jobs.New(s.DB, s.Clock, s.Log)
+	s.jobs.Handle(jobForgetAnswers, func(ctx context.Context, _ jobs.Job) error { return s.Mux.ForgetAnswers(ctx) }, jobs.Policy{})
+	s.jobs.Every(jobForgetAnswers, time.Hour)
+	s.work.Go(func() { s.Tokens.Run(ctx) })
+	s.work.Go(func() {
+		if err := s.jobs.Run(ctx); err != nil && ctx.Err() == nil {
+			s.failed <- err
+		}
+	})
+}
+
+// URL is where callers reach the server.
+func (s *Server) URL() string {
+	if s.config.PublicURL != "" {
+		return s.config.PublicURL
+	}
+	return "http://" + s.listener.Addr().String()
+}
+
+// Failed tells of a server that stopped by itself.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Stop lets requests under way finish, for as long as ctx lasts, ends the
+// background work and closes the installation.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	s.stop()
+	s.work.Wait()
+	return errors.Join(err, s.Close())
+}

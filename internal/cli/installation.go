@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/config"
+)
+
+type clockCommand struct {
+	Advance clockAdvanceCommand `cmd:"" help:"Move the clock forward."`
+}
+
+type clockAdvanceCommand struct {
+	Data string `name:"data" env:"BOTYARD_DATA" default:"./botyard-data" placeholder:"DIRECTORY" help:"Data directory of the --dev installation."`
+	By   string `arg:"" help:"How far, in days or as a duration: 31d, 36h, 90m."`
+	JSON bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run moves the clock. It works on the data directory alone, and a server that
+// was not started with --dev never looks at it.
+func (a *clockAdvanceCommand) Run(c console) error {
+	by, err := days(a.By)
+	if err != nil {
+		return usageError{err}
+	}
+	d, err := clock.NewDevelopment(a.Data)
+	if err != nil {
+		return err
+	}
+	now, err := d.Advance(by)
+	if err != nil {
+		return usageError{err}
+	}
+	// A running server looks at its clock's file this often; when the command
+	// is back, it has seen the new time.
+	time.Sleep(clock.ReloadEvery)
+	if a.JSON {
+		return c.printJSON(map[string]string{"now": now.Format(time.RFC3339Nano)})
+	}
+	_, err = fmt.Fprintln(c.out, now.Format(time.RFC3339))
+	return err
+}
+
+// days reads a duration that may be given in whole days.
+func days(text string) (time.Duration, error) {
+	if number, found := strings.CutSuffix(text, "d"); found {
+		n, err := strconv.Atoi(number)
+		const most = 36500
+		if err != nil || n > most {
+			return 0, fmt.Errorf("%q is not a number of days up to %d", text, most)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration; one looks like 31d, 36h or 90m", text)
+	}
+	return d, nil
+}
+
+type migrateCommand struct {
+	Status migrateStatusCommand `cmd:"" help:"List the schema's migrations and when each was applied."`
+	Up     migrateUpCommand     `cmd:"" help:"Apply the migrations that are not applied yet. Starting the server does the same."`
+}
+
+type migrateStatusCommand struct {
+	config.Installation
+	JSON bool `name:"json" help:"Print the result as JSON."`
+}
+
+type migrationJSON struct {
+	Version   int64  `json:"version"`
+	Name      string `json:"name"`
+	AppliedAt string `json:"appliedAt,omitempty"`
+}
+
+// Run lists the migrations.
+func (m *migrateStatusCommand) Run(ctx context.Context, c console) (err error) {
+	d, err := app.Connect(ctx, m.Installation, quiet(c))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	status, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	rows := make([]migrationJSON, len(status))
+	for i, s := range status {
+		rows[i] = migrationJSON{Version: s.Version, Name: s.Name}
+		if !s.AppliedAt.IsZero() {
+			rows[i].AppliedAt = s.AppliedAt.UTC().Format(time.RFC3339)
+		}
+	}
+	if m.JSON {
+		return c.printJSON(map[string]any{"migrations": rows})
+	}
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		applied := r.AppliedAt
+		if applied == "" {
+			applied = "not applied"
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\n", r.Version, r.Name, applied)
+	}
+	return table.Flush()
+}
+
+type migrateUpCommand struct{ config.Installation }
+
+// Run migrates.
+func (m *migrateUpCommand) Run(ctx context.Context, c console) error {
+	return withApp(ctx, m.Installation, c, func(*app.App) error {
+		_, err := fmt.Fprintln(c.out, "the schema is current")
+		return err
+	})
+}
+
+type doctorCommand struct {
+	config.Installation
+	JSON bool `name:"json" help:"Print the result as JSON."`
+}
+
+// Run checks the installation as /readyz does.
+func (d *doctorCommand) Run(ctx context.Context, c console) error {
+	return withApp(ctx, d.Installation, c, func(it *app.App) error {
+		checks, ready := it.Checks(ctx)
+		if d.JSON {
+			if err := c.printJSON(map[string]any{"ready": ready, "checks": checks}); err != nil {
+				return err
+			}
+		} else {
+			for _, check := range checks {
+				state := "ok"
+				if !check.Ready {
+					state = check.Reason
+				}
+				if _, err := fmt.Fprintf(c.out, "%-12s %s\n", check.Name, state); err != nil {
+					return err
+				}
+			}
+		}
+		if !ready {
+			return errors.New("the installation is not ready")
+		}
+		return nil
+	})
+}
+
+type secretCommand struct {
+	Rotate secretRotateCommand `cmd:"" help:"Make a new key, seal every secret with it, and forget the old ones. Stop the servers first."`
+}
+
+type secretRotateCommand struct{ config.Installation }
+
+// Run rotates the key.
+func (s *secretRotateCommand) Run(ctx context.Context, c console) error {
+	if s.SecretKey.Reveal() != "" {
+		return usageError{errors.New("the keys are given by a setting, so they cannot be replaced here: put a new first line into them, start once, and run the command on the key file")}
+	}
+	return withApp(ctx, s.Installation, c, func(it *app.App) error {
+		n, err := it.RotateKeys(ctx, s.KeyFile())
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.out, "%d secrets are sealed with a new key in %s\n", n, s.KeyFile())
+		return err
+	})
+}

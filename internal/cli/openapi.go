@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/config"
+)
+
+type openAPICommand struct{}
+
+// Run prints the document. It needs no installation.
+func (openAPICommand) Run(c console) error {
+	nobody := &app.App{Clock: clock.System(), Log: slog.New(slog.DiscardHandler)}
+	_, err := c.out.Write(app.NewMux(nobody, config.Config{MaxBody: 1 << 20, MaxCodeBody: 64 << 20}, nil).Document())
+	return err
+}
+
+type versionCommand struct {
+	JSON bool `name:"json" help:"Print the result as JSON."`
+}
+
+// Run prints the version.
+func (v *versionCommand) Run(c console) error {
+	if v.JSON {
+		return c.printJSON(map[string]string{"version": app.Version})
+	}
+	_, err := fmt.Fprintln(c.out, "botyard "+app.Version)
+	return err
+}

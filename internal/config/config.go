@@ -1,0 +1,60 @@
+package config
+
+import (
+	"time"
+
+	"github.com/botyard/botyard/internal/secret"
+)
+
+// Installation says where the data of an installation is and how to open it. It
+// is what every command that works on the data needs. After parsing it is valid,
+// and the secrets of the file twins are in their fields.
+type Installation struct {
+	// File is read by BeforeResolve, while the command line is parsed.
+	File string `name:"config" env:"BOTYARD_CONFIG" placeholder:"FILE" help:"Read settings from this file, YAML or (with the ending .json) JSON. Flags and environment variables win over it."`
+
+	Data string `name:"data" env:"BOTYARD_DATA" default:"./botyard-data" placeholder:"DIRECTORY" help:"Directory of the data: the SQLite database, the blobs, the secret key."`
+	Dev  bool   `name:"dev" env:"BOTYARD_DEV" help:"Development installation: a clock that can be advanced, test payments, calls to loopback addresses. Never for production."`
+
+	DatabaseURL            secret.Value `name:"database-url" env:"BOTYARD_DATABASE_URL" placeholder:"postgres://..." help:"PostgreSQL database. Without it, an SQLite database in the data directory."`
+	DatabaseURLFile        string       `name:"database-url-file" env:"BOTYARD_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the database URL."`
+	DatabaseMaxConnections int          `name:"database-max-connections" env:"BOTYARD_DATABASE_MAX_CONNECTIONS" default:"20" help:"Most connections to PostgreSQL that one process opens."`
+	DatabaseExecMode       string       `name:"database-exec-mode" env:"BOTYARD_DATABASE_EXEC_MODE" default:"cache_statement" enum:"cache_statement,cache_describe,describe_exec,exec,simple_protocol" help:"How statements are sent to PostgreSQL: ${enum}. Behind a pooler in transaction mode use cache_describe or exec."`
+	SQLiteSynchronous      string       `name:"sqlite-synchronous" env:"BOTYARD_SQLITE_SYNCHRONOUS" default:"FULL" enum:"FULL,NORMAL" help:"FULL keeps every acknowledged change through a power failure, NORMAL only through the end of the process."`
+
+	BlobURL string `name:"blob-url" env:"BOTYARD_BLOB_URL" placeholder:"s3://..." help:"Where blobs are kept: s3://bucket?region=... or file:///directory. Without it, the directory blobs in the data directory."`
+
+	SecretKey     secret.Value `name:"secret-key" env:"BOTYARD_SECRET_KEY" placeholder:"KEYS" help:"The keys that seal secrets, as the text of a key file. Without it, the file secret.key in the data directory, made on the first start."`
+	SecretKeyFile string       `name:"secret-key-file" env:"BOTYARD_SECRET_KEY_FILE" placeholder:"FILE" help:"File that holds the keys."`
+
+	LogLevel  string `name:"log-level" env:"BOTYARD_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
+	LogFormat string `name:"log-format" env:"BOTYARD_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: ${enum}."`
+}
+
+// Config is all settings of a server. After parsing it is valid.
+type Config struct {
+	Installation
+
+	Listen    string `name:"listen" env:"BOTYARD_LISTEN" default:"127.0.0.1:8400" placeholder:"HOST:PORT" help:"Address to serve on. Port 0 takes a free one."`
+	PublicURL string `name:"public-url" env:"BOTYARD_PUBLIC_URL" placeholder:"URL" help:"The URL that callers reach this server by. Without it, http:// and the address served on."`
+
+	RateLimitWorkspace int `name:"rate-limit-workspace" env:"BOTYARD_RATE_LIMIT_WORKSPACE" default:"10000" help:"Most requests a second for one workspace; 0 is no limit."`
+	RateLimitToken     int `name:"rate-limit-token" env:"BOTYARD_RATE_LIMIT_TOKEN" default:"10000" help:"Most requests a second with one token; 0 is no limit."`
+
+	MaxBody            Bytes `name:"max-body" env:"BOTYARD_MAX_BODY" default:"1MiB" help:"Largest request body."`
+	MaxCodeBody        Bytes `name:"max-code-body" env:"BOTYARD_MAX_CODE_BODY" default:"64MiB" help:"Largest request body of the operations that carry code."`
+	MaxParallelUploads int   `name:"max-parallel-uploads" env:"BOTYARD_MAX_PARALLEL_UPLOADS" default:"4" help:"Most requests that may hold a body above max-body in memory at once; others wait."`
+
+	ReadHeaderTimeout time.Duration `name:"read-header-timeout" env:"BOTYARD_READ_HEADER_TIMEOUT" default:"10s" help:"Longest time for a request's headers to arrive."`
+	ReadTimeout       time.Duration `name:"read-timeout" env:"BOTYARD_READ_TIMEOUT" default:"5m" help:"Longest time for a whole request to arrive, its body included."`
+	RequestTimeout    time.Duration `name:"request-timeout" env:"BOTYARD_REQUEST_TIMEOUT" default:"60s" help:"Longest time for an operation to be worked on."`
+	IdleTimeout       time.Duration `name:"idle-timeout" env:"BOTYARD_IDLE_TIMEOUT" default:"2m" help:"Longest time a connection is kept between requests."`
+	ShutdownTimeout   time.Duration `name:"shutdown-timeout" env:"BOTYARD_SHUTDOWN_TIMEOUT" default:"20s" help:"Longest time for requests under way to end when the server stops."`
+
+	BootstrapEmail     string       `name:"bootstrap-email" env:"BOTYARD_BOOTSTRAP_EMAIL" placeholder:"EMAIL" help:"E-mail of the owner account that the first start makes."`
+	BootstrapName      string       `name:"bootstrap-name" env:"BOTYARD_BOOTSTRAP_NAME" placeholder:"NAME" help:"Name of the owner account that the first start makes."`
+	BootstrapToken     secret.Value `name:"bootstrap-token" env:"BOTYARD_BOOTSTRAP_TOKEN" placeholder:"TOKEN" help:"Access token that the first start gives the owner. Without it, one is made and printed once."`
+	BootstrapTokenFile string       `name:"bootstrap-token-file" env:"BOTYARD_BOOTSTRAP_TOKEN_FILE" placeholder:"FILE" help:"File that holds the bootstrap token."`
+
+	MemoryLimit Bytes `name:"memory-limit" env:"BOTYARD_MEMORY_LIMIT" default:"0" help:"Memory the process tries to stay below, such as 512MiB; 0 is no limit. GOMEMLIMIT does the same."`
+}
