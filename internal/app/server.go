@@ -109,12 +109,19 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 // Kinds of background jobs.
 const (
 	jobForgetAnswers = "forget-idempotency-answers"
+	jobCollectBlobs  = "collect-blobs"
 )
 
 func (s *Server) startWork(ctx context.Context) {
 	s.jobs = jobs.New(s.DB, s.Clock, s.Log)
 	s.jobs.Handle(jobForgetAnswers, func(ctx context.Context, _ jobs.Job) error { return s.Mux.ForgetAnswers(ctx) }, jobs.Policy{})
 	s.jobs.Every(jobForgetAnswers, time.Hour)
+	s.jobs.Handle(jobCollectBlobs, func(ctx context.Context, _ jobs.Job) error {
+		deleted, err := s.CollectBlobs(ctx)
+		s.Log.InfoContext(ctx, "blobs without a reference were deleted", "blobs", deleted)
+		return err
+	}, jobs.Policy{Timeout: time.Hour})
+	s.jobs.Every(jobCollectBlobs, 24*time.Hour)
 	s.work.Go(func() { s.Tokens.Run(ctx) })
 	s.work.Go(func() {
 		if err := s.jobs.Run(ctx); err != nil && ctx.Err() == nil {

@@ -270,3 +270,9 @@ func (s *Service) Introspect(ctx context.Context, account id.Account, bot id.Bot
 	}
 	return w, nil
 }
+
+// UsesBlob says whether a bot, of whichever workspace, runs the bundle.
+func (s *Service) UsesBlob(ctx context.Context, code blob.Hash) (bool, error) {
+	used, err := selectUses(ctx, s.DB.Reader(ctx), code)
+	return used, db.Convert(err)
+}

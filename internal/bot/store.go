@@ -226,3 +226,8 @@ func selectMembership(ctx context.Context, q db.Querier, account id.Account, bot
 	}
 	return w, role, err == nil, err
 }
+
+func selectUses(ctx context.Context, q db.Querier, code blob.Hash) (used bool, err error) {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM bots WHERE code_hash = $1)`, string(code)).Scan(&used)
+	return used, err
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/wire"
 )
@@ -103,10 +105,26 @@ func (p BotPatch) Check() error {
 			if size := len(e.Payload); size > mostPayload {
 				return tooLarge(path+".payload", mostPayload, size)
 			}
-			return nil
+			return checkCron(path+".schedule.cron", e.Schedule.Cron)
 		}),
 		checkMedias(p.Medias),
 	)
+}
+
+// schedules reads cron expressions of five fields, of six with seconds first, and
+// the names such as @daily and @every 1h.
+var schedules = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+
+func checkCron(path, expression string) error {
+	// Schedules are in UTC. The parser would take a time zone in front, and
+	// version 3.0.1 panics on one without an expression behind it.
+	if strings.Contains(expression, "TZ=") {
+		return fault.New(fault.InvalidPayload, "%s is %q; schedules are in UTC and name no time zone.", path, bounded(expression))
+	}
+	if _, err := schedules.Parse(expression); err != nil {
+		return fault.New(fault.InvalidPayload, "%s is %q, which is no cron expression: %v. One looks like \"0 9 * * 1-5\" or \"@daily\".", path, bounded(expression), err)
+	}
+	return nil
 }
 
 func firstError(errs ...error) error {

@@ -215,7 +215,7 @@ func TestCheck(t *testing.T) {
 		"long key":                {`{"user":{"tags":{"` + long(201) + `":{}}}}`, fault.InvalidPayload, "of 201 characters"},
 		"long attribute key":      {`{"events":{"e":{"schema":{},"attributes":{"` + long(201) + `":"v"}}}}`, fault.InvalidPayload, "events.e.attributes has the key"},
 		"configuration data":      {`{"configuration":{"data":{"k":"` + long(20_480) + `"}}}`, fault.LimitExceeded, "configuration.data is 20488 bytes; it can have 20480"},
-		"payload":                 {`{"recurringEvents":{"r":{"schedule":{"cron":""},"type":"","payload":{"k":"` + long(131_072) + `"}}}}`, fault.LimitExceeded, "it can have 131072"},
+		"payload":                 {`{"recurringEvents":{"r":{"schedule":{"cron":"@daily"},"type":"","payload":{"k":"` + long(131_072) + `"}}}}`, fault.LimitExceeded, "it can have 131072"},
 		"schema size":             {`{"states":{"s":{"type":"bot","schema":{"description":"` + long(102_400) + `"}}}}`, fault.LimitExceeded, "states.s.schema is"},
 		"schema":                  {`{"actions":{"a":{"input":{"schema":{}},"output":{"schema":{"type":3}}}}}`, fault.InvalidJSONSchema, "actions.a.output.schema is not a JSON schema: /type is a number"},
 		"configuration schema":    {`{"configuration":{"schema":{"properties":[]}}}`, fault.InvalidJSONSchema, "/properties is an array and must be an object of schemas"},
@@ -384,7 +384,7 @@ func FuzzPatch(f *testing.F) {
 	f.Add(`{"events":{"e":{"schema":`+odd+`,"attributes":{"x":"1"}}}}`, `{"events":{"e":{"schema":{},"attributes":{"x":null}},"f":null}}`)
 	f.Add(`{"actions":{"a":{"input":{"schema":{}},"output":{"schema":{}}}}}`, `{"actions":{"a":null},"medias":[],"configuration":{"data":{"x":1.0}}}`)
 	f.Add(`{"subscriptions":{"events":{"a":{}}}}`, `{"subscriptions":{"events":null},"user":{"tags":{"t":{"title":"\ud800"}}}}`)
-	f.Add(`{"recurringEvents":{"r":{"schedule":{"cron":"*"},"type":"t","payload":{}}},"states":{"s":{"type":"bot","schema":true}}}`, `{"states":{"s":{"expiry":1e3}}}`)
+	f.Add(`{"recurringEvents":{"r":{"schedule":{"cron":"* * * * *"},"type":"t","payload":{}}},"states":{"s":{"type":"bot","schema":true}}}`, `{"states":{"s":{"expiry":1e3}}}`)
 	f.Fuzz(func(t *testing.T, base, patch string) {
 		var n NewBot
 		var p BotPatch
@@ -401,4 +401,19 @@ func FuzzPatch(f *testing.F) {
 		}
 		laws(t, b, p)
 	})
+}
+
+func TestCron(t *testing.T) {
+	for expression, good := range map[string]bool{
+		"0 9 * * 1-5": true, "@daily": true, "@every 1h": true, "30 0 9 * * *": true,
+		"": false, "every day": false, "99 * * * *": false, "* * * *": false, "TZ=": false, "TZ=UTC 0 9 * * *": false, "CRON_TZ=x": false,
+	} {
+		err := checkCron("recurringEvents.r.schedule.cron", expression)
+		if good != (err == nil) {
+			t.Errorf("%q: %v", expression, err)
+		}
+		if !good && !fault.Is(err, fault.InvalidPayload) {
+			t.Errorf("%q is not InvalidPayload: %v", expression, err)
+		}
+	}
 }

@@ -2,8 +2,8 @@ package wire
 
 import (
 	"context"
-	"fmt"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
