@@ -88,7 +88,10 @@ CREATE UNIQUE INDEX members_by_account ON members (account_id, workspace_id);
 CREATE INDEX members_by_email ON members (email_key);
 CREATE INDEX members_in_order ON members (workspace_id, created_at, id);
 
--- definition stands last: lists read the columns before it and never its pages.
+-- The definitions stand last: lists read the columns before them and never their
+-- pages. packages counts what is installed, so that reading a bot with nothing
+-- installed takes no second query. own_definition is the definition without what
+-- plugins bring; NULL when there is no plugin, and then definition is it.
 CREATE TABLE bots (
   id                 TEXT PRIMARY KEY,
   workspace_id       TEXT NOT NULL,
@@ -111,7 +114,9 @@ CREATE TABLE bots (
   code_hash          TEXT,
   layers             TEXT NOT NULL,
   secret_names       TEXT NOT NULL,
-  definition         TEXT NOT NULL
+  packages           BIGINT NOT NULL DEFAULT 0,
+  definition         TEXT NOT NULL,
+  own_definition     TEXT
 );
 CREATE INDEX bots_by_creation ON bots (workspace_id, dev, created_at, id);
 CREATE INDEX bots_by_update ON bots (workspace_id, dev, updated_at, id);
