@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/account"
@@ -16,6 +17,7 @@ import (
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/meter"
+	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/internal/workspace"
 )
@@ -33,6 +35,7 @@ type App struct {
 	Bots       *bot.Service
 	Audit      *audit.Service
 	Meter      *meter.Service
+	Scripts    *script.Engine
 
 	dir string
 }
@@ -102,6 +105,7 @@ func (a *App) assemble() {
 	a.Tokens = access.New(a.DB, a.Clock, a.Log)
 	a.Audit = audit.New(a.DB, a.Clock)
 	a.Meter = meter.New()
+	a.Scripts = script.New(script.Options{CacheDir: filepath.Join(a.dir, "cache", "wazero"), Clock: a.Clock, Log: a.Log})
 	a.Bots = bot.New(bot.Options{
 		DB: a.DB, Clock: a.Clock, Keys: a.Keys, Blobs: a.Blobs,
 		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens,
@@ -117,6 +121,9 @@ func (a *App) assemble() {
 // Close closes what Open opened. It waits for transactions that have begun.
 func (a *App) Close() error {
 	var errs []error
+	if a.Scripts != nil {
+		errs = append(errs, a.Scripts.Close())
+	}
 	if a.Blobs != nil {
 		errs = append(errs, a.Blobs.Close())
 	}

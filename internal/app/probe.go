@@ -10,13 +10,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/botyard/botyard/internal/script"
 )
 
 // leastDisk is how much room the data directory needs for the server to call
 // itself ready: below it, writes are about to fail.
 const leastDisk = 64 << 20
 
-// Check is one condition of readiness.
+// Check is one condition of readiness. A reason without unreadiness tells of what
+// this build or installation lacks and can do without.
 type Check struct {
 	Name   string `json:"name"`
 	Ready  bool   `json:"ready"`
@@ -37,6 +40,7 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	add("migrations", a.checkMigrations(ctx))
 	add("disk", a.checkDisk())
 	add("blobs", a.Blobs.Check(ctx))
+	checks = append(checks, checkScripts())
 	return checks, ready
 }
 
@@ -51,6 +55,16 @@ func (a *App) checkMigrations(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkScripts tells of a build without the VRL engine. It can do all but run
+// scripts, so it is ready.
+func checkScripts() Check {
+	c := Check{Name: "scripts", Ready: true}
+	if !script.Embedded() {
+		c.Reason = "this build has no VRL engine; scripts are refused"
+	}
+	return c
 }
 
 func (a *App) checkDisk() error {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -17,12 +18,19 @@ import (
 	"github.com/botyard/botyard/internal/bot"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/wire"
 	"github.com/botyard/botyard/internal/workspace"
 )
 
 // Version is the version of this build; the linker may set it.
 var Version = "0.1.0"
+
+// How long a body may take to arrive, where read_timeout does not ask for less.
+const (
+	bodyTime     = 30 * time.Second
+	codeBodyTime = 3 * time.Minute
+)
 
 // codeTime is how long an operation that carries code may take: the body alone
 // may take three minutes to arrive.
@@ -40,7 +48,15 @@ type Server struct {
 	stop     context.CancelFunc
 	work     sync.WaitGroup
 	failed   chan error
+	floor    []byte
 }
+
+// heapFloor is memory that is reserved and never touched, so it costs address
+// space and no memory. The collector runs when the heap has doubled: with a live
+// heap of ten megabytes that is hundreds of times a second under load, and with
+// the floor counted in, a few times. A higher GOGC would do the same for small
+// heaps and let the garbage of large uploads grow without measure.
+const heapFloor = 64 << 20
 
 // Start opens an installation, makes its first start when it has had none, and
 // serves it. It returns when requests are answered; welcome is nil but on the
@@ -49,11 +65,17 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	if c.MemoryLimit > 0 {
 		debug.SetMemoryLimit(int64(c.MemoryLimit))
 	}
+	// With one processor, nobody runs while the writer waits for the disk until
+	// the runtime notices, milliseconds later: no requests gather for the next
+	// commit, and each pays for its own.
+	if runtime.GOMAXPROCS(0) == 1 {
+		runtime.GOMAXPROCS(2)
+	}
 	a, err := Open(ctx, c.Installation, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	s = &Server{App: a, config: c, failed: make(chan error, 1)}
+	s = &Server{App: a, config: c, failed: make(chan error, 1), floor: make([]byte, heapFloor)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -96,12 +118,14 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
 			PerToken: c.RateLimitToken, PerWorkspace: c.RateLimitWorkspace,
 			Time: c.RequestTimeout, CodeTime: max(codeTime, c.RequestTimeout),
+			BodyTime: min(bodyTime, c.ReadTimeout), CodeBodyTime: min(codeBodyTime, c.ReadTimeout),
 		},
 	})
 	account.Mount(m, a.Accounts)
 	workspace.Mount(m, a.Workspaces)
 	audit.Mount(m, a.Audit)
 	bot.Mount(m, a.Bots)
+	script.Mount(m, a.Scripts)
 	m.MountReference()
 	return m
 }

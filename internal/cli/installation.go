@@ -140,7 +140,7 @@ func (d *doctorCommand) Run(ctx context.Context, c console) error {
 		} else {
 			for _, check := range checks {
 				state := "ok"
-				if !check.Ready {
+				if check.Reason != "" {
 					state = check.Reason
 				}
 				if _, err := fmt.Fprintf(c.out, "%-12s %s\n", check.Name, state); err != nil {

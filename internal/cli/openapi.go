@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/botyard/botyard/internal/app"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/script"
 )
 
 type openAPICommand struct{}
@@ -19,11 +21,16 @@ func (openAPICommand) Run(c console) error {
 }
 
 type versionCommand struct {
-	JSON bool `name:"json" help:"Print the result as JSON."`
+	JSON   bool `name:"json" help:"Print the result as JSON."`
+	Notice bool `name:"notice" help:"Print the licences of the VRL engine that is built in."`
 }
 
 // Run prints the version.
 func (v *versionCommand) Run(c console) error {
+	if v.Notice {
+		_, err := io.WriteString(c.out, script.Notice())
+		return err
+	}
 	if v.JSON {
 		return c.printJSON(map[string]string{"version": app.Version})
 	}

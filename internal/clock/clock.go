@@ -117,3 +117,6 @@ func Start() Started { return Started{time.Now()} }
 
 // Elapsed is the time since the start. It is not moved by a clock that is set.
 func (s Started) Elapsed() time.Duration { return time.Since(s.at) }
+
+// Deadline is the machine's time after d, for sockets, which know no other clock.
+func Deadline(d time.Duration) time.Time { return time.Now().Add(d) }

@@ -32,6 +32,16 @@ type Audit string
 // Job names a job.
 type Job string
 
+// Integration names one version of an integration: intver_ and a ULID, or devint_
+// and a ULID when it is a development integration.
+type Integration string
+
+// Interface names one version of an interface: ifver_ and a ULID.
+type Interface string
+
+// Plugin names one version of a plugin: plugver_ and a ULID.
+type Plugin string
+
 // monotonic makes ids of one process ascend within a millisecond, so that lists
 // sorted by id are in the order of creation.
 var monotonic = struct {
@@ -60,7 +70,19 @@ func NewBot(dev bool, now time.Time) Bot {
 	if dev {
 		return Bot(prefixed("devbot", now))
 	}
-	return Bot(uuid.NewString())
+	return Bot(ordered(now))
+}
+
+// ordered makes a UUID that ascends with time, to the millisecond, and has the form
+// of version 4: clients know bots' ids by that form, and an index keeps neighbours
+// in time on one page, where random ids would touch a page each.
+func ordered(now time.Time) string {
+	u := uuid.New()
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		u[i] = byte(ms >> (8 * (5 - i)))
+	}
+	return u.String()
 }
 
 // NewAccount makes an account's id.
@@ -77,6 +99,21 @@ func NewAudit(now time.Time) Audit { return Audit(prefixed("audit", now)) }
 
 // NewJob makes a job's id.
 func NewJob(now time.Time) Job { return Job(prefixed("job", now)) }
+
+// NewIntegration makes the id of a version of an integration, or of a development
+// integration.
+func NewIntegration(dev bool, now time.Time) Integration {
+	if dev {
+		return Integration(prefixed("devint", now))
+	}
+	return Integration(prefixed("intver", now))
+}
+
+// NewInterface makes the id of a version of an interface.
+func NewInterface(now time.Time) Interface { return Interface(prefixed("ifver", now)) }
+
+// NewPlugin makes the id of a version of a plugin.
+func NewPlugin(now time.Time) Plugin { return Plugin(prefixed("plugver", now)) }
 
 // NewError makes the id of one error answer, in the form the official client
 // makes its own: err_, the UTC second, an x and eight upper-case hex digits.

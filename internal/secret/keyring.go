@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // keyBytes is the length of a key, in bytes.
@@ -24,6 +25,8 @@ type key struct {
 	id   string
 	raw  []byte
 	aead cipher.AEAD
+	// signing keeps the keys derived for signing, by purpose.
+	signing *sync.Map
 }
 
 func newKey(id string, raw []byte) (key, error) {
@@ -39,7 +42,7 @@ func newKey(id string, raw []byte) (key, error) {
 	if err != nil {
 		return key{}, err
 	}
-	return key{id: id, raw: raw, aead: aead}, nil
+	return key{id: id, raw: raw, aead: aead, signing: new(sync.Map)}, nil
 }
 
 // Keyring is the keys of one installation. It has at least one key, never

@@ -25,12 +25,22 @@ func (k *Keyring) Verify(purpose string, data, mac []byte) bool {
 }
 
 func (k *key) sign(purpose string, data []byte) []byte {
+	mac := hmac.New(sha256.New, k.derived(purpose))
+	mac.Write(data)
+	return mac.Sum(nil)
+}
+
+// derived is the key's own key for a purpose. It is kept: purposes are constants,
+// so there are few, and deriving one costs more than the signature.
+func (k *key) derived(purpose string) []byte {
+	if kept, ok := k.signing.Load(purpose); ok {
+		return kept.([]byte)
+	}
 	derived, err := hkdf.Key(sha256.New, k.raw, nil, "botyard sign v1 "+purpose, keyBytes)
 	if err != nil {
 		// HKDF refuses only lengths above 255 hashes, and this one is constant.
 		panic(err)
 	}
-	mac := hmac.New(sha256.New, derived)
-	mac.Write(data)
-	return mac.Sum(nil)
+	k.signing.Store(purpose, derived)
+	return derived
 }

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/fault"
 )
 
@@ -58,7 +60,7 @@ func firstInvalid(body []byte) int {
 }
 
 // limitBody keeps a request's body within the operation's bounds: its type, its
-// encoding, its size, and for bodies with code how many are in memory at once.
+// encoding, its size, and for large ones how many are in memory at once.
 func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	x := exchangeOf(ctx.Context())
@@ -69,6 +71,9 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	limit := m.limits.Body
 	if operationOf(ctx.Operation()).Code {
 		limit = m.limits.CodeBody
+	}
+	// A body whose length is not told counts as a large one.
+	if r.ContentLength < 0 || r.ContentLength > m.limits.Body {
 		select {
 		case m.codeSlots <- struct{}{}:
 			defer func() { <-m.codeSlots }()
@@ -81,6 +86,8 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 		m.refuse(x, w.(*answer), err)
 		return
 	}
+	// huma knows the type by this one spelling.
+	r.Header.Set("Content-Type", "application/json")
 	if r.ContentLength > limit {
 		m.refuse(x, w.(*answer), fault.New(fault.PayloadTooLarge, "The request body is %d bytes; this operation accepts %s.", r.ContentLength, size(limit)))
 		return
@@ -137,13 +144,19 @@ func brokenGzip(err error) error {
 	return fault.New(fault.InvalidPayload, "The body is not the gzip that its Content-Encoding says.").Because(err)
 }
 
-// drainMost is how much of an unread body is read before an error is answered. A
-// caller that is still sending would otherwise meet a broken pipe and never see
-// the answer.
-const drainMost = 1 << 20
+// How much of an unread body is read, and for how long, before an error is
+// answered: a caller that is still sending would otherwise meet a broken pipe and
+// never see the answer. One that dawdles is answered all the same.
+const (
+	drainMost = 16 << 20
+	drainTime = time.Second
+)
 
-func drain(r *http.Request) {
-	if r.Body != nil {
-		_, _ = io.CopyN(io.Discard, r.Body, drainMost)
+func drain(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
 	}
+	// Not every connection knows deadlines; those of tests then wait for EOF.
+	_ = http.NewResponseController(w).SetReadDeadline(clock.Deadline(drainTime))
+	_, _ = io.CopyN(io.Discard, r.Body, drainMost)
 }

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -37,7 +39,8 @@ type Signer interface {
 type Limits struct {
 	Body     int64 // bytes of a body
 	CodeBody int64 // bytes of a body that may carry code
-	// ParallelCode is how many bodies with code are read at once; more wait.
+	// ParallelCode is how many bodies larger than Body are in memory at once;
+	// more wait.
 	ParallelCode int
 	// PerToken and PerWorkspace are requests a second.
 	PerToken     int
@@ -45,6 +48,10 @@ type Limits struct {
 	// Time is how long an operation may take, CodeTime one whose body carries code.
 	Time     time.Duration
 	CodeTime time.Duration
+	// BodyTime is how long a body may take to arrive, CodeBodyTime one that may
+	// carry code.
+	BodyTime     time.Duration
+	CodeBodyTime time.Duration
 }
 
 // Options are what a Mux needs.
@@ -174,7 +181,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			m.refuse(x, a, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 		if a.status >= 400 {
-			drain(r)
+			drain(a, r)
 		}
 		// A caller that is gone does not read its answer: nothing to do.
 		_ = a.send()
@@ -182,6 +189,13 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if crossOrigin(a.Header(), r) {
 		a.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0) {
+		// No engine has such an id, and PostgreSQL would not even compare it.
+		m.strayed(func(r *http.Request) error {
+			return fault.New(fault.ResourceNotFound, "There is nothing at %s: a path is UTF-8 text without the character U+0000.", bounded(r.URL.EscapedPath(), 200))
+		})(a, r)
 		return
 	}
 	m.router.ServeHTTP(a, r)
@@ -217,6 +231,13 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 	workspace, missing := workspaceOf(op, ctx, r)
 	actor, err := m.access.Authenticate(deadline, token, workspace)
 	x.actor = actor
+	if fault.Is(err, fault.Unauthorized) {
+		// Every invented token has a window of its own, so failures count by
+		// address too.
+		if limited := m.tokens.take(addressOf(r), header); limited != nil {
+			err = limited
+		}
+	}
 	if err == nil && actor.Kind != access.KindAccount {
 		err = fault.New(fault.Forbidden, "This is the key of a %s. It opens the runtime and ingest; %s needs a personal access token (bp_pat_…).", actor.Kind, op.ID)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -51,12 +50,6 @@ func operationOf(op *huma.Operation) *Operation {
 	return o
 }
 
-// bodyTime is how long a body may take to arrive.
-const (
-	bodyTime     = 30 * time.Second
-	codeBodyTime = 3 * time.Minute
-)
-
 // Register adds an operation and its handler. It panics on a declaration that
 // makes no sense, which a test meets at once. The handler's error is a
 // *fault.Error, or anything else for Internal.
@@ -76,12 +69,12 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 		Tags:            []string{op.Area},
 		DefaultStatus:   http.StatusOK,
 		MaxBodyBytes:    m.limits.Body + 1, // huma refuses at exactly its limit
-		BodyReadTimeout: bodyTime,
+		BodyReadTimeout: m.limits.BodyTime,
 		Metadata:        map[string]any{metadataKey: declared},
 		Security:        []map[string][]string{{"token": {}}},
 	}
 	if op.Code {
-		h.MaxBodyBytes, h.BodyReadTimeout = m.limits.CodeBody+1, codeBodyTime
+		h.MaxBodyBytes, h.BodyReadTimeout = m.limits.CodeBody+1, m.limits.CodeBodyTime
 	}
 	if op.Scope == InHeader {
 		h.Parameters = append(h.Parameters, headerParameter(workspaceHeader, true, "The workspace that the request is about."))

@@ -120,12 +120,16 @@ func (s *shard) sweep(second int64) {
 }
 
 // bucketOf names the window that a token's requests count in. What is no token
-// counts by the caller's address, so that inventing tokens gives no new windows.
+// counts by the caller's address.
 func bucketOf(token string, r *http.Request) string {
 	if _, ok := access.WellFormed(token); ok {
 		sum := sha256.Sum256([]byte(token))
 		return hex.EncodeToString(sum[:8])
 	}
+	return addressOf(r)
+}
+
+func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -144,18 +144,19 @@ CREATE TABLE gauges (
   PRIMARY KEY (workspace_id, type)
 );
 
+-- Ids ascend with time, so the key is the order of the list.
 CREATE TABLE audit_records (
-  id            TEXT PRIMARY KEY,
   workspace_id  TEXT NOT NULL,
+  id            TEXT NOT NULL,
   recorded_at   BIGINT NOT NULL,
   account_id    TEXT,
   email         TEXT,
   action        TEXT NOT NULL,
   resource_id   TEXT,
   resource_name TEXT,
-  value         TEXT
+  value         TEXT,
+  PRIMARY KEY (workspace_id, id)
 );
-CREATE INDEX audit_records_in_order ON audit_records (workspace_id, id);
 
 -- Answers to requests that carried an Idempotency-Key; actor is the token's
 -- owner, request the SHA-256 of what was asked.

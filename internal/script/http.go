@@ -1,0 +1,48 @@
+package script
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// RunVRLBody is a program and what it works on.
+type RunVRLBody struct {
+	Data   wire.Object `json:"data" doc:"What the script sees as its event."`
+	Script string      `json:"script" doc:"The VRL program, at most 64 KiB."`
+}
+
+type runVRLInput struct{ Body RunVRLBody }
+
+// RunVRLResult is what a program left.
+type RunVRLResult struct {
+	Data   wire.Object              `json:"data" doc:"The event, as the script changed it."`
+	Result wire.Nullable[wire.JSON] `json:"result" required:"false" doc:"The value of the script's last expression."`
+}
+
+type runVRLOutput struct{ Body RunVRLResult }
+
+// Mount registers the operation that tries a program.
+func Mount(m *wire.Mux, e *Engine) {
+	wire.Register(m, wire.Operation{
+		ID: "runVrl", Method: http.MethodPost, Path: "/v1/admin/helper/vrl", Area: "helper",
+		Summary: "Run a VRL script",
+		Detail: "Runs a script on data and answers both what it made of the data and the value of its last expression, as an integration's scripts are run. " +
+			"A script that does not compile is InvalidPayload with the compiler's diagnostics, one that fails or aborts is Runtime, one that runs longer than a second is OperationTimeout. Nothing is kept.",
+		Scope: wire.InHeader, Permission: access.WorkspaceRead,
+	}, func(ctx context.Context, in *runVRLInput) (*runVRLOutput, error) {
+		r, err := e.Run(ctx, in.Body.Script, jsontext.Value(in.Body.Data))
+		if err != nil {
+			return nil, err
+		}
+		if r.Data.Kind() != '{' {
+			return nil, fault.New(fault.Runtime, "The script replaced its data by something that is no object; the data of this operation are an object before and after.")
+		}
+		return &runVRLOutput{Body: RunVRLResult{Data: wire.Object(r.Data), Result: wire.Nullable[wire.JSON]{Value: wire.JSON(r.Value), Valid: r.Value.Kind() != 'n'}}}, nil
+	})
+}

@@ -1,0 +1,105 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/botyard/botyard/internal/clock"
+)
+
+const (
+	pageSize = 64 << 10
+	// MaxMemory is the memory that one run may use.
+	MaxMemory = 64 << 20
+	// compilers is how many goroutines compile. Two is the least with which a
+	// compilation can be ended.
+	compilers = 2
+)
+
+// machine is a WebAssembly runtime with the engine in it, and the instances of it
+// that wait for a run. Its fields below are guarded by the Engine's mutex.
+type machine struct {
+	runtime  wazero.Runtime
+	module   wazero.CompiledModule
+	cache    wazero.CompilationCache
+	clock    clock.Clock
+	compiled bool
+
+	waiting []*instance
+	users   int  // runs under way
+	retired bool // no new runs
+}
+
+// interpret makes a machine that is ready soon and slow. It takes half a second,
+// and keeps 210 MB.
+func interpret(ctx context.Context, binary []byte, clock clock.Clock) (*machine, error) {
+	m := &machine{clock: clock}
+	return m, m.load(ctx, wazero.NewRuntimeConfigInterpreter(), binary)
+}
+
+// compile makes a machine that is fast, and keeps 50 MB. It takes ten seconds and
+// 700 MB, and a moment when dir holds what an earlier compilation left. On
+// processors for which there is no compiler it interprets.
+func compile(ctx context.Context, binary []byte, dir string, clock clock.Clock) (*machine, error) {
+	m := &machine{clock: clock, compiled: true}
+	var err error
+	if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
+		return nil, fmt.Errorf("the directory for compiled code: %w", err)
+	}
+	return m, m.load(experimental.WithCompilationWorkers(ctx, compilers), wazero.NewRuntimeConfig().WithCompilationCache(m.cache), binary)
+}
+
+// hasCode says whether compiled code is in dir. Whether it is of this version is
+// known when it is loaded.
+func hasCode(dir string) (found bool) {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && filepath.Ext(path) != ".tmp" {
+			found = true
+			return fs.SkipAll
+		}
+		return nil // what cannot be read is not there
+	})
+	return found
+}
+
+// load closes the machine when it fails.
+func (m *machine) load(ctx context.Context, config wazero.RuntimeConfig, binary []byte) (err error) {
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config.
+		WithCloseOnContextDone(true).
+		WithMemoryLimitPages(MaxMemory/pageSize).
+		WithDebugInfoEnabled(false))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	if err := provide(ctx, m.runtime); err != nil {
+		return err
+	}
+	m.module, err = m.runtime.CompileModule(ctx, binary)
+	return err
+}
+
+// instantiate makes an instance. Its life is not that of ctx.
+func (m *machine) instantiate(ctx context.Context) (*instance, error) {
+	module, err := m.runtime.InstantiateModule(context.WithoutCancel(ctx), m.module, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return nil, err
+	}
+	return newInstance(module, m.clock)
+}
+
+// close gives everything back. No run may be under way.
+func (m *machine) close() error {
+	err := m.runtime.Close(context.Background())
+	if m.cache != nil {
+		err = errors.Join(err, m.cache.Close(context.Background()))
+	}
+	return err
+}

@@ -1,0 +1,137 @@
+package wire
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/fault"
+)
+
+type sampleBody struct {
+	Name  string                    `json:"name"`
+	Count int                       `json:"count,omitempty"`
+	Data  JSON                      `json:"data,omitempty"`
+	Tags  map[string]Patch[string]  `json:"tags,omitempty"`
+	Items []namedThing              `json:"items,omitempty"`
+	Deep  map[string]map[string]any `json:"deep,omitempty"`
+}
+
+// refusal is what a caller is told of a body that decode refuses; nil is nil.
+func refusal(err error) *fault.Error {
+	if err == nil {
+		return nil
+	}
+	return fault.From((&Mux{}).translate(http.StatusBadRequest, "", []error{err}))
+}
+
+func TestDecode(t *testing.T) {
+	tests := []struct {
+		name, text string
+		says       string // part of the fault; empty: none
+	}{
+		{"unknown members", `{"name":"a","new":{"x":[1]},"items":[{"name":"b","y":1}]}`, ""},
+		{"a lone surrogate", `{"name":"\ud800","data":"\udfff"}`, ""},
+		{"U+0000 in free-form JSON", `{"name":"a","data":{"x\u0000":"\u0000"}}`, ""},
+		{"not JSON", `{"name":`, "not JSON"},
+		{"two values", `{} {}`, "not JSON"},
+		{"nothing", ``, "not JSON"},
+		{"another type", `{"name":1}`, "/name"},
+		{"another type, deep", `{"name":"a","items":[{"name":"a"},{"name":[]}]}`, "/items/1/name"},
+		{"a fraction for an integer", `{"name":"a","count":1.5}`, "/count"},
+		{"a number too large", `{"name":"a","count":1e30}`, "/count"},
+		{"no UTF-8", "{\"name\":\"a\xff\"}", "first at byte 10"},
+		{"no UTF-8 in free-form JSON", "{\"name\":\"a\",\"data\":\"\xc3\x28\"}", "first at byte 20"},
+		{"U+0000 in a name", `{"name":"a\u0000"}`, "body.name"},
+		{"U+0000 in a tag", `{"name":"a","tags":{"k":"\u0000"}}`, "body.tags.k"},
+		{"U+0000 in a tag's key", `{"name":"a","tags":{"\u0000":"v"}}`, "body.tags"},
+		{"U+0000 in an item", `{"name":"a","items":[{"name":"\u0000"}]}`, "body.items[].name"},
+		{"nested without end", `{"name":"a","data":` + strings.Repeat("[", 100_000), "not JSON"},
+		{"nested deeper than any document", `{"name":"a","data":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "not JSON"},
+		{"a long wrong value", `{"name":` + strings.Repeat("1", 10_000) + `}`, "/name"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var b sampleBody
+			told := refusal(decode([]byte(tt.text), &b))
+			if tt.says == "" {
+				if told != nil {
+					t.Error(told)
+				}
+				return
+			}
+			if told == nil || told.Type != fault.InvalidPayload || !strings.Contains(told.Message, tt.says) {
+				t.Fatalf("told %v, want InvalidPayload that says %q", told, tt.says)
+			}
+			if n := len(told.Message); n > 400 {
+				t.Errorf("the message has %d bytes", n)
+			}
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, text := range []string{
+		`{"name":"a","tags":{"k":null},"data":[1.0],"items":[{"name":"b"}],"deep":{"a":{"b":1}}}`,
+		`{"name":"\u0000"}`, "{\"name\":\"\xff\"}", `{"name":"\ud800"}`, `[]`, `null`, ``,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var b sampleBody
+		if told := refusal(decode(text, &b)); told != nil {
+			if told.Type != fault.InvalidPayload || !utf8.ValidString(told.Message) || len(told.Message) > 400 {
+				t.Errorf("%q: %v", text, told)
+			}
+			return
+		}
+		for _, kept := range []string{b.Name, string(b.Data)} {
+			if !utf8.ValidString(kept) {
+				t.Errorf("%q kept %q, which is no UTF-8", text, kept)
+			}
+		}
+		if strings.ContainsRune(b.Name, 0) {
+			t.Errorf("%q kept a name with U+0000", text)
+		}
+		again, err := AppendJSON(nil, b)
+		if err != nil {
+			t.Fatalf("%q was read and cannot be written: %v", text, err)
+		}
+		if err := decode(again, new(sampleBody)); err != nil {
+			t.Errorf("%q was read, written as %q and cannot be read again: %v", text, again, err)
+		}
+	})
+}
+
+func TestContentType(t *testing.T) {
+	for declared, ok := range map[string]bool{
+		"": true, "application/json": true, "application/json; charset=utf-8": true, "Application/JSON;charset=UTF-8": true,
+		"text/plain": false, "application/json; charset=latin1": false, "application/problem+json": false, "application/json;;": false,
+		"multipart/form-data; boundary=x": false, strings.Repeat("x", 1000): false,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("Content-Type", declared)
+		err := checkContentType(r)
+		if (err == nil) != ok || !ok && !fault.Is(err, fault.UnsupportedMediaType) {
+			t.Errorf("%q: error %v", declared, err)
+		}
+		if err != nil && len(err.Error()) > 300 {
+			t.Errorf("%.20q: the message has %d bytes", declared, len(err.Error()))
+		}
+	}
+}
+
+func FuzzBounded(f *testing.F) {
+	f.Add("é👋", 3)
+	f.Fuzz(func(t *testing.T, s string, most int) {
+		if most < 0 || !utf8.ValidString(s) {
+			t.Skip()
+		}
+		got := bounded(s, most)
+		if !utf8.ValidString(got) || len(got) > most+len("…") || len(s) <= most && got != s {
+			t.Errorf("bounded(%q, %d) is %q", s, most, got)
+		}
+	})
+}
