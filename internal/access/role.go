@@ -42,6 +42,11 @@ const (
 	BotWrite        Permission = "bot.write"
 	BotDeleteOwn    Permission = "bot.delete_own"
 	BotDelete       Permission = "bot.delete"
+	// The catalog's permissions are for what the workspace publishes itself.
+	CatalogRead      Permission = "catalog.read"
+	CatalogWrite     Permission = "catalog.write"
+	CatalogDeleteOwn Permission = "catalog.delete_own"
+	CatalogDelete    Permission = "catalog.delete"
 )
 
 // granted is the permission table. Where published sources disagree (managers
@@ -61,6 +66,11 @@ var granted = map[Permission][]Role{
 	BotWrite:        {Developer, Manager, Administrator, Owner},
 	BotDeleteOwn:    {Developer, Manager, Administrator, Owner},
 	BotDelete:       {Manager, Administrator, Owner},
+
+	CatalogRead:      {Viewer, Developer, Manager, Administrator, Owner},
+	CatalogWrite:     {Developer, Manager, Administrator, Owner},
+	CatalogDeleteOwn: {Developer, Manager, Administrator, Owner},
+	CatalogDelete:    {Manager, Administrator, Owner},
 }
 
 // Allows says whether the role grants p. Self needs no role and is granted by all.

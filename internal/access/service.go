@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
@@ -55,7 +56,7 @@ func (s *Service) Authenticate(ctx context.Context, token string, w id.Workspace
 	var found bool
 	var err error
 	member := false
-	if w != "" && kind == PAT {
+	if kind == PAT && w != "" && utf8.ValidString(string(w)) {
 		a, expires, found, err = actorInWorkspace(ctx, q, hash, w)
 		member = found
 	}
@@ -174,6 +175,25 @@ func (s *Service) CreateKey(ctx context.Context, tx *db.Tx, kind TokenKind, w id
 	now, value := s.clock.Now(), NewTokenValue(kind)
 	t := Token{ID: id.NewToken(string(kind), now), Kind: kind, Workspace: w, Subject: subject, Note: note, CreatedAt: now}
 	return t, value, db.Convert(insertToken(ctx, tx, t, hashOf(value)))
+}
+
+// Keys lists the keys of one kind that act as a bot or an integration, newest first.
+func (s *Service) Keys(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, subject string) ([]Token, error) {
+	tokens, err := keysOf(ctx, q, kind, w, subject)
+	return tokens, db.Convert(err)
+}
+
+// DeleteKey deletes a key of a workspace's bot or integration; it stops working at
+// once. ResourceNotFound when the workspace has no such key of this kind.
+func (s *Service) DeleteKey(ctx context.Context, tx *db.Tx, kind TokenKind, w id.Workspace, key id.Token) error {
+	deleted, err := deleteKey(ctx, tx, kind, w, key)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if !deleted {
+		return fault.New(fault.ResourceNotFound, "This workspace has no such key %q.", bounded(string(key)))
+	}
+	return nil
 }
 
 // PATs lists an account's access tokens, newest first.

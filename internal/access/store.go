@@ -96,6 +96,33 @@ func tokensOf(ctx context.Context, q db.Querier, account id.Account) ([]Token, e
 	return tokens, rows.Err()
 }
 
+func keysOf(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, subject string) ([]Token, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id, note, created_at, last_used_at FROM tokens
+		WHERE workspace_id = $1 AND subject_id = $2 AND kind = $3 ORDER BY id DESC`, string(w), subject, string(kind))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	tokens := []Token{}
+	for rows.Next() {
+		t := Token{Kind: kind, Workspace: w, Subject: subject}
+		var created int64
+		var used sql.NullInt64
+		if err := rows.Scan(&t.ID, &t.Note, &created, &used); err != nil {
+			return nil, err
+		}
+		t.CreatedAt, t.LastUsed = time.UnixMilli(created).UTC(), moment(used)
+		tokens = append(tokens, t)
+	}
+	return tokens, rows.Err()
+}
+
+func deleteKey(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, key id.Token) (bool, error) {
+	n, err := q.Exec(ctx, `DELETE FROM tokens WHERE id = $1 AND workspace_id = $2 AND kind = $3`, string(key), string(w), string(kind))
+	return n > 0, err
+}
+
 func countTokens(ctx context.Context, q db.Querier, account id.Account) (n int, err error) {
 	err = q.QueryRow(ctx, `SELECT COUNT(*) FROM tokens WHERE account_id = $1`, string(account)).Scan(&n)
 	return n, err

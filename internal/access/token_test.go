@@ -30,8 +30,8 @@ func TestTokenForm(t *testing.T) {
 	})
 }
 
-// TestChecksum: any one character changed, the checksum does not fit. The 31
-// ones of CRC-32 reach six digits of base 62, so no sum is cut.
+// TestChecksum: any one character changed, the checksum does not fit. Six digits
+// of base 62 hold more than 32 bits, so no sum is cut.
 func TestChecksum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := []byte(NewTokenValue(aKind.Draw(t, "kind")))

@@ -83,6 +83,9 @@ func checkKey(key string) error {
 	if key == "" || utf8.RuneCountInString(key) > mostKey {
 		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, utf8.RuneCountInString(key))
 	}
+	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", cut(key))
+	}
 	return nil
 }
 

@@ -1,0 +1,107 @@
+package clients
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/botyard/botyard/test/validate"
+)
+
+// witness stands between the clients and the server. It changes nothing: it holds
+// every answer against the document of the server and remembers what it saw.
+type witness struct {
+	url       string
+	validator *validate.Validator
+
+	mutex   sync.Mutex
+	wrong   []string
+	success map[string]int
+}
+
+// mostWrong bounds what is reported: one defect shows in many answers.
+const mostWrong = 20
+
+func watch(t *testing.T, s *server) *witness {
+	t.Helper()
+	target, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/openapi.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, document := s.do(t, request, http.StatusOK, nil)
+	w := &witness{success: map[string]int{}}
+	if w.validator, err = validate.New(document); err != nil {
+		t.Fatal(err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	transport.DisableCompression = true // the clients say what they accept
+	front := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport:      transport,
+		ModifyResponse: w.see,
+		ErrorHandler: func(answer http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil {
+				w.note(fmt.Sprintf("%s %s: no answer: %v", r.Method, r.URL.EscapedPath(), err))
+			}
+			answer.WriteHeader(http.StatusBadGateway)
+		},
+	})
+	t.Cleanup(front.Close)
+	w.url = front.URL
+	return w
+}
+
+// see checks one answer and passes it on as it is.
+func (w *witness) see(response *http.Response) error {
+	body, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	if err != nil {
+		return err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	method, path := response.Request.Method, response.Request.URL.EscapedPath()
+	if err := w.validator.Response(method, path, response.StatusCode, response.Header, body); err != nil {
+		w.note(fmt.Sprintf("%v\n%s", err, tail(body)))
+		return nil
+	}
+	if response.StatusCode == http.StatusOK {
+		w.mutex.Lock()
+		defer w.mutex.Unlock()
+		w.success[w.validator.Operation(method, path)]++
+	}
+	return nil
+}
+
+func (w *witness) note(wrong string) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.wrong = append(w.wrong, wrong)
+}
+
+// violations are the answers that were not valid, the first of many.
+func (w *witness) violations() []string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if more := len(w.wrong) - mostWrong; more > 0 {
+		return append(w.wrong[:mostWrong:mostWrong], fmt.Sprintf("and %d more", more))
+	}
+	return w.wrong
+}
+
+// succeeded counts the successful answers of an operation.
+func (w *witness) succeeded(operation string) int {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.success[operation]
+}

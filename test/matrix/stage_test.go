@@ -1,0 +1,175 @@
+package matrix_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/test/harness"
+)
+
+// stage is a running server that scenes are played on.
+type stage struct{ *harness.Server }
+
+// people numbers those of this process.
+var people atomic.Int64
+
+// person makes an account with a workspace of its own.
+func (s stage) person(ctx context.Context) (app.Welcome, error) {
+	return s.CreateAccount(ctx, fmt.Sprintf("matrix%d@example.com", people.Add(1)), "")
+}
+
+// ask sends one request; an empty body is none.
+func (s stage) ask(ctx context.Context, token, workspace, method, path, body string) (status int, said map[string]any, err error) {
+	var content any
+	if body != "" {
+		content = body
+	}
+	caller := harness.Actor{Client: s.Client, Token: token, Workspace: workspace}
+	answer, err := caller.Try(ctx, method, path, content)
+	if err != nil {
+		return 0, nil, err
+	}
+	return answer.Status, said, json.Unmarshal(answer.Body, &said)
+}
+
+// actor is a kind of caller.
+type actor string
+
+const (
+	nobody   actor = "none"     // sends no token
+	garbage  actor = "garbage"  // sends what is no token
+	deleted  actor = "deleted"  // sends a token of the owner that was deleted
+	expired  actor = "expired"  // sends a token of the owner that expired
+	stranger actor = "stranger" // is the owner of another workspace
+	// neighbour is a stranger who names the own workspace and a foreign object.
+	neighbour actor = "neighbour"
+	invitee   actor = "invitee" // is not the one that an invitation is for
+	botKey    actor = "bot key" // is a bot of the workspace
+	intKey    actor = "integration key"
+)
+
+var actors = []actor{
+	nobody, garbage, deleted, expired, stranger, neighbour, invitee,
+	actor(access.Viewer), actor(access.Billing), actor(access.Developer), actor(access.Manager), actor(access.Administrator), actor(access.Owner),
+	botKey, intKey,
+}
+
+// scene is a workspace, its owner and one caller, made for one request.
+type scene struct {
+	stage
+	ctx       context.Context
+	owner     app.Welcome
+	workspace string
+	caller    app.Welcome // the owner, where the actor is no person
+	token     string      // what the caller sends
+	header    string      // the workspace that the caller names
+	member    string      // the caller's membership, when it has one
+}
+
+func (s stage) scene(ctx context.Context, who actor) (*scene, error) {
+	owner, err := s.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sc := &scene{stage: s, ctx: ctx, owner: owner, workspace: string(owner.Workspace), header: string(owner.Workspace), caller: owner}
+	switch who {
+	case nobody:
+	case garbage:
+		sc.token = "bp_pat_garbage"
+	case deleted, expired, botKey, intKey:
+		sc.token, err = sc.key(who)
+	case actor(access.Owner):
+		sc.token = owner.Token
+		var me map[string]any
+		if me, err = sc.asOwner(http.MethodGet, "/v1/admin/workspace-members/me", ""); err == nil {
+			sc.member = me["id"].(string)
+		}
+	default:
+		if sc.caller, err = s.person(ctx); err != nil {
+			return nil, err
+		}
+		sc.token = sc.caller.Token
+		switch who {
+		case stranger:
+		case neighbour:
+			sc.header = string(sc.caller.Workspace)
+		case invitee:
+			_, err = sc.invite("somebody.else@example.com", access.Viewer)
+		default:
+			sc.member, err = sc.invite(sc.caller.Account.Email, access.Role(who))
+		}
+	}
+	return sc, err
+}
+
+// key makes the token of a caller that has none of its own.
+func (sc *scene) key(who actor) (value string, err error) {
+	err = sc.DB.Tx(sc.ctx, func(ctx context.Context, tx *db.Tx) error {
+		switch who {
+		case expired:
+			_, value, err = sc.Tokens.CreatePAT(ctx, tx, sc.owner.Account.ID, "expired", sc.Server.Clock.Now().Add(-time.Hour))
+		case botKey:
+			_, value, err = sc.Tokens.CreateKey(ctx, tx, access.BAK, sc.owner.Workspace, "bot", "a bot's")
+		case intKey:
+			_, value, err = sc.Tokens.CreateKey(ctx, tx, access.IAK, sc.owner.Workspace, "integration", "an integration's")
+		default:
+			var t access.Token
+			if t, value, err = sc.Tokens.CreatePAT(ctx, tx, sc.owner.Account.ID, "deleted", time.Time{}); err != nil {
+				return err
+			}
+			return sc.Tokens.DeletePAT(ctx, sc.owner.Account.ID, t.ID)
+		}
+		return err
+	})
+	return value, err
+}
+
+// asOwner asks as the owner, to set the scene.
+func (sc *scene) asOwner(method, path, body string) (map[string]any, error) {
+	return sc.as(sc.owner.Token, method, path, body)
+}
+
+func (sc *scene) as(token, method, path, body string) (map[string]any, error) {
+	status, answer, err := sc.ask(sc.ctx, token, sc.workspace, method, path, body)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s %s answered %d: %v", method, path, status, answer["message"])
+	}
+	return answer, err
+}
+
+// invite adds a member and answers the membership.
+func (sc *scene) invite(email string, role access.Role) (member string, err error) {
+	answer, err := sc.asOwner(http.MethodPost, "/v1/admin/workspace-members", fmt.Sprintf(`{"email":%q,"role":%q}`, email, role))
+	if err != nil {
+		return "", err
+	}
+	return answer["id"].(string), nil
+}
+
+// bot makes a bot as its owner and answers its id.
+func (sc *scene) bot() (string, error) { return sc.botOf(sc.owner.Token) }
+
+func (sc *scene) botOf(token string) (string, error) {
+	answer, err := sc.as(token, http.MethodPost, "/v1/admin/bots", `{"name":"Bot"}`)
+	if err != nil {
+		return "", err
+	}
+	return answer["bot"].(map[string]any)["id"].(string), nil
+}
+
+// pat makes an access token of the caller and answers its id.
+func (sc *scene) pat() (tokenID string, err error) {
+	err = sc.DB.Tx(sc.ctx, func(ctx context.Context, tx *db.Tx) error {
+		t, _, err := sc.Tokens.CreatePAT(ctx, tx, sc.caller.Account.ID, "another", time.Time{})
+		tokenID = string(t.ID)
+		return err
+	})
+	return tokenID, err
+}

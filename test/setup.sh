@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Go, and nothing that is there already:
+# PostgreSQL's server programs, node with npm, and the official clients.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+have() { command -v "$1" >/dev/null 2>&1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+packages=()
+have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+have node || packages+=(nodejs)
+have npm || packages+=(npm)
+if [ ${#packages[@]} -gt 0 ]; then
+  if ! have apt-get; then
+    echo "The tests need ${packages[*]}; install them and run this again." >&2
+    exit 1
+  fi
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}"
+fi
+
+# npm ci takes a while: only when the lock file is not the one installed from.
+clients=test/clients
+if ! cmp -s "$clients/package-lock.json" "$clients/node_modules/.installed-lock.json"; then
+  (cd "$clients" && npm ci --no-audit --no-fund --loglevel=error)
+  cp "$clients/package-lock.json" "$clients/node_modules/.installed-lock.json"
+fi
