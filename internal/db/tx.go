@@ -20,6 +20,9 @@ type Tx struct {
 	// wrote says that rows may have been changed.
 	wrote bool
 	after []func()
+	// rows and row are the results that the function may have left open.
+	rows []*sql.Rows
+	row  []*sql.Row
 }
 
 // conn is what a transaction runs its statements on: the writer of SQLite, or a
@@ -96,6 +99,9 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	}
 	rows, err := tx.run.query(ctx, query, args)
 	tx.note(query, -1, err)
+	if rows != nil {
+		tx.rows = append(tx.rows, rows)
+	}
 	return rows, err
 }
 
@@ -107,6 +113,7 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row 
 	}
 	row := tx.run.queryRow(ctx, query, args)
 	tx.note(query, -1, row.Err())
+	tx.row = append(tx.row, row)
 	return row
 }
 
@@ -134,11 +141,25 @@ func (tx *Tx) join(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 
 // call runs fn once and answers the error that decides the transaction.
 func (tx *Tx) call(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	defer func() { tx.ended = true }()
+	defer tx.end()
 	if err := fn(context.WithValue(ctx, carried{}, tx), tx); err != nil {
 		return err
 	}
 	return tx.failure
+}
+
+// end closes what the function left open, here and now: closed later, by the end of
+// its context, rows could outlive the connection that they are of, and SQLite would
+// touch memory that it has freed.
+func (tx *Tx) end() {
+	tx.ended = true
+	for _, rows := range tx.rows {
+		_ = rows.Close()
+	}
+	for _, row := range tx.row {
+		_ = row.Scan() // closes it; one that was scanned is closed already
+	}
+	tx.rows, tx.row = nil, nil
 }
 
 // Panic is the panic of a function that ran on the SQLite writer, carried to the

@@ -97,7 +97,10 @@ func (w *writer) connect(ctx context.Context) error {
 	return nil
 }
 
-// disconnect drops the connection, and with it every open transaction and row.
+// disconnect drops the connection, and with it every open transaction. No rows are
+// open: Tx.end has closed them. The statements go first, since the pool does not know
+// of those that were prepared on one connection, and SQLite keeps a connection, with
+// its lock, until the last of its statements is gone.
 func (w *writer) disconnect() {
 	if w.conn == nil {
 		return
@@ -344,6 +347,7 @@ func (b *batch) broken(r *request) bool {
 			others = append(others, m)
 		}
 	}
+	b.members = nil // r is answered, and alone says anew who is not
 	r.answer()
 	b.alone(others)
 	return true

@@ -274,3 +274,48 @@ func TestConstraintOfTheCommit(t *testing.T) {
 		t.Errorf("committed %v", got)
 	}
 }
+
+// TestRowsLeftOpen has functions leave rows and a row open and then break their
+// transaction, many times over: the writer goes on, and nothing is freed twice.
+func TestRowsLeftOpen(t *testing.T) {
+	d := things(t, Options{Dir: t.TempDir()})
+	for i := range 60 {
+		if err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, fmt.Sprintf("%02d", i)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			defer func() {
+				if p := recover(); p != nil && i%4 != 1 {
+					t.Errorf("%d: panic %v", i, p)
+				}
+			}()
+			err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
+				rows, err := tx.Query(ctx, "SELECT id FROM things") //nolint:rowserrcheck,sqlclosecheck // left open on purpose
+				if err != nil {
+					return err
+				}
+				rows.Next()
+				tx.QueryRow(ctx, "SELECT id FROM things")
+				switch i % 4 {
+				case 0:
+					runtime.Goexit()
+				case 1:
+					panic("on purpose")
+				case 2:
+					return context.DeadlineExceeded // as an interrupted statement answers
+				}
+				return nil
+			})
+			if (err != nil) != (i%4 != 3) {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	if got := ids(t, d); len(got) != 60 {
+		t.Errorf("%d things are there, want 60", len(got))
+	}
+}
