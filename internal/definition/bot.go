@@ -1,9 +1,6 @@
 package definition
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/wire"
 )
@@ -39,10 +36,13 @@ func ParseBot(text []byte) (b Bot, err error) {
 
 // JSON is the definition as it is stored and answered. LimitExceeded when it is
 // too large in all.
-func (b Bot) JSON() ([]byte, error) {
-	text, err := wire.AppendJSON(nil, b)
+func (b Bot) JSON() ([]byte, error) { return encode("bot", b) }
+
+// encode writes the definition of a bot, an integration, an interface or a plugin.
+func encode(kind string, definition any) ([]byte, error) {
+	text, err := wire.AppendJSON(nil, definition)
 	if err == nil && len(text) > mostDefinition {
-		err = fault.New(fault.LimitExceeded, "The definition of the bot is %d bytes in all; it can have %d. Make its schemas and payloads smaller.", len(text), mostDefinition)
+		err = fault.New(fault.LimitExceeded, "The definition of the %s is %d bytes in all; it can have %d. Make its schemas smaller.", kind, len(text), mostDefinition)
 	}
 	return text, err
 }
@@ -70,13 +70,9 @@ func (n NewBot) Patch() BotPatch {
 		Message:         TagSetPatch{sets(n.Message.Tags, same[TagDefinition])},
 		States:          sets(n.States, same[StateDefinition]),
 		RecurringEvents: sets(n.RecurringEvents, same[RecurringEventSettings]),
-		Events: sets(n.Events, func(e EventDefinition) EventDefinitionPatch {
-			return EventDefinitionPatch{e.Title, e.Description, e.Schema, sets(e.Attributes, same[Attribute])}
-		}),
-		Actions: sets(n.Actions, func(a ActionDefinition) ActionDefinitionPatch {
-			return ActionDefinitionPatch{a.Title, a.Description, a.Billable, a.Cacheable, a.Input, a.Output, sets(a.Attributes, same[Attribute])}
-		}),
-		Medias: n.Medias,
+		Events:          sets(n.Events, EventDefinition.patch),
+		Actions:         sets(n.Actions, ActionDefinition.patch),
+		Medias:          n.Medias,
 	}
 	if n.Subscriptions.Events != nil {
 		p.Subscriptions.Events = wire.Set(sets(n.Subscriptions.Events, same[EventSubscription]))
@@ -100,11 +96,8 @@ type BotPatch struct {
 
 // Members names the members that the patch has, in a fixed order; none means that
 // it changes nothing.
-func (p BotPatch) Members() (names []string) {
-	for _, member := range []struct {
-		name  string
-		given bool
-	}{
+func (p BotPatch) Members() []string {
+	return present{
 		{"configuration", p.Configuration.Data != nil || p.Configuration.Schema != nil},
 		{"user", p.User.Tags != nil},
 		{"message", p.Message.Tags != nil},
@@ -115,12 +108,7 @@ func (p BotPatch) Members() (names []string) {
 		{"recurringEvents", p.RecurringEvents != nil},
 		{"subscriptions", !p.Subscriptions.Events.IsZero()},
 		{"medias", p.Medias != nil},
-	} {
-		if member.given {
-			names = append(names, member.name)
-		}
-	}
-	return names
+	}.names()
 }
 
 // Apply is the definition after the patch; b stays as it is. LimitExceeded when a
@@ -144,37 +132,19 @@ func (b Bot) Apply(p BotPatch) (Bot, error) {
 	return next, b.checkGrowth(next)
 }
 
-// checkGrowth holds next against the limits. A part that was beyond its limit
-// before may stay so and may shrink: a limit never keeps a caller from removing.
 func (b Bot) checkGrowth(next Bot) error {
-	for _, part := range []struct {
-		what         string
-		before, then int
-		most         int
-	}{
-		{"tag definitions of users", len(b.User.Tags), len(next.User.Tags), mostTagDefinitions},
-		{"tag definitions of conversations", len(b.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
-		{"tag definitions of messages", len(b.Message.Tags), len(next.Message.Tags), mostTagDefinitions},
-		{"state definitions", len(b.States), len(next.States), mostStates},
-		{"event definitions", len(b.Events), len(next.Events), mostEvents},
-		{"recurring events", len(b.RecurringEvents), len(next.RecurringEvents), mostRecurringEvents},
-		{"event subscriptions", len(b.Subscriptions.Events), len(next.Subscriptions.Events), mostSubscriptions},
-		{"action definitions", len(b.Actions), len(next.Actions), mostActions},
-		{"medias", len(b.Medias), len(next.Medias), mostMedias},
-	} {
-		if part.then > part.most && part.then > part.before {
-			return tooMany("A bot", part.most, part.what, part.then)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(next.Events)) {
-		if err := checkAttributes("The event", name, len(b.Events[name].Attributes), len(next.Events[name].Attributes)); err != nil {
-			return err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(next.Actions)) {
-		if err := checkAttributes("The action", name, len(b.Actions[name].Attributes), len(next.Actions[name].Attributes)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return firstError(
+		growth("A bot", []part{
+			{"tag definitions of users", len(b.User.Tags), len(next.User.Tags), mostTagDefinitions},
+			{"tag definitions of conversations", len(b.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
+			{"tag definitions of messages", len(b.Message.Tags), len(next.Message.Tags), mostTagDefinitions},
+			{"state definitions", len(b.States), len(next.States), mostStates},
+			{"event definitions", len(b.Events), len(next.Events), mostEvents},
+			{"recurring events", len(b.RecurringEvents), len(next.RecurringEvents), mostRecurringEvents},
+			{"event subscriptions", len(b.Subscriptions.Events), len(next.Subscriptions.Events), mostSubscriptions},
+			{"action definitions", len(b.Actions), len(next.Actions), mostActions},
+			{"medias", len(b.Medias), len(next.Medias), mostMedias},
+		}),
+		growthOfAttributes(b.Events, next.Events, b.Actions, next.Actions),
+	)
 }

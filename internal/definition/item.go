@@ -61,6 +61,10 @@ type EventDefinitionPatch struct {
 	Attributes  map[string]wire.Patch[Attribute] `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
 }
 
+func (e EventDefinition) patch() EventDefinitionPatch {
+	return EventDefinitionPatch{e.Title, e.Description, e.Schema, sets(e.Attributes, same[Attribute])}
+}
+
 func (p EventDefinitionPatch) apply(old EventDefinition) EventDefinition {
 	return EventDefinition{
 		Title: p.Title, Description: p.Description, Schema: p.Schema,
@@ -93,6 +97,10 @@ type ActionDefinitionPatch struct {
 	Input       SchemaHolder                     `json:"input" doc:"What the action takes."`
 	Output      SchemaHolder                     `json:"output" doc:"What the action gives."`
 	Attributes  map[string]wire.Patch[Attribute] `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+}
+
+func (a ActionDefinition) patch() ActionDefinitionPatch {
+	return ActionDefinitionPatch{a.Title, a.Description, a.Billable, a.Cacheable, a.Input, a.Output, sets(a.Attributes, same[Attribute])}
 }
 
 func (p ActionDefinitionPatch) apply(old ActionDefinition) ActionDefinition {

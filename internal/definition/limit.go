@@ -22,6 +22,10 @@ const (
 	mostPayload         = 131_072
 	mostConfiguration   = 20_480
 	mostSchema          = 102_400
+	mostChannels        = 10
+	mostMessageTypes    = 20
+	// An integration can have 50 identifiers, and every configuration has one.
+	mostConfigurations = 50
 )
 
 // Limits of our own, where none is published: what callers send is always bounded.
@@ -29,10 +33,17 @@ const (
 	mostActions       = 200
 	mostSubscriptions = 200
 	mostAttributes    = 50
+	mostEntities      = 100
+	mostInterfaces    = 50
+	mostDependencies  = 50
 	mostMedias        = 100
 	mostMediaText     = 2000 // characters
 	mostKey           = 200  // characters
 	mostDefinition    = 16 << 20
+	// Schemas in which entities stand in place of references may be larger than
+	// those that came, since one reference is short and can stand often.
+	mostResolvedSchema  = 1 << 20
+	mostExtraOperations = 50
 )
 
 func tooMany(owner string, most int, what string, count int) error {
@@ -45,11 +56,41 @@ func tooLarge(what string, most, size int) error {
 		With("limit", most).With("count", size)
 }
 
-func checkAttributes(kind, name string, before, then int) error {
-	if then > mostAttributes && then > before {
-		return tooMany(fmt.Sprintf("%s %q", kind, bounded(name)), mostAttributes, "attributes", then)
+// part is how many of something a definition had, has and can have.
+type part struct {
+	what         string
+	before, then int
+	most         int
+}
+
+// growth holds a definition after a patch against its limits. A part that was
+// beyond its limit before may stay so and may shrink: a limit never keeps a caller
+// from removing.
+func growth(owner string, parts []part) error {
+	for _, p := range parts {
+		if p.then > p.most && p.then > p.before {
+			return tooMany(owner, p.most, p.what, p.then)
+		}
 	}
 	return nil
+}
+
+func growthOfAttributes(events, nextEvents map[string]EventDefinition, actions, nextActions map[string]ActionDefinition) error {
+	for _, name := range slices.Sorted(maps.Keys(nextEvents)) {
+		if err := checkAttributes("The event", name, len(events[name].Attributes), len(nextEvents[name].Attributes)); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(nextActions)) {
+		if err := checkAttributes("The action", name, len(actions[name].Attributes), len(nextActions[name].Attributes)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkAttributes(kind, name string, before, then int) error {
+	return growth(fmt.Sprintf("%s %q", kind, bounded(name)), []part{{"attributes", before, then, mostAttributes}})
 }
 
 // CheckKey says whether key may be the key of a map called where, as "tags".
@@ -91,16 +132,9 @@ func (p BotPatch) Check() error {
 		checkEntries("message.tags", p.Message.Tags, nil),
 		checkEntries("conversation.tags", p.Conversation.Tags, nil),
 		checkEntries("subscriptions.events", subscribed, nil),
-		checkEntries("events", p.Events, func(path string, e EventDefinitionPatch) error {
-			return firstError(checkSchema(path+".schema", e.Schema), checkEntries(path+".attributes", e.Attributes, nil))
-		}),
-		checkEntries("actions", p.Actions, func(path string, a ActionDefinitionPatch) error {
-			return firstError(checkSchema(path+".input.schema", a.Input.Schema), checkSchema(path+".output.schema", a.Output.Schema),
-				checkEntries(path+".attributes", a.Attributes, nil))
-		}),
-		checkEntries("states", p.States, func(path string, s StateDefinition) error {
-			return checkSchema(path+".schema", s.Schema)
-		}),
+		checkEvents(p.Events),
+		checkActions(p.Actions),
+		checkStates(p.States),
 		checkEntries("recurringEvents", p.RecurringEvents, func(path string, e RecurringEventSettings) error {
 			if size := len(e.Payload); size > mostPayload {
 				return tooLarge(path+".payload", mostPayload, size)
@@ -109,6 +143,31 @@ func (p BotPatch) Check() error {
 		}),
 		checkMedias(p.Medias),
 	)
+}
+
+func checkEvents(patch map[string]wire.Patch[EventDefinitionPatch]) error {
+	return checkEntries("events", patch, func(path string, e EventDefinitionPatch) error {
+		return firstError(checkSchema(path+".schema", e.Schema), checkEntries(path+".attributes", e.Attributes, nil))
+	})
+}
+
+func checkActions(patch map[string]wire.Patch[ActionDefinitionPatch]) error {
+	return checkEntries("actions", patch, func(path string, a ActionDefinitionPatch) error {
+		return firstError(checkSchema(path+".input.schema", a.Input.Schema), checkSchema(path+".output.schema", a.Output.Schema),
+			checkEntries(path+".attributes", a.Attributes, nil))
+	})
+}
+
+func checkStates(patch map[string]wire.Patch[StateDefinition]) error {
+	return checkEntries("states", patch, func(path string, s StateDefinition) error {
+		return checkSchema(path+".schema", s.Schema)
+	})
+}
+
+func checkEntities(patch map[string]wire.Patch[EntityDefinition]) error {
+	return checkEntries("entities", patch, func(path string, e EntityDefinition) error {
+		return checkSchema(path+".schema", e.Schema)
+	})
 }
 
 // schedules reads cron expressions of five fields, of six with seconds first, and

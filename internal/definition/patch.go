@@ -43,3 +43,35 @@ func sets[T, P any](entries map[string]T, patchOf func(T) P) map[string]wire.Pat
 }
 
 func same[T any](value T) T { return value }
+
+// patched is the text after a patch; no text is the empty one.
+func patched(patch wire.Patch[string], old string) string {
+	if patch.IsZero() {
+		return old
+	}
+	value, _ := patch.Get()
+	return value
+}
+
+// chosen is the value of a member that a request may leave out.
+func chosen[T any](value *T, old T) T {
+	if value == nil {
+		return old
+	}
+	return *value
+}
+
+// present tells which members a patch has.
+type present []struct {
+	name  string
+	given bool
+}
+
+func (p present) names() (names []string) {
+	for _, member := range p {
+		if member.given {
+			names = append(names, member.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,234 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Change is a change of a definition that breaks those who use it.
+type Change struct {
+	// Path is where, as actions.send.input.
+	Path string
+	// Reason is what, as: required property "to" was added.
+	Reason string
+}
+
+// String is path and reason in one line.
+func (c Change) String() string { return c.Path + ": " + c.Reason }
+
+// mostChanges bounds how many changes are told.
+const mostChanges = 100
+
+// BreakingIntegration is what in next breaks bots and plugins that use old; the
+// rules are in docs/breaking-changes.md. The order is the same every time, and
+// after 100 changes the rest is left out. Nothing is found in a definition that is
+// the same, and nothing in what is only added and optional.
+func BreakingIntegration(old, next Integration) []Change {
+	c := newChanges()
+	c.configuration("configuration", old.Configuration, next.Configuration)
+	each(c, "configurations", "configuration", old.Configurations, next.Configurations, c.configuration)
+	c.actions(old.Actions, next.Actions)
+	c.events(old.Events, next.Events)
+	each(c, "states", "state", old.States, next.States, func(path string, old, next IntegrationState) {
+		c.state(path, old.Type, next.Type, old.Schema, next.Schema)
+	})
+	c.entities(old.Entities, next.Entities)
+	each(c, "channels", "channel", old.Channels, next.Channels, func(path string, old, next Channel) {
+		c.messages(path, old.Messages, next.Messages)
+		c.creatable(path+".conversation", "conversations", old.Conversation, next.Conversation)
+		c.tags(path+".message", old.Message.Tags, next.Message.Tags)
+	})
+	c.creatable("user", "users", old.User, next.User)
+	each(c, "interfaces", "implementation", old.Interfaces, next.Interfaces, c.implementation)
+	return c.found
+}
+
+// BreakingInterface is what in next breaks plugins and bots that use old, as
+// BreakingIntegration is. What is added does not break implementations: they
+// implement the version that they name.
+func BreakingInterface(old, next Interface) []Change {
+	c := newChanges()
+	c.actions(old.Actions, next.Actions)
+	c.events(old.Events, next.Events)
+	c.entities(old.Entities, next.Entities)
+	each(c, "channels", "channel", old.Channels, next.Channels, func(path string, old, next InterfaceChannel) {
+		c.messages(path, old.Messages, next.Messages)
+	})
+	return c.found
+}
+
+// BreakingPlugin is what in next breaks bots that use old, as BreakingIntegration
+// is.
+func BreakingPlugin(old, next Plugin) []Change {
+	c := newChanges()
+	c.schema("configuration", taken, old.Configuration.Schema, next.Configuration.Schema)
+	c.actions(old.Actions, next.Actions)
+	c.events(old.Events, next.Events)
+	each(c, "states", "state", old.States, next.States, func(path string, old, next StateDefinition) {
+		c.state(path, old.Type, next.Type, old.Schema, next.Schema)
+	})
+	c.tags("user", old.User.Tags, next.User.Tags)
+	c.tags("conversation", old.Conversation.Tags, next.Conversation.Tags)
+	c.tags("message", old.Message.Tags, next.Message.Tags)
+	c.dependencies("dependencies.interfaces", old.Dependencies.Interfaces, next.Dependencies.Interfaces)
+	c.dependencies("dependencies.integrations", old.Dependencies.Integrations, next.Dependencies.Integrations)
+	return c.found
+}
+
+// changes collects what breaks.
+type changes struct {
+	found []Change
+	seen  map[Change]bool
+	// budget is how much work may still go into comparing schemas.
+	budget int
+}
+
+func newChanges() *changes { return &changes{seen: map[Change]bool{}, budget: mostComparisonWork} }
+
+func (c *changes) add(path, format string, args ...any) {
+	change := Change{path, fmt.Sprintf(format, args...)}
+	if !c.seen[change] && len(c.found) < mostChanges {
+		c.seen[change] = true
+		c.found = append(c.found, change)
+	}
+}
+
+// each compares entries that have the same name; a renamed one is one that was
+// removed.
+func each[T any](c *changes, path, what string, old, next map[string]T, compare func(path string, old, next T)) {
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		then, stands := next[name]
+		switch at := path + "." + bounded(name); {
+		case !stands:
+			c.add(at, "the %s was removed", what)
+		case compare != nil:
+			compare(at, old[name], then)
+		}
+	}
+}
+
+// Callers give what an action takes and read what it gives.
+func (c *changes) actions(old, next map[string]ActionDefinition) {
+	each(c, "actions", "action", old, next, func(path string, old, next ActionDefinition) {
+		c.schema(path+".input", taken, old.Input.Schema, next.Input.Schema)
+		c.schema(path+".output", given, old.Output.Schema, next.Output.Schema)
+	})
+}
+
+func (c *changes) events(old, next map[string]EventDefinition) {
+	each(c, "events", "event", old, next, func(path string, old, next EventDefinition) {
+		c.schema(path, given, old.Schema, next.Schema)
+	})
+}
+
+// Entities stand in what actions take and in what they give.
+func (c *changes) entities(old, next map[string]EntityDefinition) {
+	each(c, "entities", "entity", old, next, func(path string, old, next EntityDefinition) {
+		c.schema(path, taken|given, old.Schema, next.Schema)
+	})
+}
+
+// Messages come in and go out by the same definition.
+func (c *changes) messages(path string, old, next map[string]SchemaHolder) {
+	each(c, path+".messages", "message type", old, next, func(path string, old, next SchemaHolder) {
+		c.schema(path, taken|given, old.Schema, next.Schema)
+	})
+}
+
+// What was stored in a state must still be valid there.
+func (c *changes) state(path, oldType, nextType string, old, next wire.Object) {
+	if oldType != nextType {
+		c.add(path, "the state belonged to the %s and belongs to the %s", oldType, nextType)
+	}
+	c.schema(path, taken, old, next)
+}
+
+// What an installation was configured with must still be valid.
+func (c *changes) configuration(path string, old, next IntegrationConfiguration) {
+	c.schema(path, taken, old.Schema, next.Schema)
+	if next.Identifier.Required && !old.Identifier.Required {
+		c.add(path+".identifier", "an identifier became required")
+	}
+}
+
+func (c *changes) tags(path string, old, next map[string]TagDefinition) {
+	each(c, path+".tags", "tag", old, next, nil)
+}
+
+func (c *changes) creatable(path, what string, old, next Creatable) {
+	c.tags(path, old.Tags, next.Tags)
+	if !old.Creation.Enabled {
+		return
+	}
+	if !next.Creation.Enabled {
+		c.add(path+".creation", "%s can no longer be created", what)
+		return
+	}
+	for _, tag := range slices.Sorted(slices.Values(next.Creation.RequiredTags)) {
+		if !slices.Contains(old.Creation.RequiredTags, tag) {
+			c.add(path+".creation", "required tag %q was added", bounded(tag))
+		}
+	}
+}
+
+func (c *changes) implementation(path string, old, next Implementation) {
+	if c.replaced(path, "interface", old.Reference, next.Reference) {
+		return
+	}
+	for _, part := range []struct {
+		path, what string
+		old, next  map[string]Counterpart
+	}{
+		{"entities", "entity", old.Entities, next.Entities},
+		{"actions", "action", old.Actions, next.Actions},
+		{"events", "event", old.Events, next.Events},
+		{"channels", "channel", old.Channels, next.Channels},
+	} {
+		each(c, path+"."+part.path, "counterpart", part.old, part.next, func(path string, old, next Counterpart) {
+			if old != next {
+				c.add(path, "the %s was %q and is %q", part.what, bounded(old.Name), bounded(next.Name))
+			}
+		})
+	}
+}
+
+// A bot must have something for every dependency; one that is gone asks nothing.
+func (c *changes) dependencies(path string, old, next map[string]Reference) {
+	for _, alias := range slices.Sorted(maps.Keys(next)) {
+		at := path + "." + bounded(alias)
+		if before, stood := old[alias]; stood {
+			c.replaced(at, "package", before, next[alias])
+		} else {
+			c.add(at, "the dependency was added")
+		}
+	}
+}
+
+// replaced tells of another package, or of another major version of the same.
+func (c *changes) replaced(path, what string, old, next Reference) bool {
+	oldMajor, nextMajor := majorOf(old.Version), majorOf(next.Version)
+	switch {
+	case old.Name != next.Name:
+		c.add(path, "the %s was %q and is %q", what, bounded(old.Name), bounded(next.Name))
+	case oldMajor != nextMajor:
+		c.add(path, "the %s %q had major version %s and has %s", what, bounded(old.Name), bounded(oldMajor), bounded(nextMajor))
+	default:
+		return false
+	}
+	return true
+}
+
+// majorOf is the part of a version that changes when it may break: the first
+// number or, while that is 0, the first two.
+func majorOf(version string) string {
+	major, rest, _ := strings.Cut(version, ".")
+	if major == "0" {
+		minor, _, _ := strings.Cut(rest, ".")
+		return "0." + minor
+	}
+	return major
+}

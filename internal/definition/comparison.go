@@ -1,0 +1,460 @@
+package definition
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// direction is who gives values of a schema to whom.
+type direction byte
+
+const (
+	// taken values come from callers: what was valid must still be.
+	taken direction = 1 << iota
+	// given values go to callers: what comes must be what was said.
+	given
+)
+
+// The work of comparing is bounded, in steps that are each about as much as to
+// look at one keyword. Two definitions take two seconds at most, two schemas half a
+// second, and small ones a few milliseconds.
+const (
+	mostComparisonWork = 2_000_000
+	mostSchemaWork     = 500_000
+	leastSchemaWork    = 10_000
+	schemaWorkPerByte  = 10
+)
+
+// mostComparisonDepth is deeper than any accepted schema stands: what comes after
+// is a repetition by references.
+const mostComparisonDepth = 2 * mostSchemaDepth
+
+// schema compares two versions of a schema.
+func (c *changes) schema(path string, d direction, old, next wire.Object) {
+	if bytes.Equal(old, next) {
+		return
+	}
+	oldTree, oldErr := tree(old)
+	nextTree, nextErr := tree(next)
+	if oldErr != nil || nextErr != nil {
+		c.add(path, "the schema holds numbers that are too large to be compared")
+		return
+	}
+	allotted := min(c.budget, mostSchemaWork, leastSchemaWork+schemaWorkPerByte*(len(old)+len(next)))
+	budget := allotted
+	defer func() { c.budget -= allotted - budget }()
+	for _, one := range []struct {
+		direction direction
+		a, b      any
+	}{{taken, oldTree, nextTree}, {given, nextTree, oldTree}} {
+		if d&one.direction == 0 {
+			continue
+		}
+		w := walk{direction: one.direction, rootA: one.a, rootB: one.b, budget: &budget, active: map[[2]string]bool{}}
+		w.compare(path, one.a, one.b, 0)
+		if w.spent() {
+			c.add(path, "the schema is too intricate to be compared with the old one")
+			return
+		}
+		for _, change := range w.found {
+			c.add(change.Path, "%s", change.Reason)
+		}
+	}
+}
+
+func tree(schema wire.Object) (t any, err error) {
+	if len(schema) == 0 {
+		return map[string]any{}, nil
+	}
+	err = wire.ParseJSON(schema, &t)
+	return t, err
+}
+
+// walk looks for what schema a admits and schema b refuses. For taken values a is
+// the old schema, for given ones the new.
+type walk struct {
+	direction    direction
+	rootA, rootB any
+	budget       *int
+	found        []Change
+	// active is the pairs of references that are being compared: one that comes
+	// again is as good as those around it.
+	active map[[2]string]bool
+}
+
+func (w *walk) spend(n int) { *w.budget -= n }
+
+func (w *walk) spent() bool { return *w.budget <= 0 }
+
+func (w *walk) add(path, format string, args ...any) {
+	if len(w.found) < mostChanges {
+		w.found = append(w.found, Change{path, fmt.Sprintf(format, args...)})
+	}
+}
+
+// say adds a change in the words of the direction.
+func (w *walk) say(path, whenTaken, whenGiven string) {
+	if w.direction == taken {
+		w.add(path, "%s", whenTaken)
+	} else {
+		w.add(path, "%s", whenGiven)
+	}
+}
+
+// turned is a and b as old and new.
+func turned[T any](w *walk, a, b T) (old, next T) {
+	if w.direction == taken {
+		return a, b
+	}
+	return b, a
+}
+
+func (w *walk) compare(path string, a, b any, depth int) {
+	w.spend(1)
+	if w.spent() || depth > mostComparisonDepth {
+		return
+	}
+	if pair := [2]string{localReference(a), localReference(b)}; pair[0] != "" && pair[1] != "" {
+		if w.active[pair] {
+			return
+		}
+		w.active[pair] = true
+		defer delete(w.active, pair)
+	}
+	bs := w.shapes(w.rootB, b, 0)
+	if len(bs) == 1 && len(bs[0]) == 0 {
+		return // b admits everything
+	}
+	as := w.shapes(w.rootA, a, 0)
+	switch {
+	case w.spent() || len(as) == 0:
+		return
+	case len(bs) == 0:
+		w.say(path, "nothing is admitted any more", "values are given where there were none")
+		return
+	}
+	as = w.types(path, as, bs)
+	if len(as) == 1 && len(bs) == 1 {
+		w.shape(path, as[0], bs[0], depth)
+		return
+	}
+	for i, x := range as {
+		if w.admitted(x, bs, depth) {
+			continue
+		}
+		switch {
+		case len(bs) == 1:
+			w.shape(path, x, bs[0], depth)
+		case len(as) == len(bs):
+			w.shape(path, x, bs[i], depth)
+		default:
+			w.say(path, fmt.Sprintf("alternative %d of the old schema is no longer admitted", i+1),
+				fmt.Sprintf("alternative %d of the new schema was not there", i+1))
+		}
+	}
+}
+
+// admitted says whether one of bs admits all that x does.
+func (w *walk) admitted(x shape, bs []shape, depth int) bool {
+	for _, y := range bs {
+		trial := *w
+		trial.found = nil
+		trial.shape("", x, y, depth)
+		if len(trial.found) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// types tells of types that as has and bs has not, and leaves them out.
+func (w *walk) types(path string, as, bs []shape) []shape {
+	have := map[string]bool{}
+	for _, y := range bs {
+		have[y.typ()] = true
+	}
+	covered := func(x shape) bool {
+		t := x.typ()
+		return have[anyType] || have[t] || t == "integer" && have["number"]
+	}
+	rest := slices.DeleteFunc(slices.Clone(as), func(x shape) bool { return !covered(x) })
+	if len(rest) < len(as) {
+		old, next := turned(w, typeNames(as), typeNames(bs))
+		w.add(path, "type was %s and is %s", old, next)
+	}
+	return rest
+}
+
+// shape compares two alternatives. What a type says is looked at only where a
+// value of a can have that type.
+func (w *walk) shape(path string, a, b shape, depth int) {
+	w.spend(1 + len(a) + len(b))
+	if w.spent() {
+		w.add(path, "too intricate")
+		return
+	}
+	if old, next := turned(w, reference(a), reference(b)); old != next {
+		w.add(path, "the reference was %s and is %s", old, next)
+		return
+	}
+	if t := a.typ(); t != anyType && b.typ() != anyType && t != b.typ() && (t != "integer" || b.typ() != "number") {
+		old, next := turned(w, t, b.typ())
+		w.add(path, "type was %s and is %s", old, next)
+		return
+	}
+	w.values(path, a, b)
+	w.numbers(path, a, b)
+	w.strings(path, a, b)
+	w.arrays(path, a, b, depth)
+	w.objects(path, a, b, depth)
+	w.opaque(path, a, b)
+}
+
+func reference(s shape) string {
+	if ref, ok := s["$ref"].(string); ok {
+		return fmt.Sprintf("%q", bounded(ref))
+	}
+	return "none"
+}
+
+func (w *walk) values(path string, a, b shape) {
+	admitted, limited := b.values()
+	if !limited {
+		return
+	}
+	possible, finite := a.values()
+	if !finite {
+		w.say(path, "the values were limited to an enumeration", "the values are no longer limited to an enumeration")
+		return
+	}
+	known := make(map[string]bool, len(admitted))
+	for _, value := range admitted {
+		known[w.text(value)] = true
+	}
+	for _, value := range possible {
+		if text := w.text(value); !known[text] {
+			w.say(path, fmt.Sprintf("enum value %s was removed", bounded(text)), fmt.Sprintf("enum value %s was added", bounded(text)))
+		}
+	}
+}
+
+// text is the value as JSON, the same for the same value.
+func (w *walk) text(value any) string {
+	text, err := wire.AppendJSON(nil, value)
+	if err != nil {
+		return fmt.Sprint(value) // no value of a tree fails
+	}
+	w.spend(1 + len(text)/8)
+	return string(text)
+}
+
+func (w *walk) numbers(path string, a, b shape) {
+	if !a.can("number") {
+		return
+	}
+	w.bound(path, "minimum", a.lower(), b.lower(), lowest)
+	w.bound(path, "maximum", a.upper(), b.upper(), highest)
+	step, limited := b["multipleOf"].(float64)
+	if !limited || step == 0 {
+		return
+	}
+	switch before, had := a["multipleOf"].(float64); {
+	case !had:
+		w.say(path, fmt.Sprintf("multipleOf %v was added", step), fmt.Sprintf("multipleOf %v was removed", step))
+	case math.Mod(before, step) != 0:
+		old, next := turned(w, before, step)
+		w.add(path, "multipleOf was %v and is %v", old, next)
+	}
+}
+
+func (w *walk) strings(path string, a, b shape) {
+	if !a.can("string") {
+		return
+	}
+	w.bound(path, "minLength", a.bound("minLength"), b.bound("minLength"), lowest)
+	w.bound(path, "maxLength", a.bound("maxLength"), b.bound("maxLength"), highest)
+	for _, keyword := range []string{"pattern", "format", "contentEncoding", "contentMediaType"} {
+		limit, limited := b[keyword].(string)
+		before, had := a[keyword].(string)
+		switch {
+		case !limited || had && before == limit:
+		case !had:
+			w.say(path, fmt.Sprintf("%s %q was added", keyword, bounded(limit)), fmt.Sprintf("%s %q was removed", keyword, bounded(limit)))
+		default:
+			old, next := turned(w, before, limit)
+			w.add(path, "%s was %q and is %q", keyword, bounded(old), bounded(next))
+		}
+	}
+}
+
+func (w *walk) arrays(path string, a, b shape, depth int) {
+	if !a.can("array") {
+		return
+	}
+	w.bound(path, "minItems", a.bound("minItems"), b.bound("minItems"), lowest)
+	w.bound(path, "maxItems", a.bound("maxItems"), b.bound("maxItems"), highest)
+	if a["uniqueItems"] != true && b["uniqueItems"] == true {
+		w.say(path, "items must now be unique", "items are no longer unique")
+	}
+	first, rest := a.items()
+	firstOfB, restOfB := b.items()
+	for i := range max(len(first), len(firstOfB)) {
+		w.compare(fmt.Sprintf("%s[%d]", path, i), item(first, i, rest), item(firstOfB, i, restOfB), depth+1)
+	}
+	w.compare(path+"[]", rest, restOfB, depth+1)
+}
+
+func item(first []any, i int, rest any) any {
+	if i < len(first) {
+		return first[i]
+	}
+	return rest
+}
+
+func (w *walk) objects(path string, a, b shape, depth int) {
+	if !a.can("object") {
+		return
+	}
+	w.bound(path, "minProperties", a.bound("minProperties"), b.bound("minProperties"), lowest)
+	w.bound(path, "maxProperties", a.bound("maxProperties"), b.bound("maxProperties"), highest)
+	properties, propertiesOfB := a.schemas("properties"), b.schemas("properties")
+	w.spend(len(properties) + len(propertiesOfB))
+	w.required(path, a, b, properties)
+	others, othersOfB := a.others(), b.others()
+	_, patterns := b["patternProperties"]
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		at := path + "." + bounded(name)
+		if admits, stands := propertiesOfB[name]; stands {
+			w.compare(at, properties[name], admits, depth+1)
+			continue
+		}
+		switch {
+		case w.direction == given || patterns:
+			// Callers may read more than they know: one more breaks nothing.
+		case othersOfB == false:
+			w.add(path, "property %q was removed", bounded(name))
+		default:
+			w.compare(at, properties[name], othersOfB, depth+1)
+		}
+	}
+	if w.direction == given {
+		for _, name := range slices.Sorted(maps.Keys(propertiesOfB)) {
+			if _, stands := properties[name]; !stands {
+				w.add(path, "property %q was removed", bounded(name))
+			}
+		}
+	}
+	w.others(path, others, othersOfB, depth)
+}
+
+func (w *walk) required(path string, a, b shape, properties map[string]any) {
+	had := map[string]bool{}
+	for _, name := range a.required() {
+		had[name] = true
+	}
+	for _, name := range b.required() {
+		_, known := properties[name]
+		switch name = bounded(name); {
+		case had[name]:
+		case w.direction == given && !known:
+			w.add(path, "property %q was removed", name)
+		case known:
+			w.say(path, fmt.Sprintf("property %q became required", name), fmt.Sprintf("property %q is no longer required", name))
+		default:
+			w.add(path, "required property %q was added", name)
+		}
+	}
+}
+
+// others compares what is said of properties without a name.
+func (w *walk) others(path string, a, b any, depth int) {
+	switch _, described := b.(map[string]any); {
+	case described && a == false && w.direction == given:
+		w.add(path, "other properties are no longer given")
+	case described:
+		w.compare(path+".*", a, b, depth+1)
+	case w.direction == taken && b == false && a != false:
+		w.add(path, "other properties are no longer admitted")
+	}
+}
+
+// opaque are keywords that are not looked into: any change of one is told.
+var opaque = []string{
+	"not", "if", "then", "else", "contains", "minContains", "maxContains", "patternProperties", "propertyNames",
+	"dependencies", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems",
+}
+
+func (w *walk) opaque(path string, a, b shape) {
+	for _, keyword := range opaque {
+		limit, limited := b[keyword]
+		before, had := a[keyword]
+		switch {
+		case !limited:
+		case !had:
+			w.say(path, fmt.Sprintf("%q was added", keyword), fmt.Sprintf("%q was removed", keyword))
+		case w.text(before) != w.text(limit):
+			w.add(path, "%q was changed", keyword)
+		}
+	}
+}
+
+// limit is a bound of a range.
+type limit struct {
+	value     float64
+	exclusive bool
+	set       bool
+}
+
+func (l limit) String() string {
+	if l.exclusive {
+		return fmt.Sprintf("%v (exclusive)", l.value)
+	}
+	return fmt.Sprint(l.value)
+}
+
+// end is one end of a range: sign is +1 for the lower one, where more is less.
+type end struct {
+	sign     float64
+	narrower string
+	wider    string
+}
+
+var (
+	lowest  = end{+1, "raised", "lowered"}
+	highest = end{-1, "lowered", "raised"}
+)
+
+func (e end) narrows(l, than limit) bool {
+	if !l.set || !than.set {
+		return l.set
+	}
+	if l.value == than.value {
+		return l.exclusive && !than.exclusive
+	}
+	return e.sign*l.value > e.sign*than.value
+}
+
+func (w *walk) bound(path, keyword string, a, b limit, e end) {
+	switch {
+	case !e.narrows(b, a):
+	case !a.set:
+		w.say(path, fmt.Sprintf("%s %v was added", keyword, b), fmt.Sprintf("%s %v was removed", keyword, b))
+	default:
+		w.say(path, fmt.Sprintf("%s was %s from %v to %v", keyword, e.narrower, a, b), fmt.Sprintf("%s was %s from %v to %v", keyword, e.wider, b, a))
+	}
+}
+
+// localReference is the reference of a schema to a place in the same document.
+func localReference(schema any) string {
+	object, _ := schema.(map[string]any)
+	if ref, ok := object["$ref"].(string); ok && strings.HasPrefix(ref, "#") {
+		return ref
+	}
+	return ""
+}

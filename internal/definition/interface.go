@@ -1,0 +1,160 @@
+package definition
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Interface is the definition of an interface: what plugins can ask of every
+// integration that implements it. Its JSON stands in the database in the form in
+// which it is answered.
+type Interface struct {
+	Entities     map[string]EntityDefinition `json:"entities" doc:"The entities by name."`
+	Events       map[string]EventDefinition  `json:"events" doc:"The events by name."`
+	Actions      map[string]ActionDefinition `json:"actions" doc:"The actions by name."`
+	Channels     map[string]InterfaceChannel `json:"channels" doc:"The channels by name."`
+	NameTemplate *NameTemplate               `json:"nameTemplate,omitempty" doc:"How implementations name what they have for it."`
+}
+
+// NameTemplate is a script that names the parts of an implementation.
+type NameTemplate struct {
+	Script   string `json:"script" maxLength:"2000" doc:"The script."`
+	Language string `json:"language" maxLength:"200" doc:"The language it is in."`
+}
+
+// InterfaceChannel is a channel that implementations have.
+type InterfaceChannel struct {
+	Title       string                  `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
+	Description string                  `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
+	Messages    map[string]SchemaHolder `json:"messages" doc:"The types of messages by name."`
+}
+
+func (c InterfaceChannel) patch() InterfaceChannelPatch {
+	return InterfaceChannelPatch{&c.Title, &c.Description, sets(c.Messages, same[SchemaHolder])}
+}
+
+// InterfaceChannelPatch changes an InterfaceChannel member by member.
+type InterfaceChannelPatch struct {
+	Title       *string                             `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
+	Description *string                             `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
+	Messages    map[string]wire.Patch[SchemaHolder] `json:"messages,omitempty" doc:"Types of messages to set by name; null removes one."`
+}
+
+func (p InterfaceChannelPatch) apply(old InterfaceChannel) InterfaceChannel {
+	return InterfaceChannel{
+		Title: chosen(p.Title, old.Title), Description: chosen(p.Description, old.Description),
+		Messages: merge(old.Messages, p.Messages, replace[SchemaHolder]),
+	}
+}
+
+// ParseInterface reads what Interface.JSON wrote.
+func ParseInterface(text []byte) (i Interface, err error) {
+	err = wire.ParseJSON(text, &i)
+	return i, err
+}
+
+// JSON is the definition as it is stored and answered. LimitExceeded when it is
+// too large in all.
+func (i Interface) JSON() ([]byte, error) { return encode("interface", i) }
+
+// NewInterface is the definition in a request that creates an interface.
+type NewInterface struct {
+	Entities     map[string]EntityDefinition `json:"entities,omitempty" doc:"The entities by name."`
+	Events       map[string]EventDefinition  `json:"events,omitempty" doc:"The events by name."`
+	Actions      map[string]ActionDefinition `json:"actions,omitempty" doc:"The actions by name."`
+	Channels     map[string]InterfaceChannel `json:"channels,omitempty" doc:"The channels by name."`
+	NameTemplate *NameTemplate               `json:"nameTemplate,omitempty" doc:"How implementations name what they have for it."`
+	Attributes   map[string]Attribute        `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+}
+
+// Patch is the patch that makes the definition out of an empty one.
+func (n NewInterface) Patch() InterfacePatch {
+	p := InterfacePatch{
+		Entities:   sets(n.Entities, same[EntityDefinition]),
+		Events:     sets(n.Events, EventDefinition.patch),
+		Actions:    sets(n.Actions, ActionDefinition.patch),
+		Channels:   sets(n.Channels, InterfaceChannel.patch),
+		Attributes: sets(n.Attributes, same[Attribute]),
+	}
+	if n.NameTemplate != nil {
+		p.NameTemplate = wire.Set(*n.NameTemplate)
+	}
+	return p
+}
+
+// InterfacePatch changes the definition of an interface.
+type InterfacePatch struct {
+	Entities     map[string]wire.Patch[EntityDefinition]      `json:"entities,omitempty" doc:"Entities to set by name; null removes one."`
+	Events       map[string]wire.Patch[EventDefinitionPatch]  `json:"events,omitempty" doc:"Events to set by name; null removes one."`
+	Actions      map[string]wire.Patch[ActionDefinitionPatch] `json:"actions,omitempty" doc:"Actions to set by name; null removes one."`
+	Channels     map[string]wire.Patch[InterfaceChannelPatch] `json:"channels,omitempty" doc:"Channels to change by name, member by member; null removes one."`
+	NameTemplate wire.Patch[NameTemplate]                     `json:"nameTemplate,omitzero" doc:"How implementations name what they have for it; null removes it."`
+	Attributes   map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+}
+
+// Members names the members that the patch has, in a fixed order; none means that
+// it changes nothing.
+func (p InterfacePatch) Members() []string {
+	return present{
+		{"entities", p.Entities != nil},
+		{"events", p.Events != nil},
+		{"actions", p.Actions != nil},
+		{"channels", p.Channels != nil},
+		{"nameTemplate", !p.NameTemplate.IsZero()},
+		{"attributes", p.Attributes != nil},
+	}.names()
+}
+
+// Apply is the definition after the patch; i stays as it is. LimitExceeded when a
+// part would grow beyond its limit. What the patch holds must have passed Check.
+// The attributes are no part of the definition: ApplyAttributes changes them.
+func (i Interface) Apply(p InterfacePatch) (Interface, error) {
+	next := Interface{
+		Entities:     merge(i.Entities, p.Entities, replace[EntityDefinition]),
+		Events:       merge(i.Events, p.Events, EventDefinitionPatch.apply),
+		Actions:      merge(i.Actions, p.Actions, ActionDefinitionPatch.apply),
+		Channels:     merge(i.Channels, p.Channels, InterfaceChannelPatch.apply),
+		NameTemplate: i.NameTemplate,
+	}
+	if template, set := p.NameTemplate.Get(); set {
+		next.NameTemplate = &template
+	} else if p.NameTemplate.IsNull() {
+		next.NameTemplate = nil
+	}
+	return next, i.checkGrowth(next)
+}
+
+func (i Interface) checkGrowth(next Interface) error {
+	err := firstError(
+		growth("An interface", []part{
+			{"entity definitions", len(i.Entities), len(next.Entities), mostEntities},
+			{"event definitions", len(i.Events), len(next.Events), mostEvents},
+			{"action definitions", len(i.Actions), len(next.Actions), mostActions},
+			{"channels", len(i.Channels), len(next.Channels), mostChannels},
+		}),
+		growthOfAttributes(i.Events, next.Events, i.Actions, next.Actions),
+	)
+	for _, name := range slices.Sorted(maps.Keys(next.Channels)) {
+		if err == nil {
+			before := Channel{Messages: i.Channels[name].Messages}
+			err = before.checkGrowth(name, Channel{Messages: next.Channels[name].Messages})
+		}
+	}
+	return err
+}
+
+// Check says whether what the patch sets is well formed and within the limits of
+// one entry, as IntegrationPatch.Check does.
+func (p InterfacePatch) Check() error {
+	return firstError(
+		checkEntities(p.Entities),
+		checkEvents(p.Events),
+		checkActions(p.Actions),
+		checkEntries("channels", p.Channels, func(path string, c InterfaceChannelPatch) error {
+			return checkMessages(path, c.Messages)
+		}),
+		checkEntries("attributes", p.Attributes, nil),
+	)
+}

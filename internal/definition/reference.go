@@ -1,0 +1,159 @@
+package definition
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Reference names one version of an integration or interface. In a question it
+// has the id, or the name and a version that may be a range; in an answer all.
+type Reference struct {
+	ID      string `json:"id" minLength:"28" maxLength:"36" doc:"The package."`
+	Name    string `json:"name" maxLength:"200" doc:"Its name."`
+	Version string `json:"version" maxLength:"200" doc:"Its version."`
+}
+
+// Find finds the package that a reference means. Its error says what is missing
+// and is for the caller to see.
+type Find func(Reference) (Reference, error)
+
+// Counterpart is what an integration has for a part of an interface.
+type Counterpart struct {
+	Name string `json:"name" maxLength:"200" doc:"The name it has in the integration."`
+}
+
+// Implementation is an interface that an integration implements, and with what.
+type Implementation struct {
+	Reference
+	Entities map[string]Counterpart `json:"entities" doc:"The integration's entities by those of the interface."`
+	Actions  map[string]Counterpart `json:"actions" doc:"The integration's actions by those of the interface."`
+	Events   map[string]Counterpart `json:"events" doc:"The integration's events by those of the interface."`
+	Channels map[string]Counterpart `json:"channels" doc:"The integration's channels by those of the interface."`
+}
+
+// ImplementationSettings is what a caller says of an Implementation.
+type ImplementationSettings struct {
+	ID       string                 `json:"id" minLength:"28" maxLength:"36" doc:"The interface."`
+	Entities map[string]Counterpart `json:"entities,omitempty" doc:"The integration's entities by those of the interface."`
+	Actions  map[string]Counterpart `json:"actions,omitempty" doc:"The integration's actions by those of the interface."`
+	Events   map[string]Counterpart `json:"events,omitempty" doc:"The integration's events by those of the interface."`
+	Channels map[string]Counterpart `json:"channels,omitempty" doc:"The integration's channels by those of the interface."`
+}
+
+func (s ImplementationSettings) check(path string) error {
+	for _, group := range []struct {
+		name  string
+		parts map[string]Counterpart
+		most  int
+	}{
+		{"entities", s.Entities, mostEntities}, {"actions", s.Actions, mostActions},
+		{"events", s.Events, mostEvents}, {"channels", s.Channels, mostChannels},
+	} {
+		if len(group.parts) > group.most {
+			return fault.New(fault.LimitExceeded, "%s.%s has %d entries; it can have %d.", path, group.name, len(group.parts), group.most).
+				With("limit", group.most).With("count", len(group.parts))
+		}
+		for _, key := range slices.Sorted(maps.Keys(group.parts)) {
+			if err := CheckKey(path+"."+group.name, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func implement(old map[string]Implementation, patch map[string]wire.Patch[ImplementationSettings], find Find) (map[string]Implementation, error) {
+	found, err := lookUp(patch, find, func(s ImplementationSettings) Reference { return Reference{ID: s.ID} })
+	if err != nil {
+		return nil, err
+	}
+	resolved := make(map[string]wire.Patch[Implementation], len(patch))
+	for alias, entry := range patch {
+		resolved[alias] = wire.Clear[Implementation]()
+		if s, set := entry.Get(); set {
+			resolved[alias] = wire.Set(Implementation{
+				Reference: found[alias], Entities: s.Entities, Actions: s.Actions, Events: s.Events, Channels: s.Channels,
+			})
+		}
+	}
+	return merge(old, resolved, replace[Implementation]), nil
+}
+
+// lookUp asks find for what each entry of a patch refers to, in the order of the
+// keys, so that the same patch always fails the same way.
+func lookUp[P any](patch map[string]wire.Patch[P], find Find, reference func(P) Reference) (map[string]Reference, error) {
+	found := make(map[string]Reference, len(patch))
+	for _, alias := range slices.Sorted(maps.Keys(patch)) {
+		entry, set := patch[alias].Get()
+		if !set {
+			continue
+		}
+		r, err := find(reference(entry))
+		if err != nil {
+			return nil, err
+		}
+		found[alias] = r
+	}
+	return found, nil
+}
+
+// Dependencies is what a plugin needs of the bot it is installed in.
+type Dependencies struct {
+	Interfaces   map[string]Reference `json:"interfaces" doc:"Interfaces that an installed integration must implement, by alias."`
+	Integrations map[string]Reference `json:"integrations" doc:"Integrations that must be installed, by alias."`
+}
+
+// DependencySettings is how a caller names a dependency: with an id, which then
+// decides alone, or with a name and a version.
+type DependencySettings struct {
+	ID      string `json:"id,omitempty" doc:"The package."`
+	Name    string `json:"name,omitempty" doc:"Its name, when there is no id."`
+	Version string `json:"version,omitempty" doc:"Its version or a range of versions; the latest when there is none."`
+}
+
+func (s DependencySettings) reference() Reference {
+	switch {
+	case s.ID != "":
+		return Reference{ID: s.ID}
+	case s.Version == "":
+		return Reference{Name: s.Name, Version: "latest"}
+	}
+	return Reference{Name: s.Name, Version: s.Version}
+}
+
+func (s DependencySettings) check(path string) error {
+	if s.ID == "" && s.Name == "" {
+		return fault.New(fault.InvalidPayload, "%s says neither the id nor the name of a package; it needs one of them.", path)
+	}
+	return nil
+}
+
+// NewDependencies is Dependencies in a request that creates.
+type NewDependencies struct {
+	Interfaces   map[string]DependencySettings `json:"interfaces,omitempty" doc:"Interfaces that an installed integration must implement, by alias."`
+	Integrations map[string]DependencySettings `json:"integrations,omitempty" doc:"Integrations that must be installed, by alias."`
+}
+
+// DependenciesPatch changes Dependencies.
+type DependenciesPatch struct {
+	Interfaces   map[string]wire.Patch[DependencySettings] `json:"interfaces,omitempty" doc:"Interfaces to need by alias; null removes one."`
+	Integrations map[string]wire.Patch[DependencySettings] `json:"integrations,omitempty" doc:"Integrations to need by alias; null removes one."`
+}
+
+func depend(old map[string]Reference, patch map[string]wire.Patch[DependencySettings], find Find) (map[string]Reference, error) {
+	found, err := lookUp(patch, find, DependencySettings.reference)
+	if err != nil {
+		return nil, err
+	}
+	resolved := make(map[string]wire.Patch[Reference], len(patch))
+	for alias := range patch {
+		resolved[alias] = wire.Clear[Reference]()
+		if r, set := found[alias]; set {
+			resolved[alias] = wire.Set(r)
+		}
+	}
+	return merge(old, resolved, replace[Reference]), nil
+}
