@@ -24,6 +24,9 @@ const (
 // fileName is the SQLite file in the data directory.
 const fileName = "botyard.db"
 
+// File is the SQLite file of a data directory.
+func File(dir string) string { return filepath.Join(dir, fileName) }
+
 // Options say where the data is and how the connections behave. The zero value
 // of every field but Dir is the default.
 type Options struct {
@@ -85,7 +88,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		if o.Readers <= 0 {
 			o.Readers = max(4, runtime.GOMAXPROCS(0))
 		}
-		d.engine, d.path = SQLite, filepath.Join(o.Dir, fileName)
+		d.engine, d.path = SQLite, File(o.Dir)
 		return d, d.openSQLite(ctx, o)
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
 		d.engine = PostgreSQL

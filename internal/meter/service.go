@@ -27,6 +27,11 @@ func (s *Service) Members(ctx context.Context, tx *db.Tx, w id.Workspace, n int6
 	return s.add(ctx, tx, w, Members, n)
 }
 
+// Integrations adds n to the integrations that the workspace owns.
+func (s *Service) Integrations(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
+	return s.add(ctx, tx, w, Integrations, n)
+}
+
 func (s *Service) add(ctx context.Context, tx *db.Tx, w id.Workspace, t Type, n int64) error {
 	value, plan, err := addToGauge(ctx, tx, w, t, n)
 	if err != nil {

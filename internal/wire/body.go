@@ -61,6 +61,9 @@ func firstInvalid(body []byte) int {
 
 // limitBody keeps a request's body within the operation's bounds: its type, its
 // encoding, its size, and for large ones how many are in memory at once.
+//
+// Whether a body is large shows when it is read, and is counted as it is unpacked:
+// one that is only announced to be large, or comes slowly, keeps nobody waiting.
 func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	x := exchangeOf(ctx.Context())
@@ -71,16 +74,6 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	limit := m.limits.Body
 	if operationOf(ctx.Operation()).Code {
 		limit = m.limits.CodeBody
-	}
-	// A body whose length is not told counts as a large one.
-	if r.ContentLength < 0 || r.ContentLength > m.limits.Body {
-		select {
-		case m.codeSlots <- struct{}{}:
-			defer func() { <-m.codeSlots }()
-		case <-ctx.Context().Done():
-			m.refuse(x, w.(*answer), context.Cause(ctx.Context()))
-			return
-		}
 	}
 	if err := checkContentType(r); err != nil {
 		m.refuse(x, w.(*answer), err)
@@ -100,8 +93,62 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 		m.refuse(x, w.(*answer), fault.New(fault.UnsupportedMediaType, "Content-Encoding %q is not supported: send the body plain or with gzip.", bounded(encoding, 100)))
 		return
 	}
+	u := &upload{ctx: ctx.Context(), body: r.Body, places: m.codeSlots, room: m.limits.Body}
+	defer u.leave()
+	r.Body = u
 	next(ctx)
 }
+
+// upload is a body that takes one of the places for large bodies before it grows
+// beyond what needs none, and waits for one when all are taken.
+type upload struct {
+	ctx    context.Context
+	body   io.Reader
+	places chan struct{}
+	room   int64 // bytes that still need no place
+	placed bool
+}
+
+// placeTime is how long a large body waits for a place.
+const placeTime = 30 * time.Second
+
+func (u *upload) Read(p []byte) (int, error) {
+	if !u.placed {
+		if u.room <= 0 {
+			if err := u.take(); err != nil {
+				return 0, err
+			}
+		} else if int64(len(p)) > u.room {
+			p = p[:u.room]
+		}
+	}
+	n, err := u.body.Read(p)
+	u.room -= int64(n)
+	return n, err
+}
+
+func (u *upload) take() error {
+	ctx, cancel := context.WithTimeout(u.ctx, placeTime)
+	defer cancel()
+	select {
+	case u.places <- struct{}{}:
+		u.placed = true
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.RateLimited, "%d large request bodies are worked on already, as many as this server takes at once. Nothing was changed; send it again later.", cap(u.places)).
+			After(placeTime)
+	}
+}
+
+func (u *upload) leave() {
+	if u.placed {
+		<-u.places
+	}
+}
+
+// Close does nothing: the server closes a body when its request is answered, and
+// what is not read of one that is refused must stay readable until then; see drain.
+func (u *upload) Close() error { return nil }
 
 func checkContentType(r *http.Request) error {
 	declared := r.Header.Get("Content-Type")
@@ -121,7 +168,7 @@ func checkContentType(r *http.Request) error {
 // gunzip decompresses a body while it is read; what comes out is bounded by the
 // reader behind it, so a small body cannot grow without end.
 type gunzip struct {
-	body   io.ReadCloser
+	body   io.Reader
 	reader *gzip.Reader
 }
 
@@ -138,7 +185,7 @@ func (g *gunzip) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-func (g *gunzip) Close() error { return g.body.Close() }
+func (g *gunzip) Close() error { return nil }
 
 func brokenGzip(err error) error {
 	return fault.New(fault.InvalidPayload, "The body is not the gzip that its Content-Encoding says.").Because(err)

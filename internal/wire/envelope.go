@@ -58,6 +58,12 @@ func (m *Mux) refuse(x *exchange, w *answer, err error) {
 	_ = json.MarshalWrite(w, f, writing)
 }
 
+// Refuse answers an error in the form of the API, for handlers beside the
+// operations; see Handle.
+func (m *Mux) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	m.refuse(exchangeOf(r.Context()), w.(*answer), err)
+}
+
 // hook is how huma's own errors become faults. huma knows HTTP statuses only; the
 // details name the field and what was expected of it.
 func (m *Mux) hook(ctx huma.Context, status int, message string, details ...error) huma.StatusError {

@@ -26,6 +26,7 @@ import (
 type idempotency struct {
 	db    *db.DB
 	clock clock.Clock
+	keys  Keys
 }
 
 // answersKept is how long a repeat is answered from the first one.
@@ -38,6 +39,72 @@ const (
 
 // errRefused ends the transaction of an operation that answered with an error.
 var errRefused = errors.New("the operation was refused")
+
+// Answers hold what is shown once and stored nowhere else in the clear: tokens,
+// signing secrets. They are kept sealed, in this place.
+const (
+	answerTable = "idempotency_keys"
+	answerField = "answer"
+)
+
+// answerRow names the row of an answer. An actor's id holds no space.
+func answerRow(actor, key string) string { return actor + " " + key }
+
+// find is the answer that is kept for a key; nil when there is none.
+func (i *idempotency) find(ctx context.Context, q db.Querier, actor, key string, now time.Time) (*kept, error) {
+	k, sealed, err := findAnswer(ctx, q, actor, key, now)
+	if k == nil || err != nil {
+		return nil, err
+	}
+	k.answer, err = i.keys.Open(sealed, answerTable, answerRow(actor, key), answerField)
+	return k, err
+}
+
+func (i *idempotency) keep(ctx context.Context, q db.Querier, actor, key string, k kept, expires time.Time) error {
+	return keepAnswer(ctx, q, actor, key, k, i.keys.Seal(k.answer, answerTable, answerRow(actor, key), answerField), expires)
+}
+
+// resealBatch is how many answers one transaction looks at.
+const resealBatch = 200
+
+// ResealAnswers seals anew the kept answers that an older key than the primary one
+// sealed, and answers how many those were. It works in batches, each in a
+// transaction of its own; when it is interrupted, the next run does the rest.
+func ResealAnswers(ctx context.Context, d *db.DB, keys Keys) (resealed int, err error) {
+	for after, more := (sealedAnswer{}), true; more; {
+		var batch []sealedAnswer
+		var n int
+		err := d.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			n = 0
+			if batch, err = selectAnswers(ctx, tx, after, resealBatch); err != nil {
+				return db.Convert(err)
+			}
+			for _, a := range batch {
+				if !keys.NeedsRotation(a.sealed) {
+					continue
+				}
+				plain, err := keys.Open(a.sealed, answerTable, answerRow(a.actor, a.key), answerField)
+				if err != nil {
+					return err
+				}
+				a.sealed = keys.Seal(plain, answerTable, answerRow(a.actor, a.key), answerField)
+				if err := updateAnswer(ctx, tx, a); err != nil {
+					return db.Convert(err)
+				}
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			return resealed, err
+		}
+		resealed += n
+		if more = len(batch) == resealBatch; more {
+			after = batch[len(batch)-1]
+		}
+	}
+	return resealed, nil
+}
 
 // kept is an answer of an earlier request.
 type kept struct {
@@ -74,7 +141,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	err = m.idempotency.db.Tx(ctx.Context(), func(txCtx context.Context, tx *db.Tx) error {
 		a.reset() // what a run before this one answered was not committed
 		x.fault, x.cause, x.replayed = nil, nil, false
-		found, err := findAnswer(txCtx, tx, actor, key, now)
+		found, err := m.idempotency.find(txCtx, tx, actor, key, now)
 		if err != nil {
 			return err
 		}
@@ -95,7 +162,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 		if a.status >= 400 {
 			return errRefused
 		}
-		return keepAnswer(txCtx, tx, actor, key, kept{request, a.status, a.body.Bytes()}, now.Add(answersKept))
+		return m.idempotency.keep(txCtx, tx, actor, key, kept{request, a.status, a.body.Bytes()}, now.Add(answersKept))
 	})
 	if err != nil && !errors.Is(err, errRefused) {
 		m.refuse(x, a, db.Convert(err))

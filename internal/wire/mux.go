@@ -29,18 +29,21 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string, w id.Workspace) (access.Actor, error)
 }
 
-// Signer signs cursors; see secret.Keyring.
-type Signer interface {
+// Keys sign cursors and seal what is kept for repeats; see secret.Keyring.
+type Keys interface {
 	Sign(purpose string, data []byte) []byte
 	Verify(purpose string, data, mac []byte) bool
+	Seal(plain []byte, table, row, field string) string
+	Open(sealed, table, row, field string) ([]byte, error)
+	NeedsRotation(sealed string) bool
 }
 
 // Limits bound what a request may cost.
 type Limits struct {
 	Body     int64 // bytes of a body
 	CodeBody int64 // bytes of a body that may carry code
-	// ParallelCode is how many bodies larger than Body are in memory at once;
-	// more wait.
+	// ParallelCode is how many bodies larger than Body are in memory at once,
+	// counted as they are when they are unpacked; more wait.
 	ParallelCode int
 	// PerToken and PerWorkspace are requests a second.
 	PerToken     int
@@ -58,7 +61,7 @@ type Limits struct {
 type Options struct {
 	Version string
 	Access  Authenticator
-	Signer  Signer
+	Keys    Keys
 	DB      *db.DB
 	Clock   clock.Clock
 	Log     *slog.Logger
@@ -73,7 +76,7 @@ type Mux struct {
 	operations []*Operation
 
 	access      Authenticator
-	signer      Signer
+	keys        Keys
 	clock       clock.Clock
 	log         *slog.Logger
 	limits      Limits
@@ -97,7 +100,7 @@ func New(o Options) *Mux {
 	m := &Mux{
 		router:     chi.NewRouter(),
 		access:     o.Access,
-		signer:     o.Signer,
+		keys:       o.Keys,
 		clock:      o.Clock,
 		log:        o.Log,
 		limits:     o.Limits,
@@ -106,7 +109,7 @@ func New(o Options) *Mux {
 		workspaces: newLimiter(o.Limits.PerWorkspace),
 		codeSlots:  make(chan struct{}, max(1, o.Limits.ParallelCode)),
 	}
-	m.idempotency = idempotency{db: o.DB, clock: o.Clock}
+	m.idempotency = idempotency{db: o.DB, clock: o.Clock, keys: o.Keys}
 	m.document = sync.OnceValue(m.render)
 
 	humaOnce.Do(func() {

@@ -90,7 +90,7 @@ func newSample(t *testing.T, limits Limits) *sample {
 		t.Fatal(err)
 	}
 	limits.Time, limits.CodeTime = time.Minute, time.Minute
-	s.Mux = New(Options{Access: tokens, Signer: secret.New(), DB: d, Clock: clock.System(), Log: log, Limits: limits})
+	s.Mux = New(Options{Access: tokens, Keys: secret.New(), DB: d, Clock: clock.System(), Log: log, Limits: limits})
 	Register(s.Mux, Operation{ID: "putThing", Method: http.MethodPut, Path: "/v1/things/{id}", Scope: InHeader, Permission: access.BotRead},
 		func(_ context.Context, in *thingInput) (*thingOutput, error) {
 			s.calls++

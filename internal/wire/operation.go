@@ -84,7 +84,7 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 	dotted := dottedFields(reflect.TypeFor[I]())
 	for _, d := range dotted {
 		h.Parameters = append(h.Parameters, &huma.Param{
-			Name: d.name, In: "query", Description: d.doc,
+			Name: d.name, In: "query", Required: d.required, Description: d.doc,
 			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
 		})
 	}
@@ -104,12 +104,14 @@ type dottedField struct {
 	index []int
 	name  string
 	doc   string
+	// required is for the document alone: clients send an empty map as nothing.
+	required bool
 }
 
 func dottedFields(t reflect.Type) (fields []dottedField) {
 	for _, f := range reflect.VisibleFields(t) {
 		if name := f.Tag.Get("dotted"); name != "" {
-			fields = append(fields, dottedField{f.Index, name, f.Tag.Get("doc")})
+			fields = append(fields, dottedField{f.Index, name, f.Tag.Get("doc"), f.Tag.Get("required") == "true"})
 		}
 	}
 	return fields

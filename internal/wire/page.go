@@ -73,7 +73,7 @@ func (m *Mux) sealCursor(ctx context.Context, key db.Key) string {
 	b = append(b, cursorVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(key.At))
 	b = append(b, key.ID...)
-	mac := m.signer.Sign(cursorPurpose, append(b, listOf(ctx)...))
+	mac := m.keys.Sign(cursorPurpose, append(b, listOf(ctx)...))
 	return base64.RawURLEncoding.EncodeToString(append(b, mac...))
 }
 
@@ -87,7 +87,7 @@ func (m *Mux) openCursor(ctx context.Context, token string) (db.Key, bool) {
 	}
 	body, mac := b[:len(b)-cursorMAC], b[len(b)-cursorMAC:]
 	signed := append(append([]byte{}, body...), listOf(ctx)...)
-	if !m.signer.Verify(cursorPurpose, signed, mac) {
+	if !m.keys.Verify(cursorPurpose, signed, mac) {
 		return db.Key{}, false
 	}
 	return db.Key{At: int64(binary.BigEndian.Uint64(body[1:9])), ID: string(body[9:])}, true

@@ -30,7 +30,7 @@ func (l listRequest) context() context.Context {
 	})
 }
 
-func signing() *Mux { return New(Options{Signer: secret.New(), Clock: clock.System()}) }
+func signing() *Mux { return New(Options{Keys: secret.New(), Clock: clock.System()}) }
 
 var aKey = rapid.Custom(func(t *rapid.T) db.Key {
 	return db.Key{At: rapid.Int64().Draw(t, "at"), ID: rapid.StringN(0, 36, 200).Draw(t, "id")}

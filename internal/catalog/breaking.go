@@ -1,0 +1,96 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// compatibleBase is the version that a new one must not break: the highest of the
+// versions below it that a caret range of it admits too, as 1.2.0 for 1.3.0 and
+// 0.2.1 for 0.2.2. ok is false when the new version is free to break, because its
+// first number that is not zero is a new one. Pre-releases promise nothing, so none
+// is a base. Versions are those there are.
+func compatibleBase(versions []string, version string) (base string, ok bool) {
+	next, err := semver.StrictNewVersion(version)
+	if err != nil {
+		return "", false
+	}
+	var best *semver.Version
+	for _, text := range versions {
+		v, err := semver.StrictNewVersion(text)
+		if err == nil && v.Prerelease() == "" && v.LessThan(next) && sameLine(v, next) {
+			best = higher(best, v)
+		}
+	}
+	if best == nil {
+		return "", false
+	}
+	return best.Original(), true
+}
+
+// sameLine says whether two versions promise to be compatible.
+func sameLine(a, b *semver.Version) bool {
+	switch {
+	case a.Major() != b.Major():
+		return false
+	case a.Major() > 0:
+		return true
+	case a.Minor() != b.Minor():
+		return false
+	}
+	return a.Minor() > 0 || a.Patch() == b.Patch()
+}
+
+// mostChanges bounds how many changes a message names.
+const mostChanges = 10
+
+// broken is the fault of changes that break who is built on a version; nil when
+// there are none. what says of which change of versions they are, and right what
+// would be right.
+func broken(changes []definition.Change, what, right string) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	var all []string
+	for i, c := range changes {
+		if i == mostChanges {
+			all = append(all, count(len(changes)-mostChanges, "more change"))
+			break
+		}
+		all = append(all, c.String())
+	}
+	return fault.New(fault.BreakingChanges, "%s: %s. %s", what, strings.Join(all, "; "), right)
+}
+
+// brokenUpdate is the fault of an update that breaks who uses the version.
+func brokenUpdate(k Kind, name, version string, changes []definition.Change) error {
+	return broken(changes, "This breaks those who use the "+string(k)+" "+bounded(name)+"@"+bounded(version),
+		"Publish it as a new version, or send the header x-bypass-breaking-changes-detection: true.")
+}
+
+// brokenVersion is the fault of a new version that breaks users of an older one who
+// get it without asking.
+func brokenVersion(k Kind, name, version, base string, changes []definition.Change) error {
+	return broken(changes, "The "+string(k)+" "+bounded(name)+"@"+bounded(version)+" breaks users of "+bounded(base),
+		"This is allowed with a major version increment (a minor one below 1.0.0), or with the header x-bypass-breaking-changes-detection: true.")
+}
+
+// unionOfKeys is the keys of both maps, in their order.
+func unionOfKeys[V any](a, b map[string]V) []string {
+	keys := make([]string, 0, len(a)+len(b))
+	for key := range a {
+		keys = append(keys, key)
+	}
+	for key := range b {
+		if _, both := a[key]; !both {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}

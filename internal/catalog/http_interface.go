@@ -1,0 +1,255 @@
+package catalog
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// InterfaceDetails is an interface as it goes on the wire. It is not filled: the
+// answer is put together from the stored text by appendInterface. It says what that
+// text is, and a test holds the one against the other.
+type InterfaceDetails struct {
+	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The interface, in this version."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	UpdatedAt wire.Time `json:"updatedAt" doc:"When it was last updated."`
+	Name      string    `json:"name" maxLength:"200" doc:"The name."`
+	Version   string    `json:"version" maxLength:"200" doc:"The version."`
+	definition.Interface
+	Title       string                          `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description string                          `json:"description" maxLength:"256" doc:"What it is for."`
+	IconURL     string                          `json:"iconUrl" doc:"Where its icon is."`
+	ReadmeURL   string                          `json:"readmeUrl" doc:"Where its readme is."`
+	Public      bool                            `json:"public" doc:"Whether everybody can see it."`
+	Attributes  map[string]definition.Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+}
+
+// InterfaceAnswer is the answer of the operations that show an interface.
+type InterfaceAnswer struct {
+	Interface InterfaceDetails `json:"interface" doc:"The interface."`
+}
+
+// ListedInterface is an interface in a list.
+type ListedInterface struct {
+	ID          string    `json:"id" minLength:"28" maxLength:"36" doc:"The interface, in this version."`
+	CreatedAt   wire.Time `json:"createdAt" doc:"When it was made."`
+	UpdatedAt   wire.Time `json:"updatedAt" doc:"When it was last updated."`
+	Name        string    `json:"name" maxLength:"200" doc:"The name."`
+	Version     string    `json:"version" maxLength:"200" doc:"The version."`
+	Title       string    `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description string    `json:"description" maxLength:"256" doc:"What it is for."`
+	IconURL     string    `json:"iconUrl" doc:"Where its icon is."`
+	ReadmeURL   string    `json:"readmeUrl" doc:"Where its readme is."`
+	Public      bool      `json:"public" doc:"Whether everybody can see it."`
+}
+
+// ListInterfacesAnswer is the answer of the operations that list interfaces.
+type ListInterfacesAnswer struct {
+	Interfaces []ListedInterface `json:"interfaces" doc:"The interfaces of this page."`
+	Meta       wire.Meta         `json:"meta" doc:"Where the next page begins."`
+}
+
+// CreateInterfaceBody is the body of createInterface.
+type CreateInterfaceBody struct {
+	Name    string `json:"name" maxLength:"200" doc:"The name, with the workspace's handle in front: handle/name."`
+	Version string `json:"version" maxLength:"200" doc:"The version, as 1.0.0."`
+	definition.NewInterface
+	SDKVersion  *string `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
+	Icon        *string `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
+	Readme      *string `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
+	Title       *string `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see; made of the name when absent."`
+	Description *string `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
+	Public      bool    `json:"public,omitempty" doc:"Whether everybody can see it."`
+}
+
+// UpdateInterfaceBody is the body of updateInterface.
+type UpdateInterfaceBody struct {
+	definition.InterfacePatch
+	SDKVersion  *string `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
+	Icon        *string `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
+	Readme      *string `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
+	Title       *string `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description *string `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
+	Public      *bool   `json:"public,omitempty" doc:"Whether everybody can see it."`
+}
+
+type (
+	createInterfaceInput struct {
+		AllowBreaking bool `header:"x-bypass-breaking-changes-detection" hidden:"true"`
+		Body          CreateInterfaceBody
+	}
+	updateInterfaceInput struct {
+		AllowBreaking bool   `header:"x-bypass-breaking-changes-detection" hidden:"true"`
+		ID            string `path:"id" doc:"The interface."`
+		Body          UpdateInterfaceBody
+	}
+	interfaceInput struct {
+		ID string `path:"id" doc:"The interface."`
+	}
+	interfaceNamedInput struct {
+		Name    string `path:"name" doc:"The name."`
+		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
+	}
+	listInterfacesInput struct {
+		Name    string `query:"name" doc:"Only those of this name."`
+		Version string `query:"version" doc:"Only those of exactly this version."`
+		wire.PageQuery
+	}
+	interfaceOutput struct {
+		Body wire.Document[InterfaceAnswer]
+	}
+	listInterfacesOutput struct{ Body ListInterfacesAnswer }
+	emptyOutput          struct{ Body wire.Empty }
+)
+
+const (
+	interfacesPath    = "/v1/admin/interfaces"
+	hubInterfacesPath = "/v1/admin/hub/interfaces"
+)
+
+// mountInterfaces registers the operations of interfaces, in the workspace and in
+// the hub.
+func mountInterfaces(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{ID: "createInterface", Method: http.MethodPost, Path: interfacesPath, Area: "interfaces",
+		Summary: "Publish a version of an interface",
+		Detail:  "Names begin with the workspace's handle. Changes that break the version before need a new major version, or the header x-bypass-breaking-changes-detection: true.",
+		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
+		func(ctx context.Context, in *createInterfaceInput) (*interfaceOutput, error) {
+			return s.showInterface(s.CreateInterface(ctx, access.From(ctx), in.Body.draft(), in.AllowBreaking))
+		})
+	wire.Register(m, wire.Operation{ID: "listInterfaces", Method: http.MethodGet, Path: interfacesPath, Area: "interfaces",
+		Summary: "List the interfaces of a workspace", Detail: "Every version is one item; the newest come first.",
+		Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *listInterfacesInput) (*listInterfacesOutput, error) {
+			return s.showInterfaces(ctx, m, in, Filter{Workspace: access.From(ctx).Workspace, Name: in.Name, Version: in.Version})
+		})
+	wire.Register(m, wire.Operation{ID: "getInterface", Method: http.MethodGet, Path: interfacesPath + "/{id}", Area: "interfaces",
+		Summary: "Show an interface", Detail: "One of the workspace, or a public one.",
+		Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *interfaceInput) (*interfaceOutput, error) {
+			return s.showInterface(s.GetInterface(ctx, access.From(ctx).Workspace, id.Interface(in.ID)))
+		})
+	wire.Register(m, wire.Operation{ID: "getInterfaceByName", Method: http.MethodGet, Path: interfacesPath + "/{name}/{version}", Area: "interfaces",
+		Summary: "Show an interface by its name", Detail: "In the highest version that matches. One of the workspace, or else a public one.",
+		Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *interfaceNamedInput) (*interfaceOutput, error) {
+			return s.showInterface(s.GetInterfaceByName(ctx, access.From(ctx).Workspace, in.Name, in.Version))
+		})
+	wire.Register(m, wire.Operation{ID: "updateInterface", Method: http.MethodPut, Path: interfacesPath + "/{id}", Area: "interfaces",
+		Summary: "Change an interface",
+		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it. What a public version is made of cannot be changed: publish a new one.",
+		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
+		func(ctx context.Context, in *updateInterfaceInput) (*interfaceOutput, error) {
+			update := in.Body.update()
+			update.AllowBreaking = in.AllowBreaking
+			return s.showInterface(s.UpdateInterface(ctx, access.From(ctx), id.Interface(in.ID), update))
+		})
+	wire.Register(m, wire.Operation{ID: "deleteInterface", Method: http.MethodDelete, Path: interfacesPath + "/{id}", Area: "interfaces",
+		Summary: "Delete a version of an interface", Detail: "It must not be one that integrations implement or plugins depend on. Developers delete what they made, managers and above everything.",
+		Scope: wire.InHeader, Permission: access.CatalogDeleteOwn},
+		func(ctx context.Context, in *interfaceInput) (*emptyOutput, error) {
+			return &emptyOutput{}, s.DeleteInterface(ctx, access.From(ctx), id.Interface(in.ID))
+		})
+	wire.Register(m, wire.Operation{ID: "listPublicInterfaces", Method: http.MethodGet, Path: hubInterfacesPath, Area: "hub",
+		Summary: "List the interfaces of the hub", Detail: "Every version is one item; the newest come first.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *listInterfacesInput) (*listInterfacesOutput, error) {
+			return s.showInterfaces(ctx, m, in, Filter{Hub: true, Name: in.Name, Version: in.Version})
+		})
+	wire.Register(m, wire.Operation{ID: "getPublicInterfaceById", Method: http.MethodGet, Path: hubInterfacesPath + "/{id}", Area: "hub",
+		Summary: "Show an interface of the hub", Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *interfaceInput) (*interfaceOutput, error) {
+			return s.showInterface(s.GetInterface(ctx, "", id.Interface(in.ID)))
+		})
+	wire.Register(m, wire.Operation{ID: "getPublicInterface", Method: http.MethodGet, Path: hubInterfacesPath + "/{name}/{version}", Area: "hub",
+		Summary: "Show an interface of the hub by its name", Detail: "In the highest version that matches.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *interfaceNamedInput) (*interfaceOutput, error) {
+			return s.showInterface(s.GetInterfaceByName(ctx, "", in.Name, in.Version))
+		})
+}
+
+// ReadInterface reads an interface from the body of a createInterface request, as a
+// file of definitions holds it.
+func ReadInterface(body []byte) (InterfaceDraft, error) {
+	var b CreateInterfaceBody
+	err := wire.ParseJSON(body, &b)
+	return b.draft(), err
+}
+
+func (b CreateInterfaceBody) draft() InterfaceDraft {
+	return InterfaceDraft{
+		Name: b.Name, Version: b.Version, Definition: b.NewInterface, Title: b.Title, Description: b.Description,
+		Public: b.Public, SDKVersion: b.SDKVersion, Assets: assets{b.Icon, b.Readme},
+	}
+}
+
+func (b UpdateInterfaceBody) update() InterfaceUpdate {
+	return InterfaceUpdate{
+		Definition: b.InterfacePatch, Title: b.Title, Description: b.Description, Public: b.Public,
+		SDKVersion: b.SDKVersion, Assets: assets{b.Icon, b.Readme},
+	}
+}
+
+func (s *Service) showInterface(i Interface, err error) (*interfaceOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &interfaceOutput{Body: wire.Document[InterfaceAnswer]{Bytes: s.appendInterface(nil, i)}}, nil
+}
+
+func (s *Service) showInterfaces(ctx context.Context, m *wire.Mux, in *listInterfacesInput, f Filter) (*listInterfacesOutput, error) {
+	page, err := m.Page(ctx, in.PageQuery)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := s.ListInterfaces(ctx, f, page)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]ListedInterface, len(list))
+	for n, i := range list {
+		items[n] = ListedInterface{
+			ID: string(i.ID), CreatedAt: wire.TimeOf(i.CreatedAt), UpdatedAt: wire.TimeOf(i.UpdatedAt), Name: i.Name, Version: i.Version,
+			Title: i.Title, Description: i.Description, IconURL: s.IconURL(i.Icon), ReadmeURL: s.ReadmeURL(i.Readme), Public: i.Public,
+		}
+	}
+	return &listInterfacesOutput{Body: ListInterfacesAnswer{Interfaces: items, Meta: m.Meta(ctx, next)}}, nil
+}
+
+// appendInterface writes an InterfaceAnswer. What is stored as JSON is copied as it
+// is.
+func (s *Service) appendInterface(out []byte, i Interface) []byte {
+	out = appendText(append(out, `{"interface":{"id":`...), string(i.ID))
+	out = wire.TimeOf(i.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
+	out = wire.TimeOf(i.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
+	out = appendText(append(out, `,"name":`...), i.Name)
+	out = appendText(append(out, `,"version":`...), i.Version)
+	out = appendText(append(out, `,"title":`...), i.Title)
+	out = appendText(append(out, `,"description":`...), i.Description)
+	out = appendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
+	out = appendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
+	out = strconv.AppendBool(append(out, `,"public":`...), i.Public)
+	out = append(append(out, `,"attributes":`...), i.Attributes...)
+	return append(appendMembers(out, i.Definition), '}')
+}
+
+// appendMembers writes the members of an object that is never empty behind those of
+// another one, and its brace.
+func appendMembers(out []byte, object JSON) []byte {
+	return append(append(out, ','), object[1:]...)
+}
+
+// appendText writes a string. AppendQuote fails only on bytes that are no UTF-8,
+// and then has written the string with U+FFFD in their place.
+func appendText(out []byte, s string) []byte {
+	out, _ = jsontext.AppendQuote(out, s)
+	return out
+}

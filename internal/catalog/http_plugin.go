@@ -1,0 +1,296 @@
+package catalog
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// PluginDetails is a plugin as it goes on the wire. It is not filled: the answer is
+// put together from the stored text by appendPlugin. It says what that text is, and
+// a test holds the one against the other.
+type PluginDetails struct {
+	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The plugin, in this version."`
+	Name      string    `json:"name" maxLength:"200" doc:"The name."`
+	Version   string    `json:"version" maxLength:"200" doc:"The version."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	UpdatedAt wire.Time `json:"updatedAt" doc:"When it was last updated."`
+	definition.Plugin
+	Title           string                          `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description     string                          `json:"description" maxLength:"256" doc:"What it is for."`
+	IconURL         string                          `json:"iconUrl" doc:"Where its icon is."`
+	ReadmeURL       string                          `json:"readmeUrl" doc:"Where its readme is."`
+	Public          bool                            `json:"public" doc:"Whether its visibility is public."`
+	Visibility      Visibility                      `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
+	LifecycleStatus Lifecycle                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
+	Attributes      map[string]definition.Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+}
+
+// PluginAnswer is the answer of the operations that show a plugin.
+type PluginAnswer struct {
+	Plugin PluginDetails `json:"plugin" doc:"The plugin."`
+}
+
+// ListedPlugin is a plugin in a list.
+type ListedPlugin struct {
+	ID              string     `json:"id" minLength:"28" maxLength:"36" doc:"The plugin, in this version."`
+	CreatedAt       wire.Time  `json:"createdAt" doc:"When it was made."`
+	UpdatedAt       wire.Time  `json:"updatedAt" doc:"When it was last updated."`
+	Name            string     `json:"name" maxLength:"200" doc:"The name."`
+	Version         string     `json:"version" maxLength:"200" doc:"The version."`
+	Title           string     `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description     string     `json:"description" maxLength:"256" doc:"What it is for."`
+	IconURL         string     `json:"iconUrl" doc:"Where its icon is."`
+	ReadmeURL       string     `json:"readmeUrl" doc:"Where its readme is."`
+	Public          bool       `json:"public" doc:"Whether its visibility is public."`
+	Visibility      Visibility `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
+	LifecycleStatus Lifecycle  `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
+}
+
+// ListPluginsAnswer is the answer of the operations that list plugins.
+type ListPluginsAnswer struct {
+	Plugins []ListedPlugin `json:"plugins" doc:"The plugins of this page."`
+	Meta    wire.Meta      `json:"meta" doc:"Where the next page begins."`
+}
+
+// PluginCode is the code of a plugin in a request that creates one.
+type PluginCode struct {
+	Node    string `json:"node" doc:"The bundle for node."`
+	Browser string `json:"browser" doc:"The bundle for browsers."`
+}
+
+// PluginCodePatch is the code of a plugin in a request that changes one.
+type PluginCodePatch struct {
+	Node    *string `json:"node,omitempty" doc:"The bundle for node."`
+	Browser *string `json:"browser,omitempty" doc:"The bundle for browsers."`
+}
+
+// CreatePluginBody is the body of createPlugin.
+type CreatePluginBody struct {
+	Name    string `json:"name" maxLength:"200" doc:"The name, with the workspace's handle in front: handle/name."`
+	Version string `json:"version" maxLength:"200" doc:"The version, as 1.0.0."`
+	definition.NewPlugin
+	SDKVersion  *string     `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
+	Code        PluginCode  `json:"code" doc:"What bots are built with."`
+	Icon        *string     `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
+	Readme      *string     `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
+	Title       *string     `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see; made of the name when absent."`
+	Description *string     `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
+	Public      *bool       `json:"public,omitempty" doc:"The old name of visibility, which says more."`
+	Visibility  *Visibility `json:"visibility,omitempty" enum:"public,private,unlisted" doc:"Who can see it; private when absent."`
+}
+
+// UpdatePluginBody is the body of updatePlugin.
+type UpdatePluginBody struct {
+	definition.PluginPatch
+	SDKVersion  *string         `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
+	Code        PluginCodePatch `json:"code,omitzero" doc:"What bots are built with."`
+	Icon        *string         `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
+	Readme      *string         `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
+	Title       *string         `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description *string         `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
+	Public      *bool           `json:"public,omitempty" doc:"The old name of visibility, which says more."`
+	Visibility  *Visibility     `json:"visibility,omitempty" enum:"public,private,unlisted" doc:"Who can see it."`
+}
+
+// PluginCodeAnswer is the answer of the operations that read a plugin's code.
+type PluginCodeAnswer struct {
+	Code string `json:"code" doc:"The bundle."`
+}
+
+type (
+	createPluginInput struct {
+		AllowBreaking bool `header:"x-bypass-breaking-changes-detection" hidden:"true"`
+		Body          CreatePluginBody
+	}
+	updatePluginInput struct {
+		AllowBreaking bool   `header:"x-bypass-breaking-changes-detection" hidden:"true"`
+		ID            string `path:"id" doc:"The plugin."`
+		Body          UpdatePluginBody
+	}
+	pluginInput struct {
+		ID string `path:"id" doc:"The plugin."`
+	}
+	dereferencedPluginInput struct {
+		ID         string   `path:"id" doc:"The plugin."`
+		Interfaces wire.Map `dotted:"interfaces" required:"true" doc:"The integration that backs each interface, by the interface's alias in the plugin."`
+	}
+	pluginNamedInput struct {
+		Name    string `path:"name" doc:"The name."`
+		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
+	}
+	pluginCodeInput struct {
+		ID       string   `path:"id" doc:"The plugin."`
+		Platform Platform `path:"platform" enum:"node,browser" doc:"Where the code is to run."`
+	}
+	listPluginsInput struct {
+		Name    string `query:"name" doc:"Only those of this name."`
+		Version string `query:"version" doc:"Only those of exactly this version."`
+		wire.PageQuery
+	}
+	pluginOutput      struct{ Body wire.Document[PluginAnswer] }
+	pluginCodeOutput  struct{ Body PluginCodeAnswer }
+	listPluginsOutput struct{ Body ListPluginsAnswer }
+)
+
+const (
+	pluginsPath    = "/v1/admin/plugins"
+	hubPluginsPath = "/v1/admin/hub/plugins"
+)
+
+// mountPlugins registers the operations of plugins in the workspace.
+func mountPlugins(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{ID: "createPlugin", Method: http.MethodPost, Path: pluginsPath, Area: "plugins",
+		Summary: "Publish a version of a plugin",
+		Detail:  "Names begin with the workspace's handle. Changes that break the version before need a new major version, or the header x-bypass-breaking-changes-detection: true.",
+		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
+		func(ctx context.Context, in *createPluginInput) (*pluginOutput, error) {
+			return s.showPlugin(s.CreatePlugin(ctx, access.From(ctx), in.Body.draft(), in.AllowBreaking))
+		})
+	wire.Register(m, wire.Operation{ID: "listPlugins", Method: http.MethodGet, Path: pluginsPath, Area: "plugins",
+		Summary: "List the plugins of a workspace", Detail: "Every version is one item; the newest come first.",
+		Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *listPluginsInput) (*listPluginsOutput, error) {
+			return s.showPlugins(ctx, m, in, Filter{Workspace: access.From(ctx).Workspace, Name: in.Name, Version: in.Version})
+		})
+	wire.Register(m, wire.Operation{ID: "getPlugin", Method: http.MethodGet, Path: pluginsPath + "/{id}", Area: "plugins",
+		Summary: "Show a plugin", Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *pluginInput) (*pluginOutput, error) {
+			return s.showPlugin(s.GetPlugin(ctx, access.From(ctx).Workspace, id.Plugin(in.ID)))
+		})
+	wire.Register(m, wire.Operation{ID: "getPluginByName", Method: http.MethodGet, Path: pluginsPath + "/{name}/{version}", Area: "plugins",
+		Summary: "Show a plugin by its name", Detail: "In the highest version that matches.",
+		Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *pluginNamedInput) (*pluginOutput, error) {
+			return s.showPlugin(s.GetPluginByName(ctx, access.From(ctx).Workspace, in.Name, in.Version))
+		})
+	wire.Register(m, wire.Operation{ID: "getDereferencedPlugin", Method: http.MethodGet, Path: pluginsPath + "/{id}/dereferenced", Area: "plugins",
+		Summary: "Show a plugin as it is beside given integrations", Detail: "References to entities of interfaces are replaced by the schemas that the integrations have for them.",
+		Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *dereferencedPluginInput) (*pluginOutput, error) {
+			return s.showPlugin(s.GetDereferencedPlugin(ctx, access.From(ctx).Workspace, id.Plugin(in.ID), in.Interfaces))
+		})
+	wire.Register(m, wire.Operation{ID: "getPluginCode", Method: http.MethodGet, Path: pluginsPath + "/{id}/code/{platform}", Area: "plugins",
+		Summary: "Read the code of a plugin", Scope: wire.InHeader, Permission: access.CatalogRead},
+		func(ctx context.Context, in *pluginCodeInput) (*pluginCodeOutput, error) {
+			return s.showPluginCode(ctx, access.From(ctx).Workspace, in)
+		})
+	wire.Register(m, wire.Operation{ID: "updatePlugin", Method: http.MethodPut, Path: pluginsPath + "/{id}", Area: "plugins",
+		Summary: "Change a plugin",
+		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it. What a public or unlisted version is made of cannot be changed: publish a new one.",
+		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
+		func(ctx context.Context, in *updatePluginInput) (*pluginOutput, error) {
+			update := in.Body.update()
+			update.AllowBreaking = in.AllowBreaking
+			return s.showPlugin(s.UpdatePlugin(ctx, access.From(ctx), id.Plugin(in.ID), update))
+		})
+	wire.Register(m, wire.Operation{ID: "deletePlugin", Method: http.MethodDelete, Path: pluginsPath + "/{id}", Area: "plugins",
+		Summary: "Delete a version of a plugin", Detail: "It must not be installed. Developers delete what they made, managers and above everything.",
+		Scope: wire.InHeader, Permission: access.CatalogDeleteOwn},
+		func(ctx context.Context, in *pluginInput) (*emptyOutput, error) {
+			return &emptyOutput{}, s.DeletePlugin(ctx, access.From(ctx), id.Plugin(in.ID))
+		})
+	mountHubPlugins(m, s)
+}
+
+// mountHubPlugins registers the operations of the plugins in the hub.
+func mountHubPlugins(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{ID: "listPublicPlugins", Method: http.MethodGet, Path: hubPluginsPath, Area: "hub",
+		Summary: "List the plugins of the hub", Detail: "Every version is one item; the newest come first.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *listPluginsInput) (*listPluginsOutput, error) {
+			return s.showPlugins(ctx, m, in, Filter{Hub: true, Name: in.Name, Version: in.Version})
+		})
+	wire.Register(m, wire.Operation{ID: "getPublicPluginById", Method: http.MethodGet, Path: hubPluginsPath + "/{id}", Area: "hub",
+		Summary: "Show a plugin of the hub", Detail: "Or one that is not listed there.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *pluginInput) (*pluginOutput, error) {
+			return s.showPlugin(s.GetPlugin(ctx, "", id.Plugin(in.ID)))
+		})
+	wire.Register(m, wire.Operation{ID: "getPublicPlugin", Method: http.MethodGet, Path: hubPluginsPath + "/{name}/{version}", Area: "hub",
+		Summary: "Show a plugin of the hub by its name", Detail: "In the highest version that matches, listed or not.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *pluginNamedInput) (*pluginOutput, error) {
+			return s.showPlugin(s.GetPluginByName(ctx, "", in.Name, in.Version))
+		})
+	wire.Register(m, wire.Operation{ID: "getDereferencedPublicPluginById", Method: http.MethodGet, Path: hubPluginsPath + "/{id}/dereferenced", Area: "hub",
+		Summary: "Show a plugin of the hub as it is beside given integrations", Detail: "References to entities of interfaces are replaced by the schemas that the integrations, which must be of the hub too, have for them.",
+		Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *dereferencedPluginInput) (*pluginOutput, error) {
+			return s.showPlugin(s.GetDereferencedPlugin(ctx, "", id.Plugin(in.ID), in.Interfaces))
+		})
+	wire.Register(m, wire.Operation{ID: "getPublicPluginCode", Method: http.MethodGet, Path: hubPluginsPath + "/{id}/code/{platform}", Area: "hub",
+		Summary: "Read the code of a plugin of the hub", Scope: wire.Outside, Permission: access.Self},
+		func(ctx context.Context, in *pluginCodeInput) (*pluginCodeOutput, error) {
+			return s.showPluginCode(ctx, "", in)
+		})
+}
+
+func (b CreatePluginBody) draft() PluginDraft {
+	return PluginDraft{
+		Name: b.Name, Version: b.Version, Definition: b.NewPlugin, Title: b.Title, Description: b.Description, Visibility: b.Visibility,
+		Public: b.Public, SDKVersion: b.SDKVersion, Node: b.Code.Node, Browser: b.Code.Browser, Assets: assets{b.Icon, b.Readme},
+	}
+}
+
+func (b UpdatePluginBody) update() PluginUpdate {
+	return PluginUpdate{
+		Definition: b.PluginPatch, Title: b.Title, Description: b.Description, Visibility: b.Visibility, Public: b.Public,
+		SDKVersion: b.SDKVersion, Node: b.Code.Node, Browser: b.Code.Browser, Assets: assets{b.Icon, b.Readme},
+	}
+}
+
+func (s *Service) showPlugin(p Plugin, err error) (*pluginOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &pluginOutput{Body: wire.Document[PluginAnswer]{Bytes: s.appendPlugin(nil, p)}}, nil
+}
+
+func (s *Service) showPluginCode(ctx context.Context, w id.Workspace, in *pluginCodeInput) (*pluginCodeOutput, error) {
+	code, err := s.PluginCode(ctx, w, id.Plugin(in.ID), in.Platform)
+	return &pluginCodeOutput{Body: PluginCodeAnswer{Code: code}}, err
+}
+
+func (s *Service) showPlugins(ctx context.Context, m *wire.Mux, in *listPluginsInput, f Filter) (*listPluginsOutput, error) {
+	page, err := m.Page(ctx, in.PageQuery)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := s.ListPlugins(ctx, f, page)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]ListedPlugin, len(list))
+	for n, p := range list {
+		items[n] = ListedPlugin{
+			ID: string(p.ID), CreatedAt: wire.TimeOf(p.CreatedAt), UpdatedAt: wire.TimeOf(p.UpdatedAt), Name: p.Name, Version: p.Version,
+			Title: p.Title, Description: p.Description, IconURL: s.IconURL(p.Icon), ReadmeURL: s.ReadmeURL(p.Readme),
+			Public: p.Visibility == Public, Visibility: p.Visibility, LifecycleStatus: p.Lifecycle,
+		}
+	}
+	return &listPluginsOutput{Body: ListPluginsAnswer{Plugins: items, Meta: m.Meta(ctx, next)}}, nil
+}
+
+// appendPlugin writes a PluginAnswer. What is stored as JSON is copied as it is.
+func (s *Service) appendPlugin(out []byte, p Plugin) []byte {
+	out = appendText(append(out, `{"plugin":{"id":`...), string(p.ID))
+	out = appendText(append(out, `,"name":`...), p.Name)
+	out = appendText(append(out, `,"version":`...), p.Version)
+	out = wire.TimeOf(p.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
+	out = wire.TimeOf(p.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
+	out = appendText(append(out, `,"title":`...), p.Title)
+	out = appendText(append(out, `,"description":`...), p.Description)
+	out = appendText(append(out, `,"iconUrl":`...), s.IconURL(p.Icon))
+	out = appendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(p.Readme))
+	out = strconv.AppendBool(append(out, `,"public":`...), p.Visibility == Public)
+	out = appendText(append(out, `,"visibility":`...), string(p.Visibility))
+	out = appendText(append(out, `,"lifecycleStatus":`...), string(p.Lifecycle))
+	out = append(append(out, `,"attributes":`...), p.Attributes...)
+	return append(appendMembers(out, p.Definition), '}')
+}

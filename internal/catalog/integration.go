@@ -1,0 +1,375 @@
+package catalog
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Verification says how far the review of an integration is.
+type Verification string
+
+// The verification statuses of the public API.
+const (
+	Unapproved Verification = "unapproved"
+	Pending    Verification = "pending"
+	Approved   Verification = "approved"
+	Rejected   Verification = "rejected"
+)
+
+// Integration is one version of an integration as it is stored. The fields of type
+// JSON hold what is answered.
+type Integration struct {
+	ID           id.Integration
+	Workspace    id.Workspace
+	Name         string
+	Version      string
+	Dev          bool
+	Visibility   Visibility
+	Lifecycle    Lifecycle
+	Verification Verification
+	Title        string
+	Description  string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	// CreatedBy is empty when the operator made it.
+	CreatedBy id.Account
+	// Installs is how many bots have it, Views how often the hub showed it.
+	Installs int64
+	Views    int64
+	// Icon, Readme and Code are empty when there is none. Versions of one name have
+	// one icon.
+	Icon   blob.Hash
+	Readme blob.Hash
+	Code   blob.Hash
+	// URL is where its code runs; empty: here.
+	URL string
+	// SigningSecret is sealed.
+	SigningSecret string
+	// MaxExecutionTime is how long a call may take; zero: not chosen.
+	MaxExecutionTime int64
+	// SDKVersion is empty when the maker did not say.
+	SDKVersion string
+
+	Attributes      JSON // an object of strings
+	Layers          JSON // an array of strings
+	ExtraOperations JSON // an object of definition.ExtraOperation
+	SecretNames     JSON // a sorted array of strings
+	Parts           JSON // the names that a search can meet: a parts
+	Definition      JSON // a definition.Integration
+}
+
+// Limits of integrations alone. Those of secrets are published; the others are our
+// own, because what a caller sends is always bounded.
+const (
+	mostSecrets     = 25
+	mostSecretName  = 200    // characters
+	mostSecretValue = 20_000 // characters
+	mostURL         = 2000   // characters
+	mostLayers      = 100
+	mostLayer       = 200 // characters
+	mostSDKVersion  = 200 // characters
+)
+
+// IntegrationDraft is an integration to be made. Nil is what the caller did not say.
+type IntegrationDraft struct {
+	Name       string
+	Version    string
+	Dev        bool
+	Definition definition.NewIntegration
+	IntegrationSettings
+	// URL is where its code runs.
+	URL *string
+}
+
+// IntegrationUpdate changes an integration. Nil keeps what is there.
+type IntegrationUpdate struct {
+	Definition definition.IntegrationPatch
+	IntegrationSettings
+	URL wire.Patch[string]
+}
+
+// IntegrationSettings are what drafts and updates say alike.
+type IntegrationSettings struct {
+	SDKVersion       *string
+	Secrets          map[string]*string // nil removes the secret, or keeps it from being copied
+	Code             *string
+	Assets           assets
+	Title            *string
+	Description      *string
+	Public           *bool
+	Visibility       *Visibility
+	Layers           []string
+	MaxExecutionTime *int64
+	// AllowBreaking lets changes through that break who is built on it.
+	AllowBreaking bool
+}
+
+// update is the update that makes the draft out of an empty integration.
+func (d IntegrationDraft) update() IntegrationUpdate {
+	u := IntegrationUpdate{Definition: d.Definition.Patch(), IntegrationSettings: d.IntegrationSettings}
+	if u.Title == nil {
+		title := titleOf(d.Name)
+		u.Title = &title
+	}
+	if d.URL != nil {
+		u.URL = wire.Set(*d.URL)
+	}
+	return u
+}
+
+// check says whether the draft is well formed, as far as that can be said without
+// its workspace and the other versions.
+func (d IntegrationDraft) check() error {
+	if err := checkName(d.Name); err != nil {
+		return err
+	}
+	if err := checkVersion(d.Version); err != nil {
+		return err
+	}
+	if d.Dev {
+		if d.URL == nil {
+			return fault.New(fault.InvalidPayload, "A development integration runs at a url of its own, and none is given. Send url, or leave dev out.")
+		}
+		if v, chosen := chosenVisibility(d.Visibility, d.Public, Private); chosen && v != Private {
+			return devIsPrivate(d.Name, v)
+		}
+	}
+	return d.update().check()
+}
+
+func devIsPrivate(name string, v Visibility) error {
+	return fault.New(fault.InvalidPayload, "The development integration %q cannot be %s: it is its workspace's own. Publish a production version.", bounded(name), v)
+}
+
+// check says whether the update is well formed, as far as that can be said without
+// the integration.
+func (u IntegrationUpdate) check() error {
+	if err := checkText(u.Title, u.Description); err != nil {
+		return err
+	}
+	if err := checkCode("code", u.Code); err != nil {
+		return err
+	}
+	if address, given := u.URL.Get(); given {
+		if err := checkURL(address); err != nil {
+			return err
+		}
+	}
+	if u.SDKVersion != nil && utf8.RuneCountInString(*u.SDKVersion) > mostSDKVersion {
+		return fault.New(fault.InvalidPayload, "sdkVersion has %d characters; it can have %d.", utf8.RuneCountInString(*u.SDKVersion), mostSDKVersion)
+	}
+	if u.MaxExecutionTime != nil && *u.MaxExecutionTime < 1 {
+		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 or more.", *u.MaxExecutionTime)
+	}
+	if err := checkLayers(u.Layers); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Secrets)) {
+		if value := u.Secrets[name]; value != nil {
+			if err := checkSecret(name, *value); err != nil {
+				return err
+			}
+		}
+	}
+	if err := u.Assets.check(); err != nil {
+		return err
+	}
+	return u.Definition.Check()
+}
+
+func checkURL(address string) error {
+	if n := utf8.RuneCountInString(address); n > mostURL {
+		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, mostURL)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fault.New(fault.InvalidPayload, "The url %q is not an address that the integration can be called at: it must be like https://example.com/path.", bounded(address))
+	}
+	return nil
+}
+
+func checkLayers(layers []string) error {
+	if len(layers) > mostLayers {
+		return tooMany("An integration", "layers", mostLayers, len(layers))
+	}
+	for i, layer := range layers {
+		if n := utf8.RuneCountInString(layer); n > mostLayer {
+			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, mostLayer)
+		}
+	}
+	return nil
+}
+
+func checkSecret(name, value string) error {
+	if n := utf8.RuneCountInString(name); n < 1 || n > mostSecretName {
+		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", bounded(name), n, mostSecretName)
+	}
+	if n := utf8.RuneCountInString(value); n > mostSecretValue {
+		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", bounded(name), n, mostSecretValue)
+	}
+	return nil
+}
+
+// members names what the update has, for the audit trail.
+func (u IntegrationUpdate) members() []string {
+	names := u.Definition.Members()
+	for _, p := range []part{
+		{"sdkVersion", u.SDKVersion != nil},
+		{"secrets", u.Secrets != nil},
+		{"code", u.Code != nil},
+		{"icon", u.Assets.icon != nil},
+		{"readme", u.Assets.readme != nil},
+		{"title", u.Title != nil},
+		{"description", u.Description != nil},
+		{"url", !u.URL.IsZero()},
+		{"visibility", u.Visibility != nil || u.Public != nil},
+		{"layers", u.Layers != nil},
+		{"maxExecutionTime", u.MaxExecutionTime != nil},
+	} {
+		if p.changed {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// emptyIntegration is what a draft is applied to.
+func emptyIntegration() (Integration, error) {
+	text, err := definition.EmptyIntegration().JSON()
+	return Integration{
+		Visibility: Private, Lifecycle: Published, Verification: Unapproved,
+		Attributes: "{}", Layers: "[]", ExtraOperations: "{}", SecretNames: "[]", Parts: noParts, Definition: JSON(text),
+	}, err
+}
+
+// apply is i after the update, but for the names of secrets and what stands in
+// blobs. i stays as it is. find is asked for the interfaces that the update sets.
+func (i Integration) apply(u IntegrationUpdate, find definition.Find, now time.Time) (Integration, error) {
+	if now.After(i.UpdatedAt) {
+		i.UpdatedAt = now // updates that cross do not move it back
+	}
+	set(&i.SDKVersion, u.SDKVersion)
+	set(&i.Title, u.Title)
+	set(&i.Description, u.Description)
+	set(&i.MaxExecutionTime, u.MaxExecutionTime)
+	i.Visibility, _ = chosenVisibility(u.Visibility, u.Public, i.Visibility)
+	if !u.URL.IsZero() {
+		i.URL, _ = u.URL.Get()
+	}
+	var err error
+	if u.Layers != nil {
+		if i.Layers, err = toJSON(u.Layers); err != nil {
+			return i, err
+		}
+	}
+	if i.Attributes, err = applyAttributes("An integration", i.Attributes, u.Definition.Attributes); err != nil {
+		return i, err
+	}
+	if i.ExtraOperations, err = applyExtraOperations(i.ExtraOperations, u.Definition); err != nil {
+		return i, err
+	}
+	if len(u.Definition.Members()) == 0 {
+		return i, nil
+	}
+	before, err := definition.ParseIntegration([]byte(i.Definition))
+	if err != nil {
+		return i, err
+	}
+	after, err := before.Apply(u.Definition, find)
+	if err != nil {
+		return i, err
+	}
+	text, err := after.JSON()
+	if err != nil {
+		return i, err
+	}
+	i.Definition = JSON(text)
+	i.Parts, err = toJSON(partsOf(after))
+	return i, err
+}
+
+func applyExtraOperations(old JSON, patch definition.IntegrationPatch) (JSON, error) {
+	if len(patch.ExtraOperations) == 0 {
+		return old, nil
+	}
+	before := map[string]definition.ExtraOperation{}
+	if err := wire.ParseJSON([]byte(old), &before); err != nil {
+		return "", err
+	}
+	after, err := patch.ApplyExtraOperations(before)
+	if err != nil {
+		return "", err
+	}
+	return toJSON(after)
+}
+
+// made names the parts of what the integration is made of that differ in next.
+// Where it runs, its secrets, icon, readme and visibility are no part of it: they
+// can change while what was promised stays.
+func (i Integration) made(next Integration) ([]string, error) {
+	return differences(i.Definition, next.Definition, []part{
+		{"code", i.Code != next.Code},
+		{"title", i.Title != next.Title},
+		{"description", i.Description != next.Description},
+		{"sdkVersion", i.SDKVersion != next.SDKVersion},
+		{"attributes", i.Attributes != next.Attributes},
+		{"layers", i.Layers != next.Layers},
+		{"extraOperations", i.ExtraOperations != next.ExtraOperations},
+		{"maxExecutionTime", i.MaxExecutionTime != next.MaxExecutionTime},
+	})
+}
+
+// breaks lists what would break who is built on the integration if it became next.
+func (i Integration) breaks(next Integration) ([]definition.Change, error) {
+	before, err := definition.ParseIntegration([]byte(i.Definition))
+	if err != nil {
+		return nil, err
+	}
+	after, err := definition.ParseIntegration([]byte(next.Definition))
+	return definition.BreakingIntegration(before, after), err
+}
+
+// secretNames are the names before, changed as the patch says.
+func secretNames(before []string, patch map[string]*string) ([]string, error) {
+	names := make([]string, 0, len(before)+len(patch))
+	for _, name := range before {
+		if value, changed := patch[name]; !changed || value != nil {
+			names = append(names, name)
+		}
+	}
+	for name, value := range patch {
+		if value != nil && !slices.Contains(before, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > mostSecrets && len(names) > len(before) {
+		return nil, tooMany("An integration", "secrets", mostSecrets, len(names))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (i Integration) withSecrets(patch map[string]*string) (Integration, error) {
+	if len(patch) == 0 {
+		return i, nil
+	}
+	var before []string
+	if err := wire.ParseJSON([]byte(i.SecretNames), &before); err != nil {
+		return i, err
+	}
+	names, err := secretNames(before, patch)
+	if err != nil {
+		return i, err
+	}
+	i.SecretNames, err = toJSON(names)
+	return i, err
+}

@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"strconv"
+
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// IntegrationDetails is an integration as it goes on the wire. It is not filled: the
+// answer is put together from the stored text by appendIntegration. It says what
+// that text is, and a test holds the one against the other.
+type IntegrationDetails struct {
+	ID               string    `json:"id" minLength:"28" maxLength:"36" doc:"The integration, in this version."`
+	CreatedAt        wire.Time `json:"createdAt" doc:"When it was made."`
+	UpdatedAt        wire.Time `json:"updatedAt" doc:"When it was last updated."`
+	MaxExecutionTime float64   `json:"maxExecutionTime,omitzero" doc:"How long a call may take."`
+	URL              string    `json:"url" maxLength:"2000" doc:"Where its code runs; empty when here, and in the hub."`
+	SigningSecret    string    `json:"signingSecret" maxLength:"2000" doc:"What calls to the integration are signed with. Shown when it is made, empty afterwards."`
+	Name             string    `json:"name" maxLength:"200" doc:"The name."`
+	Version          string    `json:"version" maxLength:"200" doc:"The version."`
+	definition.Integration
+	Dev                bool                            `json:"dev" doc:"Whether it is a development integration."`
+	Title              string                          `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Description        string                          `json:"description" maxLength:"256" doc:"What it is for."`
+	IconURL            string                          `json:"iconUrl" doc:"Where its icon is."`
+	ReadmeURL          string                          `json:"readmeUrl" doc:"Where its readme is."`
+	Public             bool                            `json:"public" doc:"Whether its visibility is public."`
+	Visibility         Visibility                      `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
+	VerificationStatus Verification                    `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"How far its review is."`
+	LifecycleStatus    Lifecycle                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
+	Secrets            []string                        `json:"secrets" doc:"The names of its secrets; none in the hub."`
+	Attributes         map[string]definition.Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+}
+
+// IntegrationAnswer is the answer of the operations that show an integration of the
+// workspace.
+type IntegrationAnswer struct {
+	Integration IntegrationDetails `json:"integration" doc:"The integration."`
+}
+
+// PublicIntegrationDetails is an integration of the hub.
+type PublicIntegrationDetails struct {
+	IntegrationDetails
+	OwnerWorkspace PackageOwner `json:"ownerWorkspace" doc:"The workspace that published it."`
+	Meta           Popularity   `json:"meta" doc:"How popular it is."`
+}
+
+// PublicIntegrationAnswer is the answer of the operations that show an integration of
+// the hub.
+type PublicIntegrationAnswer struct {
+	Integration PublicIntegrationDetails `json:"integration" doc:"The integration."`
+}
+
+// answerRoom is more than what stands beside the stored texts in an answer.
+const answerRoom = 1024
+
+func (i Integration) answerSize() int {
+	return len(i.Definition) + len(i.Attributes) + len(i.SecretNames) + len(i.URL) + len(i.Description) + answerRoom
+}
+
+func (s *Service) showIntegration(i Integration, signingSecret string, err error) (*integrationOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := s.appendIntegration(append(make([]byte, 0, i.answerSize()), `{"integration":`...), i, signingSecret)
+	return &integrationOutput{Body: wire.Document[IntegrationAnswer]{Bytes: append(out, "}}"...)}}, nil
+}
+
+// showPublicIntegration is an integration as the hub shows it: what it is, but not
+// where its owner runs it nor what its secrets are called.
+func (s *Service) showPublicIntegration(i Integration, by Publisher, err error) (*publicIntegrationOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	i.URL, i.SecretNames = "", "[]"
+	out := s.appendIntegration(append(make([]byte, 0, i.answerSize()), `{"integration":`...), i, "")
+	out = appendText(append(out, `,"ownerWorkspace":{"id":`...), string(by.Workspace))
+	out = append(out, `,"handle":`...)
+	if by.Handle == "" {
+		out = append(out, "null"...)
+	} else {
+		out = appendText(out, by.Handle)
+	}
+	out = appendText(append(out, `,"name":`...), by.Name)
+	out = strconv.AppendInt(append(out, `},"meta":{"installs":`...), i.Installs, 10)
+	out = strconv.AppendInt(append(out, `,"views":`...), i.Views, 10)
+	return &publicIntegrationOutput{Body: wire.Document[PublicIntegrationAnswer]{Bytes: append(out, "}}}"...)}}, nil
+}
+
+// appendIntegration writes IntegrationDetails without the brace at its end. What is
+// stored as JSON is copied as it is.
+func (s *Service) appendIntegration(out []byte, i Integration, signingSecret string) []byte {
+	out = appendText(append(out, `{"id":`...), string(i.ID))
+	out = wire.TimeOf(i.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
+	out = wire.TimeOf(i.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
+	if i.MaxExecutionTime != 0 {
+		out = strconv.AppendInt(append(out, `,"maxExecutionTime":`...), i.MaxExecutionTime, 10)
+	}
+	out = appendText(append(out, `,"url":`...), i.URL)
+	out = appendText(append(out, `,"signingSecret":`...), signingSecret)
+	out = appendText(append(out, `,"name":`...), i.Name)
+	out = appendText(append(out, `,"version":`...), i.Version)
+	out = strconv.AppendBool(append(out, `,"dev":`...), i.Dev)
+	out = appendText(append(out, `,"title":`...), i.Title)
+	out = appendText(append(out, `,"description":`...), i.Description)
+	out = appendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
+	out = appendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
+	out = strconv.AppendBool(append(out, `,"public":`...), i.Visibility == Public)
+	out = appendText(append(out, `,"visibility":`...), string(i.Visibility))
+	out = appendText(append(out, `,"verificationStatus":`...), string(i.Verification))
+	out = appendText(append(out, `,"lifecycleStatus":`...), string(i.Lifecycle))
+	out = append(append(out, `,"secrets":`...), i.SecretNames...)
+	out = append(append(out, `,"attributes":`...), i.Attributes...)
+	// The definition is an object that is never empty: without its braces its
+	// members go on where these stand.
+	return append(append(out, ','), i.Definition[1:len(i.Definition)-1]...)
+}

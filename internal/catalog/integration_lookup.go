@@ -1,0 +1,143 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Publisher is what everybody may know of the workspace that published something.
+type Publisher struct {
+	Workspace id.Workspace
+	Handle    string // empty: it has none
+	Name      string
+}
+
+// GetIntegration reads an integration of the workspace. ResourceNotFound when it has
+// none of that id.
+func (s *Service) GetIntegration(ctx context.Context, w id.Workspace, i id.Integration) (Integration, error) {
+	found, ok, err := selectIntegration(ctx, s.DB.Reader(ctx), w, i)
+	if err != nil {
+		return Integration{}, db.Convert(err)
+	}
+	if !ok {
+		return Integration{}, noSuch(IntegrationKind, string(i))
+	}
+	return found, nil
+}
+
+// IntegrationNamed reads a production version of a name in the workspace; reference
+// is exact, latest or a range. ResourceNotFound when none matches.
+func (s *Service) IntegrationNamed(ctx context.Context, w id.Workspace, name, reference string) (Integration, error) {
+	q := s.DB.Reader(ctx)
+	siblings, err := selectSiblings(ctx, q, w, name)
+	if err != nil {
+		return Integration{}, db.Convert(err)
+	}
+	if version, ok := pick(reference, versionsOf(siblings)); ok {
+		found, ok, err := selectIntegration(ctx, q, w, siblingOf(siblings, version).id)
+		if ok || err != nil {
+			return found, db.Convert(err)
+		}
+	}
+	return Integration{}, noSuch(IntegrationKind, name+"@"+reference)
+}
+
+// PublicIntegration reads an integration that is open to all, for anybody, and
+// counts that it was looked at. ResourceNotFound when there is none of that id.
+func (s *Service) PublicIntegration(ctx context.Context, i id.Integration) (Integration, Publisher, error) {
+	found, by, ok, err := selectOpenIntegration(ctx, s.DB.Reader(ctx), i)
+	if err != nil {
+		return Integration{}, Publisher{}, db.Convert(err)
+	}
+	if !ok {
+		return Integration{}, Publisher{}, noSuch(IntegrationKind, string(i))
+	}
+	s.views.note(found.ID)
+	return found, by, nil
+}
+
+// PublicIntegrationNamed is PublicIntegration by name; reference is exact, latest or
+// a range.
+func (s *Service) PublicIntegrationNamed(ctx context.Context, name, reference string) (Integration, Publisher, error) {
+	siblings, err := selectOpenSiblings(ctx, s.DB.Reader(ctx), name)
+	if err != nil {
+		return Integration{}, Publisher{}, db.Convert(err)
+	}
+	version, ok := pick(reference, versionsOf(siblings))
+	if !ok {
+		return Integration{}, Publisher{}, noSuch(IntegrationKind, name+"@"+reference)
+	}
+	return s.PublicIntegration(ctx, siblingOf(siblings, version).id)
+}
+
+// ListIntegrations reads a page of integrations without their definitions; next is
+// nil on the last page. A bot that the account may not read has nothing installed,
+// as far as the account can see. InvalidQuery when the search has too many words.
+func (s *Service) ListIntegrations(ctx context.Context, account id.Account, f IntegrationFilter, page db.Page) (list []Listed, next *db.Key, err error) {
+	q := s.DB.Reader(ctx)
+	if f.words, err = searched(f.Search); err != nil {
+		return nil, nil, err
+	}
+	if f.Bot != "" {
+		readable, err := selectReadableBot(ctx, q, account, f.Workspace, f.Bot, botReaders())
+		if err != nil || !readable {
+			return []Listed{}, nil, db.Convert(err)
+		}
+	}
+	if f.Workspace == "" {
+		if f.rare, err = selectRareWord(ctx, q, f); err != nil {
+			return nil, nil, db.Convert(err)
+		}
+	}
+	if list, err = selectIntegrations(ctx, q, f, page); err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	key := f.Sort.how().key
+	list, next = db.Cut(list, page, func(l Listed) db.Key { return key(l.Integration) })
+	for n := range list {
+		if len(f.words) == 0 {
+			continue
+		}
+		m, err := list[n].matches(f.words)
+		if err != nil {
+			return nil, nil, err
+		}
+		list[n].Matches = &m
+	}
+	return list, next, nil
+}
+
+// botReaders are the roles that may read bots.
+func botReaders() (roles []string) {
+	for _, role := range access.Roles {
+		if role.Allows(access.BotRead) {
+			roles = append(roles, string(role))
+		}
+	}
+	return roles
+}
+
+// Integration reads an integration that the workspace may install: its own, or one
+// that is open to all. found is false when there is none, whatever form the id has.
+func (s *Service) Integration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (v definition.InstallableIntegration, found bool, err error) {
+	stored, found, err := selectUsableIntegration(ctx, q, w, i)
+	if err != nil || !found {
+		return v, false, db.Convert(err)
+	}
+	d, err := definition.ParseIntegration([]byte(stored.Definition))
+	return definition.InstallableIntegration{
+		ID: i, Name: stored.Name, Version: stored.Version, Dev: stored.Dev, Deprecated: stored.Lifecycle == Deprecated,
+		URL: stored.URL, Integration: d,
+	}, err == nil, err
+}
+
+// CountInstalls adds n to the number of bots that have the integration, in the
+// transaction that installs or removes it. There being no such integration is no
+// error.
+func (s *Service) CountInstalls(ctx context.Context, tx *db.Tx, i id.Integration, n int64) error {
+	return db.Convert(addInstalls(ctx, tx, i, n))
+}

@@ -1,0 +1,186 @@
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/secret"
+)
+
+// secretGrace is how long the signing secret before a rotation stays good.
+const secretGrace = 24 * time.Hour
+
+// change runs a change of one production integration of the workspace in a
+// transaction, and keeps in the trail what was done unless did answers "".
+func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, did func(context.Context, *db.Tx, Integration) (string, error)) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		found, ok, err := selectIntegration(ctx, tx, w, i)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !ok {
+			return noSuch(IntegrationKind, string(i))
+		}
+		done, err := did(ctx, tx, found)
+		if err != nil || done == "" {
+			return db.Convert(err)
+		}
+		return s.record(ctx, tx, w, string(i), found.Name, found.Version, done)
+	})
+}
+
+// RequestVerification asks the operator to review an integration. One that waits or
+// was approved stays as it is. ResourceNotFound when the workspace has none of that
+// id, InvalidPayload for a development integration, which nobody else can use.
+func (s *Service) RequestVerification(ctx context.Context, w id.Workspace, i id.Integration) error {
+	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
+		if found.Dev {
+			return "", fault.New(fault.InvalidPayload, "The integration %q is a development integration, which is not reviewed. Publish a production version.", bounded(string(i)))
+		}
+		if found.Verification == Pending || found.Verification == Approved {
+			return "", nil
+		}
+		return "verification requested", updateReview(ctx, tx, i, Pending, later(found, s.Clock.Now()))
+	})
+}
+
+// later is now, unless the integration was updated after it: updates that cross do
+// not move that back.
+func later(i Integration, now time.Time) time.Time {
+	if now.After(i.UpdatedAt) {
+		return now
+	}
+	return i.UpdatedAt
+}
+
+// Review is the operator's word on an integration of any workspace. ResourceNotFound
+// when there is none of that id, InvalidPayload when the word is neither approved
+// nor rejected.
+func (s *Service) Review(ctx context.Context, i id.Integration, v Verification) error {
+	if v != Approved && v != Rejected {
+		return fault.New(fault.InvalidPayload, "%q is no outcome of a review: it is approved or rejected.", bounded(string(v)))
+	}
+	w, err := s.owner(ctx, i)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
+		return "verification " + string(v), updateReview(ctx, tx, i, v, later(found, s.Clock.Now()))
+	})
+}
+
+// Deprecate is the operator's word that an integration of any workspace is not to
+// be newly installed; bots that have it keep it. ResourceNotFound when there is none
+// of that id.
+func (s *Service) Deprecate(ctx context.Context, i id.Integration) error {
+	w, err := s.owner(ctx, i)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
+		return "integration deprecated", updateLifecycle(ctx, tx, i, Deprecated, later(found, s.Clock.Now()))
+	})
+}
+
+// owner is the workspace of an integration, for the operator.
+func (s *Service) owner(ctx context.Context, i id.Integration) (id.Workspace, error) {
+	w, found, err := selectOwner(ctx, s.DB.Reader(ctx), i)
+	if err == nil && !found {
+		err = fault.New(fault.ResourceNotFound, "There is no integration %q.", bounded(string(i)))
+	}
+	return w, db.Convert(err)
+}
+
+// RotateSigningSecret gives an integration a new signing secret, which this answer
+// alone shows. The old one stays good for 24 hours, so that callers can follow; the
+// one before it is good no more. ResourceNotFound when the workspace has no such
+// integration.
+func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, i id.Integration) (signingSecret string, err error) {
+	signingSecret = secret.Text(signingSecretLength)
+	return signingSecret, s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
+		plain, err := s.Keys.Open(found.SigningSecret, integrationTable, string(i), signingSecretField)
+		if err != nil {
+			return "", err
+		}
+		old := s.Keys.Seal(plain, integrationTable, string(i), oldSigningSecretField)
+		until := s.Clock.Now().Add(secretGrace)
+		return "signing secret rotated", updateSigningSecrets(ctx, tx, i, s.sealSigningSecret(i, signingSecret), old, until)
+	})
+}
+
+// SigningSecrets are the secrets that a signature of the integration may be made
+// with, the current one first: for a day after a rotation there are two.
+func (s *Service) SigningSecrets(ctx context.Context, q db.Querier, i id.Integration) ([]string, error) {
+	current, old, until, found, err := selectSecretsForSigning(ctx, q, i)
+	if err != nil || !found {
+		return nil, db.Convert(err)
+	}
+	plain, err := s.Keys.Open(current, integrationTable, string(i), signingSecretField)
+	if err != nil {
+		return nil, err
+	}
+	good := []string{string(plain)}
+	if old == "" || !s.Clock.Now().Before(until) {
+		return good, nil
+	}
+	if plain, err = s.Keys.Open(old, integrationTable, string(i), oldSigningSecretField); err != nil {
+		return nil, err
+	}
+	return append(good, string(plain)), nil
+}
+
+// mostKeys bounds a list that the API answers without pages.
+const mostKeys = 100
+
+// CreateKey makes a key that acts as an integration of the workspace; the value is
+// the only copy. ResourceNotFound when the workspace has no such integration,
+// LimitExceeded when it has too many keys.
+func (s *Service) CreateKey(ctx context.Context, w id.Workspace, i id.Integration, note string) (key access.Token, value string, err error) {
+	if len(note) > mostNote {
+		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), mostNote)
+	}
+	err = s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, _ Integration) (string, error) {
+		keys, err := s.Tokens.Keys(ctx, tx, access.IAK, w, string(i))
+		if err != nil {
+			return "", err
+		}
+		if len(keys) >= mostKeys {
+			return "", fault.New(fault.LimitExceeded, "An integration can have %d keys and this one has %d. Delete those that are not used.", mostKeys, len(keys)).
+				With("limit", mostKeys).With("count", len(keys))
+		}
+		key, value, err = s.Tokens.CreateKey(ctx, tx, access.IAK, w, string(i), note)
+		return "key created: " + string(key.ID), err
+	})
+	return key, value, err
+}
+
+// mostNote bounds what is kept beside a key, in bytes.
+const mostNote = 1000
+
+// ListKeys lists the keys of an integration, newest first. ResourceNotFound when the
+// workspace has no such integration.
+func (s *Service) ListKeys(ctx context.Context, w id.Workspace, i id.Integration) ([]access.Token, error) {
+	q := s.DB.Reader(ctx)
+	if owner, found, err := selectOwner(ctx, q, i); err != nil || !found || owner != w {
+		if err == nil {
+			err = noSuch(IntegrationKind, string(i))
+		}
+		return nil, db.Convert(err)
+	}
+	return s.Tokens.Keys(ctx, q, access.IAK, w, string(i))
+}
+
+// DeleteKey deletes a key of one of the workspace's integrations; it stops working
+// at once. ResourceNotFound when the workspace has no such key.
+func (s *Service) DeleteKey(ctx context.Context, w id.Workspace, key id.Token) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := s.Tokens.DeleteKey(ctx, tx, access.IAK, w, key); err != nil {
+			return err
+		}
+		return s.Trail.Record(ctx, tx, w, access.Act{Action: "UNKNOWN", Resource: string(key), Value: "key of an integration deleted"})
+	})
+}

@@ -1,0 +1,505 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/secret"
+)
+
+// signingSecretLength gives a signing secret 288 random bits.
+const signingSecretLength = 48
+
+// errValid ends the transaction of a request that only asks whether it would pass.
+var errValid = errors.New("the request is valid; nothing is kept of it")
+
+// CreateIntegration makes a version of an integration in the actor's workspace, and
+// its signing secret, which this answer alone shows. Forbidden when the name is not
+// one that the workspace publishes under, AlreadyExists when the name has that
+// version, QuotaExceeded when the workspace may have no more integrations,
+// LimitExceeded when the name may have no more versions, BreakingChanges when the
+// version number promises compatibility that it does not keep, ReferenceNotFound
+// when an interface does not exist; InvalidPayload, InvalidJsonSchema and
+// LimitExceeded name what is wrong with the draft.
+func (s *Service) CreateIntegration(ctx context.Context, actor access.Actor, d IntegrationDraft) (i Integration, signingSecret string, err error) {
+	if err := d.check(); err != nil {
+		return Integration{}, "", err
+	}
+	b, err := s.putBlobs(ctx, d.IntegrationSettings)
+	if err != nil {
+		return Integration{}, "", err
+	}
+	signingSecret = secret.Text(signingSecretLength)
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		i, err = s.createIntegration(ctx, tx, actor, d, b, signingSecret)
+		return err
+	})
+	return i, signingSecret, err
+}
+
+// ValidateIntegration answers what CreateIntegration would, and keeps nothing.
+func (s *Service) ValidateIntegration(ctx context.Context, actor access.Actor, d IntegrationDraft) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := s.createIntegration(ctx, tx, actor, d, blobs{}, secret.Text(signingSecretLength)); err != nil {
+			return err
+		}
+		return errValid
+	})
+	if errors.Is(err, errValid) {
+		return nil
+	}
+	return err
+}
+
+// blobs are the hashes of what a request brought; nil was not said.
+type blobs struct{ code, icon, readme *blob.Hash }
+
+// putBlobs stores what stands in blobs. It is done before the transaction, which
+// must not wait for a disk or a bucket; when that fails, the blobs are without a
+// reference and are collected.
+func (s *Service) putBlobs(ctx context.Context, settings IntegrationSettings) (b blobs, err error) {
+	if b.icon, b.readme, err = s.putAssets(ctx, settings.Assets); err != nil || settings.Code == nil {
+		return b, err
+	}
+	hash, err := s.Blobs.Put(ctx, []byte(*settings.Code))
+	b.code = &hash
+	return b, err
+}
+
+func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access.Actor, d IntegrationDraft, b blobs, signingSecret string) (Integration, error) {
+	now := s.Clock.Now()
+	empty, err := emptyIntegration()
+	if err != nil {
+		return Integration{}, err
+	}
+	u := d.update()
+	i, err := empty.apply(u, findInterface(ctx, tx, actor.Workspace), now)
+	if err != nil {
+		return Integration{}, err
+	}
+	i.ID, i.Workspace, i.Name, i.Version, i.Dev = id.NewIntegration(d.Dev, now), actor.Workspace, d.Name, d.Version, d.Dev
+	i.CreatedAt, i.CreatedBy = now, actor.Account
+	i.SigningSecret = s.sealSigningSecret(i.ID, signingSecret)
+	set(&i.Code, b.code)
+	set(&i.Icon, b.icon)
+	set(&i.Readme, b.readme)
+
+	secrets := d.Secrets
+	added := int64(0)
+	if !i.Dev {
+		siblings, err := selectSiblings(ctx, tx, i.Workspace, i.Name)
+		if err != nil {
+			return Integration{}, db.Convert(err)
+		}
+		if err := s.admitIntegration(ctx, tx, i, siblings, d.AllowBreaking); err != nil {
+			return Integration{}, err
+		}
+		if len(siblings) == 0 {
+			added = 1
+		} else if b.icon == nil {
+			i.Icon = siblings[0].icon
+		}
+		if secrets, err = s.inheritSecrets(ctx, tx, i, siblings, d.Secrets); err != nil {
+			return Integration{}, err
+		}
+	}
+	if i, err = i.withSecrets(secrets); err != nil {
+		return Integration{}, err
+	}
+	// A gauge that changes by nothing still says whether the workspace is there.
+	if err := s.Quota.Integrations(ctx, tx, i.Workspace, added); err != nil {
+		return Integration{}, err
+	}
+	if err := insertIntegration(ctx, tx, i); err != nil {
+		return Integration{}, takenOr(IntegrationKind, i.Name, i.Version, err)
+	}
+	if b.icon != nil && !i.Dev {
+		if err := updateIcon(ctx, tx, i.Workspace, i.Name, i.Icon); err != nil {
+			return Integration{}, db.Convert(err)
+		}
+	}
+	if err := writeSecrets(ctx, tx, i.ID, s.sealSecrets(i.ID, secrets)); err != nil {
+		return Integration{}, db.Convert(err)
+	}
+	if err := s.index(ctx, tx, i, true); err != nil {
+		return Integration{}, err
+	}
+	return i, s.record(ctx, tx, i.Workspace, string(i.ID), i.Name, i.Version, "integration created")
+}
+
+// index writes what an integration is found by: its words and, when asked, the
+// interfaces that it implements.
+func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interfaces bool) error {
+	words, err := i.words()
+	if err != nil {
+		return err
+	}
+	if err := writeWords(ctx, tx, i.ID, words, i.Visibility == Public); err != nil || !interfaces {
+		return db.Convert(err)
+	}
+	d, err := definition.ParseIntegration([]byte(i.Definition))
+	if err != nil {
+		return err
+	}
+	return db.Convert(writeImplementations(ctx, tx, i.ID, d.Interfaces))
+}
+
+// admitIntegration says whether a new production version may stand beside the
+// versions of its name that there are.
+func (s *Service) admitIntegration(ctx context.Context, tx *db.Tx, i Integration, siblings []sibling, allowBreaking bool) error {
+	versions := versionsOf(siblings)
+	p, err := s.publisher(ctx, tx, i.Workspace)
+	if err != nil {
+		return err
+	}
+	if err := p.mayPublish(i.Name); err != nil {
+		return err
+	}
+	if err := checkVersions(IntegrationKind, i.Name, i.Version, versions); err != nil {
+		return err
+	}
+	if i.Visibility.open() {
+		if err := checkNameFree(ctx, tx, i); err != nil {
+			return err
+		}
+	}
+	base, bound := compatibleBase(versions, i.Version)
+	if !bound || allowBreaking {
+		return nil
+	}
+	before, found, err := selectIntegration(ctx, tx, i.Workspace, siblingOf(siblings, base).id)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	changes, err := before.breaks(i)
+	if err != nil {
+		return err
+	}
+	return brokenVersion(IntegrationKind, i.Name, i.Version, base, changes)
+}
+
+func versionsOf(siblings []sibling) []string {
+	versions := make([]string, len(siblings))
+	for n, s := range siblings {
+		versions[n] = s.version
+	}
+	return versions
+}
+
+func siblingOf(siblings []sibling, version string) sibling {
+	for _, s := range siblings {
+		if s.version == version {
+			return s
+		}
+	}
+	return sibling{}
+}
+
+// checkNameFree says whether the name can be opened to all. Another workspace may
+// have opened versions of it while it had the handle; AlreadyExists then.
+func checkNameFree(ctx context.Context, tx *db.Tx, i Integration) error {
+	elsewhere, err := selectOpenElsewhere(ctx, tx, i.Workspace, i.Name)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if elsewhere {
+		return fault.New(fault.AlreadyExists, "The name %q was published by another workspace, which had this handle before, and stays its own. Publish under another name.", bounded(i.Name))
+	}
+	return nil
+}
+
+// inheritSecrets adds to the secrets of a new version those of the version below
+// it, but for the names that the caller set or sent as null.
+func (s *Service) inheritSecrets(ctx context.Context, tx *db.Tx, i Integration, siblings []sibling, given map[string]*string) (map[string]*string, error) {
+	version, found := pick("<"+i.Version, versionsOf(siblings))
+	if !found {
+		return given, nil
+	}
+	below := siblingOf(siblings, version).id
+	sealed, err := selectSecrets(ctx, tx, below)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	secrets := make(map[string]*string, len(given)+len(sealed))
+	for name, value := range sealed {
+		plain, err := s.openSecret(below, name, value)
+		if err != nil {
+			return nil, err
+		}
+		secrets[name] = &plain
+	}
+	for name, value := range given {
+		secrets[name] = value
+	}
+	return secrets, nil
+}
+
+// UpdateIntegration changes an integration: what the update does not say stays.
+// ResourceNotFound when the workspace has no such integration, Forbidden when it
+// would change what a public or unlisted version is made of, BreakingChanges when it
+// would break the bots that have it, ReferenceConstraint when it would hide it from
+// those of others; InvalidPayload, InvalidJsonSchema, ReferenceNotFound and
+// LimitExceeded name what is wrong with the update.
+func (s *Service) UpdateIntegration(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) (after Integration, err error) {
+	if err := u.check(); err != nil {
+		return Integration{}, err
+	}
+	if u.Code != nil {
+		// Code of an integration that does not exist is not worth storing.
+		if _, err := s.GetIntegration(ctx, actor.Workspace, i); err != nil {
+			return Integration{}, err
+		}
+	}
+	b, err := s.putBlobs(ctx, u.IntegrationSettings)
+	if err != nil {
+		return Integration{}, err
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		after, err = s.updateIntegration(ctx, tx, actor, i, u, b)
+		return err
+	})
+	return after, err
+}
+
+// ValidateIntegrationUpdate answers what UpdateIntegration would, and keeps nothing.
+func (s *Service) ValidateIntegrationUpdate(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	var b blobs
+	if u.Code != nil {
+		hash := blob.Of([]byte(*u.Code))
+		b.code = &hash
+	}
+	err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := s.updateIntegration(ctx, tx, actor, i, u, b); err != nil {
+			return err
+		}
+		return errValid
+	})
+	if errors.Is(err, errValid) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access.Actor, i id.Integration, u IntegrationUpdate, b blobs) (Integration, error) {
+	before, found, err := selectIntegration(ctx, tx, actor.Workspace, i)
+	if err != nil {
+		return Integration{}, db.Convert(err)
+	}
+	if !found {
+		return Integration{}, noSuch(IntegrationKind, string(i))
+	}
+	after, err := before.apply(u, findInterface(ctx, tx, actor.Workspace), s.Clock.Now())
+	if err != nil {
+		return Integration{}, err
+	}
+	if after, err = after.withSecrets(u.Secrets); err != nil {
+		return Integration{}, err
+	}
+	set(&after.Code, b.code)
+	set(&after.Icon, b.icon)
+	set(&after.Readme, b.readme)
+	if err := s.checkIntegrationChange(ctx, tx, before, after, u.AllowBreaking); err != nil {
+		return Integration{}, err
+	}
+	if err := updateIntegration(ctx, tx, after); err != nil {
+		return Integration{}, takenOr(IntegrationKind, after.Name, after.Version, err)
+	}
+	if b.icon != nil {
+		if after.Dev {
+			err = updateOwnIcon(ctx, tx, i, after.Icon)
+		} else {
+			err = updateIcon(ctx, tx, after.Workspace, after.Name, after.Icon)
+		}
+		if err != nil {
+			return Integration{}, db.Convert(err)
+		}
+	}
+	if err := writeSecrets(ctx, tx, i, s.sealSecrets(i, u.Secrets)); err != nil {
+		return Integration{}, db.Convert(err)
+	}
+	if err := s.rewrite(ctx, tx, before, after); err != nil {
+		return Integration{}, err
+	}
+	return after, s.record(ctx, tx, actor.Workspace, string(i), after.Name, after.Version, "integration updated: "+strings.Join(u.members(), ", "))
+}
+
+// rewrite brings what stands apart from an integration's row to its new state,
+// where it changed.
+func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integration) error {
+	redefined := before.Definition != after.Definition
+	if redefined {
+		if err := updateIntegrationDefinition(ctx, tx, after.ID, after.Definition); err != nil {
+			return db.Convert(err)
+		}
+	}
+	switch {
+	case redefined || before.Title != after.Title || before.Description != after.Description:
+		return s.index(ctx, tx, after, redefined)
+	case before.Visibility != after.Visibility:
+		return db.Convert(updateListed(ctx, tx, after.ID, after.Visibility == Public))
+	}
+	return nil
+}
+
+// checkIntegrationChange says whether an integration may become another one.
+func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before, after Integration, allowBreaking bool) error {
+	if before.Dev {
+		if after.Visibility.open() {
+			return devIsPrivate(before.Name, after.Visibility)
+		}
+		return nil // whoever develops it breaks it every minute
+	}
+	if before.Visibility.open() {
+		parts, err := before.made(after)
+		if err != nil {
+			return err
+		}
+		if len(parts) > 0 {
+			return frozen(IntegrationKind, before.Name, before.Version, before.Visibility, parts)
+		}
+		if after.Visibility.open() {
+			return nil
+		}
+		_, others, err := s.Installs.IntegrationUsers(ctx, tx, before.Workspace, before.ID)
+		if err != nil {
+			return err
+		}
+		by, err := selectDependents(ctx, tx, before.Workspace, string(before.ID))
+		if err != nil {
+			return db.Convert(err)
+		}
+		if err := checkClosing(IntegrationKind, before.Name, before.Version, before.Visibility, after.Visibility, others); err != nil {
+			return err
+		}
+		return checkHiding(IntegrationKind, before.Name, before.Version, by)
+	}
+	if after.Visibility.open() {
+		p, err := s.publisher(ctx, tx, before.Workspace)
+		if err != nil {
+			return err
+		}
+		if err := p.mayPublish(before.Name); err != nil {
+			return err
+		}
+		if err := checkNameFree(ctx, tx, before); err != nil {
+			return err
+		}
+	}
+	if allowBreaking || before.Definition == after.Definition {
+		return nil
+	}
+	if before.Installs == 0 {
+		by, err := selectDependents(ctx, tx, before.Workspace, string(before.ID))
+		if err != nil {
+			return db.Convert(err)
+		}
+		if by.none() {
+			return nil
+		}
+	}
+	changes, err := before.breaks(after)
+	if err != nil {
+		return err
+	}
+	return brokenUpdate(IntegrationKind, before.Name, before.Version, changes)
+}
+
+// DeleteIntegration deletes a version of an integration with its secrets and keys.
+// Forbidden when the version is open to all, or when the actor's role allows only
+// to delete what one made oneself and this is another's; ReferenceConstraint when
+// bots have it installed or plugins depend on it; ResourceNotFound when the
+// workspace has no such integration.
+func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i id.Integration) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		found, ok, err := selectIntegration(ctx, tx, actor.Workspace, i)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !ok {
+			return noSuch(IntegrationKind, string(i))
+		}
+		if err := mayDelete(actor, IntegrationKind, string(i), found.CreatedBy); err != nil {
+			return err
+		}
+		own, others, err := s.Installs.IntegrationUsers(ctx, tx, actor.Workspace, i)
+		if err != nil {
+			return err
+		}
+		if err := installed(IntegrationKind, found.Name, found.Version, users{own, others}); err != nil {
+			return err
+		}
+		by, err := selectDependents(ctx, tx, actor.Workspace, string(i))
+		if err != nil {
+			return db.Convert(err)
+		}
+		if err := needed(IntegrationKind, found.Name, found.Version, by); err != nil {
+			return err
+		}
+		if found.Visibility.open() {
+			return kept(IntegrationKind, found.Name, found.Version, found.Visibility)
+		}
+		if err := deleteIntegration(ctx, tx, actor.Workspace, i); err != nil {
+			return db.Convert(err)
+		}
+		if err := s.Tokens.DeleteSubject(ctx, tx, actor.Workspace, string(i)); err != nil {
+			return err
+		}
+		if err := s.releaseName(ctx, tx, found); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, actor.Workspace, string(i), found.Name, found.Version, "integration deleted")
+	})
+}
+
+// releaseName takes the name of a deleted version off the workspace's count, when
+// it has no other version.
+func (s *Service) releaseName(ctx context.Context, tx *db.Tx, deleted Integration) error {
+	if deleted.Dev {
+		return nil
+	}
+	siblings, err := selectSiblings(ctx, tx, deleted.Workspace, deleted.Name)
+	if err != nil || len(siblings) > 0 {
+		return db.Convert(err)
+	}
+	return s.Quota.Integrations(ctx, tx, deleted.Workspace, -1)
+}
+
+// leaveIntegrations deletes the integrations of a workspace that goes.
+// ReferenceConstraint while bots or plugins of other workspaces need one.
+func (s *Service) leaveIntegrations(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	used, err := selectInstalled(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	for _, i := range used {
+		_, others, err := s.Installs.IntegrationUsers(ctx, tx, w, i.ID)
+		if err != nil {
+			return err
+		}
+		if others > 0 {
+			return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: %s of other workspaces have its integration %s@%s installed.",
+				count(others, "bot"), bounded(i.Name), bounded(i.Version))
+		}
+	}
+	needed, found, err := selectNeededAbroad(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if found {
+		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: plugins of other workspaces depend on its integration %s.", bounded(needed))
+	}
+	return db.Convert(deleteIntegrationsOf(ctx, tx, w))
+}

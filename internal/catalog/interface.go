@@ -1,0 +1,219 @@
+package catalog
+
+import (
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Interface is one version of an interface as it is stored. An interface is public
+// or private, never unlisted.
+type Interface struct {
+	ID          id.Interface
+	Workspace   id.Workspace
+	Name        string
+	Version     string
+	Public      bool
+	Title       string
+	Description string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	// CreatedBy is empty when the operator made it.
+	CreatedBy id.Account
+	// Icon and Readme are empty when there is none.
+	Icon   blob.Hash
+	Readme blob.Hash
+	// SDKVersion is empty when the maker did not say.
+	SDKVersion string
+
+	Attributes JSON // an object of strings
+	Definition JSON // a definition.Interface
+}
+
+// InterfaceDraft is an interface to be made. Nil is what the caller did not say.
+type InterfaceDraft struct {
+	Name        string
+	Version     string
+	Definition  definition.NewInterface
+	Title       *string
+	Description *string
+	Public      bool
+	SDKVersion  *string
+	Assets      assets
+}
+
+// update is the update that makes the draft out of an empty interface.
+func (d InterfaceDraft) update() InterfaceUpdate {
+	title := d.Title
+	if title == nil {
+		made := titleOf(d.Name)
+		title = &made
+	}
+	return InterfaceUpdate{
+		Definition: d.Definition.Patch(), Title: title, Description: d.Description, Public: &d.Public, SDKVersion: d.SDKVersion, Assets: d.Assets,
+	}
+}
+
+// InterfaceUpdate changes an interface. Nil keeps what is there.
+type InterfaceUpdate struct {
+	Definition  definition.InterfacePatch
+	Title       *string
+	Description *string
+	Public      *bool
+	SDKVersion  *string
+	Assets      assets
+	// AllowBreaking lets changes through that break who is built on it.
+	AllowBreaking bool
+}
+
+// check says whether the update is well formed, as far as that can be said without
+// the interface.
+func (u InterfaceUpdate) check() error {
+	if err := checkText(u.Title, u.Description); err != nil {
+		return err
+	}
+	if err := u.Assets.check(); err != nil {
+		return err
+	}
+	return u.Definition.Check()
+}
+
+// apply is i after the update, but for icon and readme. i stays as it is.
+func (i Interface) apply(u InterfaceUpdate, now time.Time) (Interface, error) {
+	if now.After(i.UpdatedAt) {
+		i.UpdatedAt = now
+	}
+	set(&i.Title, u.Title)
+	set(&i.Description, u.Description)
+	set(&i.Public, u.Public)
+	set(&i.SDKVersion, u.SDKVersion)
+	var err error
+	if i.Attributes, err = applyAttributes("An interface", i.Attributes, u.Definition.Attributes); err != nil {
+		return i, err
+	}
+	before, err := definition.ParseInterface([]byte(i.Definition))
+	if err != nil {
+		return i, err
+	}
+	after, err := before.Apply(u.Definition)
+	if err != nil {
+		return i, err
+	}
+	text, err := after.JSON()
+	i.Definition = JSON(text)
+	return i, err
+}
+
+// made names the parts of what the interface is made of that differ in next.
+func (i Interface) made(next Interface) ([]string, error) {
+	return differences(i.Definition, next.Definition, []part{
+		{"title", i.Title != next.Title},
+		{"description", i.Description != next.Description},
+		{"sdkVersion", i.SDKVersion != next.SDKVersion},
+		{"attributes", i.Attributes != next.Attributes},
+	})
+}
+
+// breaks lists what would break who is built on the interface if it became next.
+func (i Interface) breaks(next Interface) ([]definition.Change, error) {
+	before, err := definition.ParseInterface([]byte(i.Definition))
+	if err != nil {
+		return nil, err
+	}
+	after, err := definition.ParseInterface([]byte(next.Definition))
+	return definition.BreakingInterface(before, after), err
+}
+
+func set[T any](value *T, given *T) {
+	if given != nil {
+		*value = *given
+	}
+}
+
+func applyAttributes(owner string, old JSON, patch map[string]wire.Patch[definition.Attribute]) (JSON, error) {
+	if len(patch) == 0 {
+		return old, nil
+	}
+	before := map[string]definition.Attribute{}
+	if err := wire.ParseJSON([]byte(old), &before); err != nil {
+		return "", err
+	}
+	after, err := definition.ApplyAttributes(owner, before, patch)
+	if err != nil {
+		return "", err
+	}
+	return toJSON(after)
+}
+
+// part is a part of a package that an update may change.
+type part struct {
+	name    string
+	changed bool
+}
+
+// differences names what differs between two states of a package: the parts beside
+// its definition, and the members of the definition.
+func differences(before, after JSON, beside []part) (names []string, err error) {
+	for _, p := range beside {
+		if p.changed {
+			names = append(names, p.name)
+		}
+	}
+	if before == after {
+		return names, nil
+	}
+	var was, is map[string]jsontext.Value
+	if err := wire.ParseJSON([]byte(before), &was); err != nil {
+		return nil, err
+	}
+	if err := wire.ParseJSON([]byte(after), &is); err != nil {
+		return nil, err
+	}
+	for _, name := range unionOfKeys(was, is) {
+		if string(was[name]) != string(is[name]) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// dependents are the packages that are built on another one: integrations that
+// implement an interface, plugins that depend on an interface or an integration.
+type dependents struct {
+	own    []string // of the workspace that owns it: as "plugin name@version"
+	others int      // how many there are of other workspaces
+}
+
+func (d dependents) none() bool { return len(d.own) == 0 && d.others == 0 }
+
+// names says who the dependents are, for a message.
+func (d dependents) names() string {
+	var who []string
+	for i, name := range d.own {
+		if i == mostNamed {
+			who = append(who, "more of this workspace")
+			break
+		}
+		who = append(who, bounded(name))
+	}
+	if d.others > 0 {
+		who = append(who, count(d.others, "package")+" of other workspaces")
+	}
+	return strings.Join(who, ", ")
+}
+
+// needed is the fault of deleting what other packages are built on; nil when none is.
+func needed(k Kind, name, version string, by dependents) error {
+	if by.none() {
+		return nil
+	}
+	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot be deleted while other packages are built on it: %s. Change or delete those first.",
+		k, bounded(name), bounded(version), by.names())
+}

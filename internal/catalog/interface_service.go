@@ -1,0 +1,366 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Filter says which interfaces or plugins a list holds; the newest come first.
+// Empty narrows nothing.
+type Filter struct {
+	// Workspace is whose they are; with Hub, they are the public ones of all.
+	Workspace id.Workspace
+	Hub       bool
+	Name      string
+	Version   string
+}
+
+// CreateInterface makes a version of an interface in the actor's workspace.
+// Forbidden when the name is not one that the workspace publishes under,
+// AlreadyExists when the name has that version, BreakingChanges when the version
+// number promises compatibility that it does not keep; InvalidPayload,
+// InvalidJsonSchema and LimitExceeded name what is wrong with the draft.
+func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d InterfaceDraft, allowBreaking bool) (Interface, error) {
+	made := d.update()
+	if err := checkName(d.Name); err != nil {
+		return Interface{}, err
+	}
+	if err := checkVersion(d.Version); err != nil {
+		return Interface{}, err
+	}
+	if err := made.check(); err != nil {
+		return Interface{}, err
+	}
+	now := s.Clock.Now()
+	none, err := definition.Interface{}.JSON()
+	if err != nil {
+		return Interface{}, err
+	}
+	draft := Interface{
+		ID: id.NewInterface(now), Workspace: actor.Workspace, Name: d.Name, Version: d.Version,
+		CreatedAt: now, CreatedBy: actor.Account, Attributes: "{}", Definition: JSON(none),
+	}
+	if draft, err = draft.apply(made, now); err != nil {
+		return Interface{}, err
+	}
+	icon, readme, err := s.putAssets(ctx, d.Assets)
+	if err != nil {
+		return Interface{}, err
+	}
+	set(&draft.Readme, readme)
+
+	var i Interface
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		i = draft
+		p, err := s.publisher(ctx, tx, i.Workspace)
+		if err != nil {
+			return err
+		}
+		if err := p.mayPublish(i.Name); err != nil {
+			return err
+		}
+		versions, err := selectInterfaceVersions(ctx, tx, i.Workspace, i.Name)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if err := s.admitInterface(ctx, tx, i, versions); err != nil {
+			return err
+		}
+		if !allowBreaking {
+			if err := checkInterfaceBase(ctx, tx, i, versions); err != nil {
+				return err
+			}
+		}
+		if i.Icon, err = shareInterfaceIcon(ctx, tx, i, icon); err != nil {
+			return db.Convert(err)
+		}
+		if err := insertInterface(ctx, tx, i); err != nil {
+			return takenOr(InterfaceKind, i.Name, i.Version, err)
+		}
+		return s.record(ctx, tx, i.Workspace, string(i.ID), i.Name, i.Version, "interface created")
+	})
+	return i, err
+}
+
+// admitInterface says whether a new version has room among those of its name.
+func (s *Service) admitInterface(ctx context.Context, tx *db.Tx, i Interface, versions []string) error {
+	if err := checkVersions(InterfaceKind, i.Name, i.Version, versions); err != nil || !i.Public {
+		return err
+	}
+	return checkInterfaceOpen(ctx, tx, i)
+}
+
+// checkInterfaceOpen says whether a version may be open to all under its name:
+// another workspace may have published it while it had the handle.
+func checkInterfaceOpen(ctx context.Context, tx *db.Tx, i Interface) error {
+	other, found, err := selectInterfaceNamed(ctx, tx, "", i.Name, i.Version)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if found && other.ID != i.ID {
+		return taken(InterfaceKind, i.Name, i.Version)
+	}
+	return nil
+}
+
+// checkInterfaceBase says whether a new version keeps what its number promises to
+// users of the version below it.
+func checkInterfaceBase(ctx context.Context, tx *db.Tx, i Interface, versions []string) error {
+	version, bound := compatibleBase(versions, i.Version)
+	if !bound {
+		return nil
+	}
+	base, found, err := selectInterfaceNamed(ctx, tx, i.Workspace, i.Name, version)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	changes, err := base.breaks(i)
+	if err != nil {
+		return err
+	}
+	return brokenVersion(InterfaceKind, i.Name, i.Version, base.Version, changes)
+}
+
+// shareInterfaceIcon gives all versions of a name the icon of this one; when this
+// one says nothing of an icon, it gets theirs.
+func shareInterfaceIcon(ctx context.Context, tx *db.Tx, i Interface, icon *blob.Hash) (blob.Hash, error) {
+	if icon == nil {
+		return selectInterfaceIcon(ctx, tx, i.Workspace, i.Name)
+	}
+	return *icon, updateInterfaceIcon(ctx, tx, i.Workspace, i.Name, *icon)
+}
+
+// GetInterface reads an interface as the workspace sees it: its own, or a public one.
+// The public ones are as readable here as in the hub, because the bp command line
+// up to version 0.8 looks for them nowhere else. ResourceNotFound when there is none.
+func (s *Service) GetInterface(ctx context.Context, w id.Workspace, i id.Interface) (Interface, error) {
+	found, ok, err := visibleInterface(ctx, s.DB.Reader(ctx), w, i)
+	if err == nil && !ok {
+		err = noSuch(InterfaceKind, string(i))
+	}
+	return found, err
+}
+
+func visibleInterface(ctx context.Context, q db.Querier, w id.Workspace, i id.Interface) (Interface, bool, error) {
+	found, ok, err := selectInterface(ctx, q, w, i)
+	if err == nil && !ok && w != "" {
+		found, ok, err = selectInterface(ctx, q, "", i)
+	}
+	return found, ok, db.Convert(err)
+}
+
+// GetInterfaceByName is GetInterface by name and a reference to a version: exactly,
+// latest, or by a range of npm.
+func (s *Service) GetInterfaceByName(ctx context.Context, w id.Workspace, name, reference string) (Interface, error) {
+	found, ok, err := visibleInterfaceNamed(ctx, s.DB.Reader(ctx), w, name, reference)
+	if err == nil && !ok {
+		err = noSuch(InterfaceKind, name+"@"+reference)
+	}
+	return found, err
+}
+
+func visibleInterfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, name, reference string) (Interface, bool, error) {
+	found, ok, err := interfaceNamed(ctx, q, w, name, reference)
+	if err == nil && !ok && w != "" {
+		found, ok, err = interfaceNamed(ctx, q, "", name, reference)
+	}
+	return found, ok, db.Convert(err)
+}
+
+func interfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, name, reference string) (Interface, bool, error) {
+	versions, err := selectInterfaceVersions(ctx, q, w, name)
+	if err != nil {
+		return Interface{}, false, err
+	}
+	version, ok := pick(reference, versions)
+	if !ok {
+		return Interface{}, false, nil
+	}
+	return selectInterfaceNamed(ctx, q, w, name, version)
+}
+
+// pick finds the version that a reference means among those that there are.
+func pick(reference string, versions []string) (version string, ok bool) {
+	r, _ := ParseReference(reference)
+	return r.Pick(versions)
+}
+
+// ListInterfaces reads a page of interfaces without their definitions; next is nil
+// on the last page.
+func (s *Service) ListInterfaces(ctx context.Context, f Filter, page db.Page) (list []Interface, next *db.Key, err error) {
+	list, err = selectInterfaces(ctx, s.DB.Reader(ctx), f, page)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	list, next = db.Cut(list, page, func(i Interface) db.Key { return db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)} })
+	return list, next, nil
+}
+
+// UpdateInterface changes an interface of the actor's workspace: what the update
+// does not say stays. Forbidden when it would change what a public one is made of,
+// BreakingChanges when it would break a package built on it, ReferenceConstraint
+// when it would hide it from packages of others; ResourceNotFound when the
+// workspace has no such interface.
+func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.Interface, u InterfaceUpdate) (Interface, error) {
+	if err := u.check(); err != nil {
+		return Interface{}, err
+	}
+	icon, readme, err := s.putAssets(ctx, u.Assets)
+	if err != nil {
+		return Interface{}, err
+	}
+	now := s.Clock.Now()
+	var after Interface
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		before, found, err := selectInterface(ctx, tx, actor.Workspace, i)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return noSuch(InterfaceKind, string(i))
+		}
+		if after, err = before.apply(u, now); err != nil {
+			return err
+		}
+		set(&after.Readme, readme)
+		if err := checkInterfaceChange(ctx, tx, before, after, u.AllowBreaking); err != nil {
+			return err
+		}
+		if icon != nil {
+			if after.Icon, err = shareInterfaceIcon(ctx, tx, after, icon); err != nil {
+				return db.Convert(err)
+			}
+		}
+		if err := updateInterface(ctx, tx, after); err != nil {
+			return takenOr(InterfaceKind, after.Name, after.Version, err)
+		}
+		return s.record(ctx, tx, actor.Workspace, string(i), after.Name, after.Version, "interface updated")
+	})
+	return after, err
+}
+
+// checkInterfaceChange says whether an interface may become another one.
+func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interface, allowBreaking bool) error {
+	if before.Public {
+		parts, err := before.made(after)
+		if err != nil {
+			return err
+		}
+		if len(parts) > 0 {
+			return frozen(InterfaceKind, before.Name, before.Version, Public, parts)
+		}
+	}
+	if before.Public == after.Public && before.Definition == after.Definition {
+		return nil
+	}
+	by, err := selectDependents(ctx, tx, before.Workspace, string(before.ID))
+	if err != nil {
+		return db.Convert(err)
+	}
+	if before.Public && !after.Public && by.others > 0 {
+		return fault.New(fault.ReferenceConstraint, "The interface %s@%s cannot become private: %s of other workspaces are built on it.",
+			bounded(before.Name), bounded(before.Version), count(by.others, "package"))
+	}
+	if !before.Public && after.Public {
+		if err := checkInterfaceOpen(ctx, tx, after); err != nil {
+			return err
+		}
+	}
+	if allowBreaking || by.none() {
+		return nil
+	}
+	changes, err := before.breaks(after)
+	if err != nil {
+		return err
+	}
+	return brokenUpdate(InterfaceKind, before.Name, before.Version, changes)
+}
+
+// DeleteInterface deletes a version of an interface. Forbidden when it is public, or
+// when the actor's role allows only to delete what one made oneself and this is
+// another's, ReferenceConstraint when packages are built on it, ResourceNotFound when the
+// workspace has no such interface.
+func (s *Service) DeleteInterface(ctx context.Context, actor access.Actor, i id.Interface) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		found, ok, err := selectInterface(ctx, tx, actor.Workspace, i)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !ok {
+			return noSuch(InterfaceKind, string(i))
+		}
+		if err := mayDelete(actor, InterfaceKind, string(i), found.CreatedBy); err != nil {
+			return err
+		}
+		by, err := selectDependents(ctx, tx, actor.Workspace, string(i))
+		if err != nil {
+			return db.Convert(err)
+		}
+		if err := needed(InterfaceKind, found.Name, found.Version, by); err != nil {
+			return err
+		}
+		if found.Public {
+			return kept(InterfaceKind, found.Name, found.Version, Public)
+		}
+		if err := deleteInterface(ctx, tx, actor.Workspace, i); err != nil {
+			return db.Convert(err)
+		}
+		return s.record(ctx, tx, actor.Workspace, string(i), found.Name, found.Version, "interface deleted")
+	})
+}
+
+// leaveInterfaces deletes the interfaces of a workspace that is deleted, in its
+// transaction. ReferenceConstraint when packages of other workspaces are built on one.
+func (s *Service) leaveInterfaces(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	built, err := selectBuiltOn(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if built > 0 {
+		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: %s of other workspaces are built on its interfaces. They must let go of them first.", count(built, "package"))
+	}
+	return db.Convert(deleteInterfacesOf(ctx, tx, w))
+}
+
+// mayDelete says whether the actor may delete what the account made. Forbidden when
+// not.
+func mayDelete(actor access.Actor, k Kind, what string, createdBy id.Account) error {
+	if actor.Role.Allows(access.CatalogDelete) || createdBy != "" && createdBy == actor.Account {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, k, bounded(what))
+}
+
+// record keeps in the trail what was done to a version. The public API has no
+// actions of its own for packages.
+func (s *Service) record(ctx context.Context, tx *db.Tx, w id.Workspace, what, name, version, done string) error {
+	return s.Trail.Record(ctx, tx, w, access.Act{Action: "UNKNOWN", Resource: what, Name: name + "@" + version, Value: done})
+}
+
+// checkVersions says whether a name has room for a version beside those it has.
+func checkVersions(k Kind, name, version string, versions []string) error {
+	for _, v := range versions {
+		if v == version {
+			return taken(k, name, version)
+		}
+	}
+	if len(versions) >= mostVersions {
+		return tooMany("The "+string(k)+" "+bounded(name), "versions", mostVersions, len(versions)+1)
+	}
+	return nil
+}
+
+// takenOr is the fault of writing a version that another transaction published
+// meanwhile, and any other failure as it is.
+func takenOr(k Kind, name, version string, err error) error {
+	if err = db.Convert(err); fault.Is(err, fault.AlreadyExists) {
+		return taken(k, name, version)
+	}
+	return err
+}

@@ -1,0 +1,528 @@
+package catalog
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// CreatePlugin makes a version of a plugin in the actor's workspace. Forbidden when
+// the name is not one that the workspace publishes under, AlreadyExists when the
+// name has that version, ReferenceNotFound when it depends on what the workspace
+// cannot see, BreakingChanges when the version number promises compatibility that it
+// does not keep; InvalidPayload, InvalidJsonSchema and LimitExceeded name what is
+// wrong with the draft.
+func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d PluginDraft, allowBreaking bool) (Plugin, error) {
+	made := d.update()
+	if err := checkName(d.Name); err != nil {
+		return Plugin{}, err
+	}
+	if err := checkVersion(d.Version); err != nil {
+		return Plugin{}, err
+	}
+	if err := made.check(); err != nil {
+		return Plugin{}, err
+	}
+	now := s.Clock.Now()
+	none, err := definition.EmptyPlugin().JSON()
+	if err != nil {
+		return Plugin{}, err
+	}
+	stored, err := s.putPlugin(ctx, made)
+	if err != nil {
+		return Plugin{}, err
+	}
+	draft := stored.in(Plugin{
+		ID: id.NewPlugin(now), Workspace: actor.Workspace, Name: d.Name, Version: d.Version, Visibility: Private, Lifecycle: Published,
+		CreatedAt: now, CreatedBy: actor.Account, Attributes: "{}", Definition: JSON(none),
+	})
+
+	var p Plugin
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		under, err := s.publisher(ctx, tx, draft.Workspace)
+		if err != nil {
+			return err
+		}
+		if err := under.mayPublish(draft.Name); err != nil {
+			return err
+		}
+		if p, err = draft.apply(made, findInterface(ctx, tx, draft.Workspace), findIntegration(ctx, tx, draft.Workspace), now); err != nil {
+			return err
+		}
+		versions, err := selectPluginVersions(ctx, tx, p.Workspace, p.Name)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if err := checkVersions(PluginKind, p.Name, p.Version, versions); err != nil {
+			return err
+		}
+		if err := checkPluginOpen(ctx, tx, p); err != nil {
+			return err
+		}
+		if !allowBreaking {
+			if err := checkPluginBase(ctx, tx, p, versions); err != nil {
+				return err
+			}
+		}
+		if p.Icon, err = sharePluginIcon(ctx, tx, p, stored.icon); err != nil {
+			return db.Convert(err)
+		}
+		if err := insertPlugin(ctx, tx, p); err != nil {
+			return takenOr(PluginKind, p.Name, p.Version, err)
+		}
+		if err := keepDependencies(ctx, tx, p); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, p.Workspace, string(p.ID), p.Name, p.Version, "plugin created")
+	})
+	return p, err
+}
+
+// pluginBlobs are what an update brings that is stored apart; nil was not said.
+type pluginBlobs struct{ icon, readme, node, browser *blob.Hash }
+
+// putPlugin stores code, icon and readme. It is done before the transaction, which
+// must not wait for a disk or a bucket; when that fails, the blobs are without a
+// reference and are collected.
+func (s *Service) putPlugin(ctx context.Context, u PluginUpdate) (b pluginBlobs, err error) {
+	if b.icon, b.readme, err = s.putAssets(ctx, u.Assets); err != nil {
+		return b, err
+	}
+	if b.node, err = s.putCode(ctx, u.Node); err != nil {
+		return b, err
+	}
+	b.browser, err = s.putCode(ctx, u.Browser)
+	return b, err
+}
+
+func (s *Service) putCode(ctx context.Context, code *string) (*blob.Hash, error) {
+	if code == nil {
+		return nil, nil
+	}
+	hash, err := s.Blobs.Put(ctx, []byte(*code))
+	return &hash, err
+}
+
+// in is p with what was stored, but for the icon, which is not p's alone.
+func (b pluginBlobs) in(p Plugin) Plugin {
+	set(&p.Readme, b.readme)
+	set(&p.NodeCode, b.node)
+	set(&p.BrowserCode, b.browser)
+	return p
+}
+
+func keepDependencies(ctx context.Context, tx *db.Tx, p Plugin) error {
+	d, err := p.dependencies()
+	if err != nil {
+		return err
+	}
+	return db.Convert(writeDependencies(ctx, tx, p.ID, d))
+}
+
+// checkPluginOpen says whether a version may be open to others under its name:
+// another workspace may have published it while it had the handle.
+func checkPluginOpen(ctx context.Context, tx *db.Tx, p Plugin) error {
+	if !p.Visibility.open() {
+		return nil
+	}
+	other, found, err := selectPluginNamed(ctx, tx, "", p.Name, p.Version)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if found && other.ID != p.ID {
+		return taken(PluginKind, p.Name, p.Version)
+	}
+	return nil
+}
+
+// checkPluginBase says whether a new version keeps what its number promises to users
+// of the version below it.
+func checkPluginBase(ctx context.Context, tx *db.Tx, p Plugin, versions []string) error {
+	version, bound := compatibleBase(versions, p.Version)
+	if !bound {
+		return nil
+	}
+	base, found, err := selectPluginNamed(ctx, tx, p.Workspace, p.Name, version)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	changes, err := base.breaks(p)
+	if err != nil {
+		return err
+	}
+	return brokenVersion(PluginKind, p.Name, p.Version, base.Version, changes)
+}
+
+// sharePluginIcon gives all versions of a name the icon of this one; when this one
+// says nothing of an icon, it gets theirs.
+func sharePluginIcon(ctx context.Context, tx *db.Tx, p Plugin, icon *blob.Hash) (blob.Hash, error) {
+	if icon == nil {
+		return selectPluginIcon(ctx, tx, p.Workspace, p.Name)
+	}
+	return *icon, updatePluginIcon(ctx, tx, p.Workspace, p.Name, *icon)
+}
+
+// findInterface finds the interfaces that packages of a workspace may be built on:
+// its own and the public ones. ReferenceNotFound when there is none.
+func findInterface(ctx context.Context, q db.Querier, w id.Workspace) definition.Find {
+	return func(r definition.Reference) (definition.Reference, error) {
+		var i Interface
+		var found bool
+		var err error
+		if r.ID != "" {
+			i, found, err = visibleInterface(ctx, q, w, id.Interface(r.ID))
+		} else {
+			i, found, err = visibleInterfaceNamed(ctx, q, w, r.Name, r.Version)
+		}
+		if err == nil && !found {
+			err = noSuchDependency(InterfaceKind, r)
+		}
+		return definition.Reference{ID: string(i.ID), Name: i.Name, Version: i.Version}, err
+	}
+}
+
+// findIntegration finds the integrations that plugins of a workspace may depend on:
+// its own and those that are open to all. ReferenceNotFound when there is none.
+func findIntegration(ctx context.Context, q db.Querier, w id.Workspace) definition.Find {
+	return func(r definition.Reference) (definition.Reference, error) {
+		integration := id.Integration(r.ID)
+		if r.ID == "" {
+			var err error
+			if integration, err = integrationNamed(ctx, q, w, r.Name, r.Version); err != nil {
+				return r, err
+			}
+		}
+		i, found, err := selectUsableIntegration(ctx, q, w, integration)
+		if err != nil {
+			return r, db.Convert(err)
+		}
+		if !found {
+			return r, noSuchDependency(IntegrationKind, r)
+		}
+		return definition.Reference{ID: string(i.ID), Name: i.Name, Version: i.Version}, nil
+	}
+}
+
+// integrationNamed is the id of the integration that a name and a reference mean to
+// a workspace, its own before those of others; empty when there is none.
+func integrationNamed(ctx context.Context, q db.Querier, w id.Workspace, name, reference string) (id.Integration, error) {
+	own, err := selectSiblings(ctx, q, w, name)
+	if err != nil {
+		return "", db.Convert(err)
+	}
+	open, err := selectOpenSiblings(ctx, q, name)
+	if err != nil {
+		return "", db.Convert(err)
+	}
+	for _, siblings := range [][]sibling{own, open} {
+		if version, ok := pick(reference, versionsOf(siblings)); ok {
+			return siblingOf(siblings, version).id, nil
+		}
+	}
+	return "", nil
+}
+
+// GetPlugin reads a plugin of the workspace; of the empty workspace, one that is open
+// to all. ResourceNotFound when there is none.
+func (s *Service) GetPlugin(ctx context.Context, w id.Workspace, p id.Plugin) (Plugin, error) {
+	found, ok, err := selectPlugin(ctx, s.DB.Reader(ctx), w, p)
+	if err != nil {
+		return Plugin{}, db.Convert(err)
+	}
+	if !ok {
+		return Plugin{}, noSuch(PluginKind, string(p))
+	}
+	return found, nil
+}
+
+// GetPluginByName is GetPlugin by name and a reference to a version: exactly, latest,
+// or by a range of npm.
+func (s *Service) GetPluginByName(ctx context.Context, w id.Workspace, name, reference string) (Plugin, error) {
+	q := s.DB.Reader(ctx)
+	versions, err := selectPluginVersions(ctx, q, w, name)
+	if err != nil {
+		return Plugin{}, db.Convert(err)
+	}
+	if version, ok := pick(reference, versions); ok {
+		p, found, err := selectPluginNamed(ctx, q, w, name, version)
+		if found || err != nil {
+			return p, db.Convert(err)
+		}
+	}
+	return Plugin{}, noSuch(PluginKind, name+"@"+reference)
+}
+
+// GetDereferencedPlugin is GetPlugin with its references to entities of interfaces
+// replaced by the schemas that integrations have for them. interfaces names these
+// integrations by the alias of the interface in the plugin; the workspace must be
+// able to see them. InvalidQuery when an alias is missing or is none of the plugin's,
+// ReferenceNotFound when an integration is not there or does not implement the
+// interface.
+func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p id.Plugin, interfaces map[string]string) (Plugin, error) {
+	found, err := s.GetPlugin(ctx, w, p)
+	if err != nil {
+		return Plugin{}, err
+	}
+	plugin, err := definition.ParsePlugin([]byte(found.Definition))
+	if err != nil {
+		return Plugin{}, err
+	}
+	backing := map[string]backer{}
+	for _, alias := range slices.Sorted(maps.Keys(interfaces)) {
+		needed, known := plugin.Dependencies.Interfaces[alias]
+		if !known {
+			return Plugin{}, fault.New(fault.InvalidQuery, "interfaces.%s is given, and the plugin %s@%s has no interface of that alias.", bounded(alias), bounded(found.Name), bounded(found.Version))
+		}
+		if backing[alias], err = s.backer(ctx, w, alias, interfaces[alias], needed); err != nil {
+			return Plugin{}, err
+		}
+	}
+	var missing error
+	plugin, err = plugin.Resolve(func(alias, entity string) (wire.Object, bool) {
+		b, given := backing[alias]
+		if needed, known := plugin.Dependencies.Interfaces[alias]; !given && known && missing == nil {
+			missing = fault.New(fault.InvalidQuery, "interfaces.%s is missing: name there an integration that implements the interface %s@%s, on which this plugin depends.", bounded(alias), bounded(needed.Name), bounded(needed.Version))
+		}
+		return b.integration.Entity(b.alias, entity)
+	})
+	if missing != nil {
+		return Plugin{}, missing
+	}
+	if err != nil {
+		return Plugin{}, err
+	}
+	text, err := plugin.JSON()
+	found.Definition = JSON(text)
+	return found, err
+}
+
+// backer is the integration that stands for an interface of a plugin, and the alias
+// that it implements the interface under.
+type backer struct {
+	integration definition.Integration
+	alias       string
+}
+
+func (s *Service) backer(ctx context.Context, w id.Workspace, alias, integration string, needed definition.Reference) (b backer, err error) {
+	found, ok, err := s.Integration(ctx, s.DB.Reader(ctx), w, id.Integration(integration))
+	if err != nil {
+		return b, err
+	}
+	if !ok {
+		return b, fault.New(fault.ReferenceNotFound, "interfaces.%s is %q, and there is no such integration that you can see. It must be the id of one that implements the interface %s@%s.",
+			bounded(alias), bounded(integration), bounded(needed.Name), bounded(needed.Version))
+	}
+	b.integration = found.Integration
+	if b.alias, ok = found.Implements(needed); !ok {
+		return b, fault.New(fault.ReferenceNotFound, "interfaces.%s is the integration %s@%s, which does not implement the interface %s@%s.",
+			bounded(alias), bounded(found.Name), bounded(found.Version), bounded(needed.Name), bounded(needed.Version))
+	}
+	return b, nil
+}
+
+// PluginCode reads the code of a plugin for a platform; the plugin as GetPlugin.
+func (s *Service) PluginCode(ctx context.Context, w id.Workspace, p id.Plugin, on Platform) (string, error) {
+	found, err := s.GetPlugin(ctx, w, p)
+	if err != nil {
+		return "", err
+	}
+	code, err := s.Blobs.Get(ctx, found.code(on))
+	return string(code), err
+}
+
+// Plugin reads a version that a workspace may install: its own, or one that is open
+// to all. found is false for everything else.
+func (s *Service) Plugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (v definition.InstallablePlugin, found bool, err error) {
+	plugin, found, err := selectPlugin(ctx, q, w, p)
+	if err == nil && !found && w != "" {
+		plugin, found, err = selectPlugin(ctx, q, "", p)
+	}
+	if err != nil || !found {
+		return v, false, db.Convert(err)
+	}
+	v = definition.InstallablePlugin{ID: p, Name: plugin.Name, Version: plugin.Version, Deprecated: plugin.Lifecycle == Deprecated}
+	v.Plugin, err = definition.ParsePlugin([]byte(plugin.Definition))
+	return v, err == nil, err
+}
+
+// ListPlugins reads a page of plugins without their definitions; next is nil on the
+// last page.
+func (s *Service) ListPlugins(ctx context.Context, f Filter, page db.Page) (list []Plugin, next *db.Key, err error) {
+	list, err = selectPlugins(ctx, s.DB.Reader(ctx), f, page)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	list, next = db.Cut(list, page, func(p Plugin) db.Key { return db.Key{At: p.CreatedAt.UnixMilli(), ID: string(p.ID)} })
+	return list, next, nil
+}
+
+// UpdatePlugin changes a plugin of the actor's workspace: what the update does not
+// say stays. Forbidden when it would change what an open one is made of,
+// BreakingChanges when it would break bots that have it, ReferenceConstraint when it
+// would hide it from bots of others; ResourceNotFound when the workspace has no such
+// plugin, ReferenceNotFound when it would depend on what the workspace cannot see.
+func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plugin, u PluginUpdate) (Plugin, error) {
+	if err := u.check(); err != nil {
+		return Plugin{}, err
+	}
+	// Code of a plugin that does not exist is not worth storing.
+	if _, err := s.GetPlugin(ctx, actor.Workspace, p); err != nil {
+		return Plugin{}, err
+	}
+	stored, err := s.putPlugin(ctx, u)
+	if err != nil {
+		return Plugin{}, err
+	}
+	now := s.Clock.Now()
+	var after Plugin
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		before, found, err := selectPlugin(ctx, tx, actor.Workspace, p)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return noSuch(PluginKind, string(p))
+		}
+		if after, err = before.apply(u, findInterface(ctx, tx, actor.Workspace), findIntegration(ctx, tx, actor.Workspace), now); err != nil {
+			return err
+		}
+		after = stored.in(after)
+		if err := s.checkPluginChange(ctx, tx, before, after, u.AllowBreaking); err != nil {
+			return err
+		}
+		if stored.icon != nil {
+			if after.Icon, err = sharePluginIcon(ctx, tx, after, stored.icon); err != nil {
+				return db.Convert(err)
+			}
+		}
+		if err := updatePlugin(ctx, tx, after); err != nil {
+			return takenOr(PluginKind, after.Name, after.Version, err)
+		}
+		if err := keepDependencies(ctx, tx, after); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, actor.Workspace, string(p), after.Name, after.Version, "plugin updated")
+	})
+	return after, err
+}
+
+// checkPluginChange says whether a plugin may become another one.
+func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, after Plugin, allowBreaking bool) error {
+	if before.Visibility.open() {
+		parts, err := before.made(after)
+		if err != nil {
+			return err
+		}
+		if len(parts) > 0 {
+			return frozen(PluginKind, before.Name, before.Version, before.Visibility, parts)
+		}
+	}
+	if before.Visibility == after.Visibility && before.Definition == after.Definition {
+		return nil
+	}
+	own, others, err := s.Installs.PluginUsers(ctx, tx, before.Workspace, before.ID)
+	if err != nil {
+		return err
+	}
+	if err := checkClosing(PluginKind, before.Name, before.Version, before.Visibility, after.Visibility, others); err != nil {
+		return err
+	}
+	if !before.Visibility.open() {
+		if err := checkPluginOpen(ctx, tx, after); err != nil {
+			return err
+		}
+	}
+	if allowBreaking || len(own) == 0 && others == 0 {
+		return nil
+	}
+	changes, err := before.breaks(after)
+	if err != nil {
+		return err
+	}
+	return brokenUpdate(PluginKind, before.Name, before.Version, changes)
+}
+
+// DeprecatePlugin keeps a version from being newly installed; bots that have it keep
+// it. It is the operator's, whatever the workspace. ResourceNotFound when there is no
+// such plugin.
+func (s *Service) DeprecatePlugin(ctx context.Context, p id.Plugin) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		w, found, err := selectPluginOwner(ctx, tx, p)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return fault.New(fault.ResourceNotFound, "There is no plugin %q.", bounded(string(p)))
+		}
+		plugin, _, err := selectPlugin(ctx, tx, w, p)
+		if err != nil {
+			return db.Convert(err)
+		}
+		plugin.Lifecycle, plugin.UpdatedAt = Deprecated, s.Clock.Now()
+		if err := updatePlugin(ctx, tx, plugin); err != nil {
+			return db.Convert(err)
+		}
+		return s.record(ctx, tx, w, string(p), plugin.Name, plugin.Version, "plugin deprecated")
+	})
+}
+
+// DeletePlugin deletes a version of a plugin; the bytes of its code are collected
+// later. Forbidden when it is open to all, or when the actor's role allows only to
+// delete what one made oneself and this is another's, ReferenceConstraint when bots have it installed,
+// ResourceNotFound when the workspace has no such plugin.
+func (s *Service) DeletePlugin(ctx context.Context, actor access.Actor, p id.Plugin) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		found, ok, err := selectPlugin(ctx, tx, actor.Workspace, p)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !ok {
+			return noSuch(PluginKind, string(p))
+		}
+		if err := mayDelete(actor, PluginKind, string(p), found.CreatedBy); err != nil {
+			return err
+		}
+		var by users
+		if by.own, by.others, err = s.Installs.PluginUsers(ctx, tx, actor.Workspace, p); err != nil {
+			return err
+		}
+		if err := installed(PluginKind, found.Name, found.Version, by); err != nil {
+			return err
+		}
+		if found.Visibility.open() {
+			return kept(PluginKind, found.Name, found.Version, found.Visibility)
+		}
+		if err := deletePlugin(ctx, tx, actor.Workspace, p); err != nil {
+			return db.Convert(err)
+		}
+		return s.record(ctx, tx, actor.Workspace, string(p), found.Name, found.Version, "plugin deleted")
+	})
+}
+
+// leavePlugins deletes the plugins of a workspace that is deleted, in its
+// transaction. ReferenceConstraint when bots of other workspaces have one installed.
+func (s *Service) leavePlugins(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	list, err := selectPluginsOf(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	for _, p := range list {
+		_, others, err := s.Installs.PluginUsers(ctx, tx, w, p.ID)
+		if err != nil {
+			return err
+		}
+		if others > 0 {
+			return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: its plugin %s@%s is installed in %s of other workspaces. It must be removed there first.",
+				bounded(p.Name), bounded(p.Version), count(others, "bot"))
+		}
+	}
+	return db.Convert(deletePluginsOf(ctx, tx, w))
+}

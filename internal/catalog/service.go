@@ -1,0 +1,85 @@
+package catalog
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Options are what the service needs.
+type Options struct {
+	DB         *db.DB
+	Clock      clock.Clock
+	Log        *slog.Logger
+	Keys       *secret.Keyring
+	Blobs      *blob.Store
+	Trail      trail
+	Quota      quota
+	Workspaces workspaces
+	Tokens     keys
+	// PublicURL is the address that callers reach this installation by, without a
+	// slash at its end. It is known once the server listens.
+	PublicURL func() string
+	// Installs is set after the service is made: bots need the catalog too.
+	Installs installs
+}
+
+// Service holds the use cases of integrations, interfaces and plugins.
+type Service struct {
+	Options
+	views views
+}
+
+// New makes the service over a migrated database.
+func New(o Options) *Service { return &Service{Options: o} }
+
+// Mount registers the operations of the catalog and of the hub, and the addresses
+// that icons and readmes are read from.
+func Mount(m *wire.Mux, s *Service) {
+	mountIntegrations(m, s)
+	mountIntegrationHub(m, s)
+	mountIntegrationKeys(m, s)
+	mountInterfaces(m, s)
+	mountPlugins(m, s)
+	mountAssets(m, s)
+}
+
+// publisher reads under which names a workspace publishes.
+func (s *Service) publisher(ctx context.Context, q db.Querier, w id.Workspace) (p publisher, err error) {
+	if p.handle, err = selectHandle(ctx, q, w); err != nil {
+		return p, db.Convert(err)
+	}
+	platform, found, err := s.Workspaces.Platform(ctx, q)
+	p.platform = found && platform == w
+	return p, err
+}
+
+// DeleteWorkspace deletes all that a workspace has published, in the caller's
+// transaction, after its bots. ReferenceConstraint while bots or packages of other
+// workspaces use some of it: what is open to others is not taken from under them.
+func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	for _, leave := range []func(context.Context, *db.Tx, id.Workspace) error{s.leavePlugins, s.leaveIntegrations, s.leaveInterfaces} {
+		if err := leave(ctx, tx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UsesBlob says whether something published, in whichever workspace, has the blob
+// as its code, icon or readme.
+func (s *Service) UsesBlob(ctx context.Context, h blob.Hash) (bool, error) {
+	q := s.DB.Reader(ctx)
+	for _, uses := range []func(context.Context, db.Querier, blob.Hash) (bool, error){selectIntegrationUses, selectInterfaceUses, selectPluginUses} {
+		if used, err := uses(ctx, q, h); used || err != nil {
+			return used, db.Convert(err)
+		}
+	}
+	return false, nil
+}

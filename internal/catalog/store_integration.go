@@ -1,0 +1,393 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+)
+
+func number(n int64) sql.NullInt64 { return sql.NullInt64{Int64: n, Valid: n != 0} }
+
+func insertIntegration(ctx context.Context, q db.Querier, i Integration) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO integrations (id, workspace_id, name, name_key, version, dev, visibility, lifecycle_status, verification_status,
+			title, description, created_at, updated_at, created_by, installs, views, icon_hash, readme_hash, code_hash, url,
+			signing_secret, max_execution_time, sdk_version, attributes, layers, extra_operations, secret_names, parts)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
+		string(i.ID), string(i.Workspace), i.Name, []byte(i.Name), i.Version, i.Dev, string(i.Visibility), string(i.Lifecycle), string(i.Verification),
+		i.Title, i.Description, i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli(), text(string(i.CreatedBy)), text(string(i.Icon)),
+		text(string(i.Readme)), text(string(i.Code)), text(i.URL), i.SigningSecret, number(i.MaxExecutionTime), text(i.SDKVersion),
+		string(i.Attributes), string(i.Layers), string(i.ExtraOperations), string(i.SecretNames), string(i.Parts))
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, `INSERT INTO integration_definitions (integration_id, definition) VALUES ($1, $2)`, string(i.ID), string(i.Definition))
+	return err
+}
+
+// updateIntegration writes what an update can change, but for the icon and the
+// definition.
+func updateIntegration(ctx context.Context, q db.Querier, i Integration) error {
+	_, err := q.Exec(ctx, `
+		UPDATE integrations SET visibility = $3, title = $4, description = $5, updated_at = $6, readme_hash = $7, code_hash = $8, url = $9,
+			max_execution_time = $10, sdk_version = $11, attributes = $12, layers = $13, extra_operations = $14, secret_names = $15, parts = $16
+		WHERE id = $1 AND workspace_id = $2`,
+		string(i.ID), string(i.Workspace), string(i.Visibility), i.Title, i.Description, i.UpdatedAt.UnixMilli(), text(string(i.Readme)),
+		text(string(i.Code)), text(i.URL), number(i.MaxExecutionTime), text(i.SDKVersion), string(i.Attributes), string(i.Layers),
+		string(i.ExtraOperations), string(i.SecretNames), string(i.Parts))
+	return err
+}
+
+func updateIntegrationDefinition(ctx context.Context, q db.Querier, i id.Integration, definition JSON) error {
+	_, err := q.Exec(ctx, `UPDATE integration_definitions SET definition = $2 WHERE integration_id = $1`, string(i), string(definition))
+	return err
+}
+
+// integrationColumns are those that lists read of integrations i.
+const integrationColumns = `i.id, i.workspace_id, i.name, i.version, i.dev, i.visibility, i.lifecycle_status, i.verification_status,
+	i.title, i.description, i.created_at, i.updated_at, i.created_by, i.installs, i.views, i.icon_hash, i.readme_hash, i.attributes, i.parts`
+
+// scanIntegration reads integrationColumns and what the caller selected behind them.
+func scanIntegration(scan func(...any) error, behind ...any) (i Integration, err error) {
+	var createdBy, icon, readme sql.NullString
+	var created, updated int64
+	var attributes, parts string
+	err = scan(append([]any{
+		&i.ID, &i.Workspace, &i.Name, &i.Version, &i.Dev, &i.Visibility, &i.Lifecycle, &i.Verification, &i.Title, &i.Description,
+		&created, &updated, &createdBy, &i.Installs, &i.Views, &icon, &readme, &attributes, &parts,
+	}, behind...)...)
+	i.CreatedAt, i.UpdatedAt, i.CreatedBy = moment(created), moment(updated), id.Account(createdBy.String)
+	i.Icon, i.Readme, i.Attributes, i.Parts = blob.Hash(icon.String), blob.Hash(readme.String), JSON(attributes), JSON(parts)
+	return i, err
+}
+
+const integrationDetails = `, i.code_hash, i.url, i.signing_secret, i.max_execution_time, i.sdk_version, i.layers, i.extra_operations, i.secret_names, d.definition`
+
+// oneIntegration reads integrationColumns, integrationDetails and what the caller
+// selected behind them.
+func oneIntegration(row *sql.Row, behind ...any) (Integration, bool, error) {
+	var code, address, sdkVersion sql.NullString
+	var maxExecutionTime sql.NullInt64
+	var signingSecret, layers, extraOperations, secretNames, definition string
+	i, err := scanIntegration(row.Scan, append([]any{
+		&code, &address, &signingSecret, &maxExecutionTime, &sdkVersion, &layers, &extraOperations, &secretNames, &definition,
+	}, behind...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Integration{}, false, nil
+	}
+	i.Code, i.URL, i.SigningSecret = blob.Hash(code.String), address.String, signingSecret
+	i.MaxExecutionTime, i.SDKVersion = maxExecutionTime.Int64, sdkVersion.String
+	i.Layers, i.ExtraOperations, i.SecretNames, i.Definition = JSON(layers), JSON(extraOperations), JSON(secretNames), JSON(definition)
+	return i, err == nil, err
+}
+
+// selectIntegration reads an integration of the workspace.
+func selectIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (Integration, bool, error) {
+	return oneIntegration(q.QueryRow(ctx, `
+		SELECT `+integrationColumns+integrationDetails+`
+		FROM integrations i JOIN integration_definitions d ON d.integration_id = i.id
+		WHERE i.id = $1 AND i.workspace_id = $2`, string(i), string(w)))
+}
+
+// selectUsableIntegration reads an integration that the workspace may use: its own,
+// or one that is open to all.
+func selectUsableIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (Integration, bool, error) {
+	return oneIntegration(q.QueryRow(ctx, `
+		SELECT `+integrationColumns+integrationDetails+`
+		FROM integrations i JOIN integration_definitions d ON d.integration_id = i.id
+		WHERE i.id = $1 AND (i.workspace_id = $2 OR i.visibility <> 'private')`, string(i), string(w)))
+}
+
+// selectOpenIntegration reads an integration that is open to all, and who published it.
+func selectOpenIntegration(ctx context.Context, q db.Querier, i id.Integration) (found Integration, by Publisher, ok bool, err error) {
+	var handle sql.NullString
+	found, ok, err = oneIntegration(q.QueryRow(ctx, `
+		SELECT `+integrationColumns+integrationDetails+`, p.handle, p.name
+		FROM integrations i JOIN integration_definitions d ON d.integration_id = i.id JOIN publishers p ON p.id = i.workspace_id
+		WHERE i.id = $1 AND i.visibility <> 'private'`, string(i)), &handle, &by.Name)
+	by.Workspace, by.Handle = found.Workspace, handle.String
+	return found, by, ok, err
+}
+
+// sibling is another version of the same name.
+type sibling struct {
+	id         id.Integration
+	version    string
+	visibility Visibility
+	installs   int64
+	icon       blob.Hash
+}
+
+func scanSiblings(rows *sql.Rows, err error) ([]sibling, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var siblings []sibling
+	for rows.Next() {
+		var s sibling
+		var icon sql.NullString
+		if err := rows.Scan(&s.id, &s.version, &s.visibility, &s.installs, &icon); err != nil {
+			return nil, err
+		}
+		s.icon = blob.Hash(icon.String)
+		siblings = append(siblings, s)
+	}
+	return siblings, rows.Err()
+}
+
+// selectSiblings reads the production versions of a name in the workspace.
+func selectSiblings(ctx context.Context, q db.Querier, w id.Workspace, name string) ([]sibling, error) {
+	return scanSiblings(q.Query(ctx, `
+		SELECT id, version, visibility, installs, icon_hash FROM integrations
+		WHERE workspace_id = $1 AND dev = FALSE AND name_key = $2`, string(w), []byte(name)))
+}
+
+// selectOpenSiblings reads the versions of a name that are open to all.
+func selectOpenSiblings(ctx context.Context, q db.Querier, name string) ([]sibling, error) {
+	return scanSiblings(q.Query(ctx, `
+		SELECT id, version, visibility, installs, icon_hash FROM integrations
+		WHERE name = $1 AND visibility <> 'private'`, name))
+}
+
+// selectOpenElsewhere says whether another workspace has versions of the name that
+// are open to all.
+func selectOpenElsewhere(ctx context.Context, q db.Querier, w id.Workspace, name string) (found bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM integrations WHERE name = $1 AND visibility <> 'private' AND workspace_id <> $2)`, name, string(w)).Scan(&found)
+	return found, err
+}
+
+// updateIcon gives an icon to all production versions of a name.
+func updateIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET icon_hash = $3 WHERE workspace_id = $1 AND dev = FALSE AND name_key = $2`,
+		string(w), []byte(name), text(string(icon)))
+	return err
+}
+
+// updateOwnIcon gives an icon to one integration.
+func updateOwnIcon(ctx context.Context, q db.Querier, i id.Integration, icon blob.Hash) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET icon_hash = $2 WHERE id = $1`, string(i), text(string(icon)))
+	return err
+}
+
+// updateReview writes the status of a review.
+func updateReview(ctx context.Context, q db.Querier, i id.Integration, v Verification, at time.Time) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET verification_status = $2, updated_at = $3 WHERE id = $1`, string(i), string(v), at.UnixMilli())
+	return err
+}
+
+func updateLifecycle(ctx context.Context, q db.Querier, i id.Integration, l Lifecycle, at time.Time) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET lifecycle_status = $2, updated_at = $3 WHERE id = $1`, string(i), string(l), at.UnixMilli())
+	return err
+}
+
+// updateSigningSecrets replaces the signing secret; the old one is good until then.
+func updateSigningSecrets(ctx context.Context, q db.Querier, i id.Integration, sealed, old string, until time.Time) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET signing_secret = $2, old_signing_secret = $3, old_secret_until = $4 WHERE id = $1`,
+		string(i), sealed, old, until.UnixMilli())
+	return err
+}
+
+func addInstalls(ctx context.Context, q db.Querier, i id.Integration, n int64) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET installs = installs + $2 WHERE id = $1`, string(i), n)
+	return err
+}
+
+func addViews(ctx context.Context, q db.Querier, i id.Integration, n int64) error {
+	_, err := q.Exec(ctx, `UPDATE integrations SET views = views + $2 WHERE id = $1`, string(i), n)
+	return err
+}
+
+// writeImplementations replaces what an integration implements.
+func writeImplementations(ctx context.Context, q db.Querier, i id.Integration, interfaces map[string]definition.Implementation) error {
+	if _, err := q.Exec(ctx, `DELETE FROM integration_interfaces WHERE integration_id = $1`, string(i)); err != nil {
+		return err
+	}
+	var rows [][]any
+	for _, alias := range slices.Sorted(maps.Keys(interfaces)) {
+		rows = append(rows, []any{alias, interfaces[alias].ID})
+	}
+	return insertRows(ctx, q, `INSERT INTO integration_interfaces (integration_id, alias, interface_id) VALUES `, "", i, rows)
+}
+
+// writeWords replaces the words that an integration is found by.
+func writeWords(ctx context.Context, q db.Querier, i id.Integration, words []string, listed bool) error {
+	if _, err := q.Exec(ctx, `DELETE FROM integration_words WHERE integration_id = $1`, string(i)); err != nil {
+		return err
+	}
+	var rows [][]any
+	for _, word := range words {
+		rows = append(rows, []any{[]byte(word), listed})
+	}
+	return insertRows(ctx, q, `INSERT INTO integration_words (integration_id, word, listed) VALUES `, "", i, rows)
+}
+
+func updateListed(ctx context.Context, q db.Querier, i id.Integration, listed bool) error {
+	_, err := q.Exec(ctx, `UPDATE integration_words SET listed = $2 WHERE integration_id = $1`, string(i), listed)
+	return err
+}
+
+// selectSecrets reads the sealed secrets of an integration by name.
+func selectSecrets(ctx context.Context, q db.Querier, i id.Integration) (map[string]string, error) {
+	rows, err := q.Query(ctx, `SELECT name, value FROM integration_secrets WHERE integration_id = $1`, string(i))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	sealed := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, err
+		}
+		sealed[name] = value
+	}
+	return sealed, rows.Err()
+}
+
+// writeSecrets sets the sealed secrets of a patch and removes those that are nil.
+func writeSecrets(ctx context.Context, q db.Querier, i id.Integration, sealed map[string]*string) error {
+	var rows [][]any
+	for _, name := range slices.Sorted(maps.Keys(sealed)) {
+		if value := sealed[name]; value != nil {
+			rows = append(rows, []any{name, *value})
+		} else if _, err := q.Exec(ctx, `DELETE FROM integration_secrets WHERE integration_id = $1 AND name = $2`, string(i), name); err != nil {
+			return err
+		}
+	}
+	return insertRows(ctx, q, `INSERT INTO integration_secrets (integration_id, name, value) VALUES `,
+		` ON CONFLICT (integration_id, name) DO UPDATE SET value = excluded.value`, i, rows)
+}
+
+// mostRows bounds one statement: databases bound the number of placeholders.
+const mostRows = 100
+
+// insertRows inserts rows that all begin with the integration's id.
+func insertRows(ctx context.Context, q db.Querier, statement, conflict string, i id.Integration, rows [][]any) error {
+	for chunk := range slices.Chunk(rows, mostRows) {
+		var query strings.Builder
+		query.WriteString(statement)
+		args := []any{string(i)}
+		for n, row := range chunk {
+			if n > 0 {
+				query.WriteString(", ")
+			}
+			query.WriteString("($1")
+			for _, value := range row {
+				args = append(args, value)
+				query.WriteString(", ")
+				placeholder(&query, len(args))
+			}
+			query.WriteString(")")
+		}
+		query.WriteString(conflict)
+		if _, err := q.Exec(ctx, query.String(), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// integrationParts are the tables that hold what belongs to one integration.
+var integrationParts = []string{"integration_definitions", "integration_words", "integration_secrets", "integration_interfaces"}
+
+func deleteIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) error {
+	for _, table := range integrationParts {
+		if _, err := q.Exec(ctx, `DELETE FROM `+table+` WHERE integration_id = $1`, string(i)); err != nil {
+			return err
+		}
+	}
+	_, err := q.Exec(ctx, `DELETE FROM integrations WHERE id = $1 AND workspace_id = $2`, string(i), string(w))
+	return err
+}
+
+func deleteIntegrationsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
+	for _, table := range integrationParts {
+		if _, err := q.Exec(ctx, `DELETE FROM `+table+` WHERE integration_id IN (SELECT id FROM integrations WHERE workspace_id = $1)`, string(w)); err != nil {
+			return err
+		}
+	}
+	_, err := q.Exec(ctx, `DELETE FROM integrations WHERE workspace_id = $1`, string(w))
+	return err
+}
+
+func selectIntegrationUses(ctx context.Context, q db.Querier, h blob.Hash) (used bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM integrations WHERE code_hash = $1)
+			OR EXISTS (SELECT 1 FROM integrations WHERE icon_hash = $1)
+			OR EXISTS (SELECT 1 FROM integrations WHERE readme_hash = $1)`, string(h)).Scan(&used)
+	return used, err
+}
+
+// selectOwner reads which workspace an integration is in.
+func selectOwner(ctx context.Context, q db.Querier, i id.Integration) (w id.Workspace, found bool, err error) {
+	err = q.QueryRow(ctx, `SELECT workspace_id FROM integrations WHERE id = $1`, string(i)).Scan(&w)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return w, err == nil, err
+}
+
+// selectSecretsForSigning reads the sealed signing secrets of an integration; old is
+// empty when there is none.
+func selectSecretsForSigning(ctx context.Context, q db.Querier, i id.Integration) (current, old string, until time.Time, found bool, err error) {
+	var before sql.NullString
+	var ends sql.NullInt64
+	err = q.QueryRow(ctx, `SELECT signing_secret, old_signing_secret, old_secret_until FROM integrations WHERE id = $1`, string(i)).
+		Scan(&current, &before, &ends)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", "", time.Time{}, false, nil
+	}
+	return current, before.String, moment(ends.Int64), err == nil, err
+}
+
+// selectHandle reads the handle of a workspace, or "".
+func selectHandle(ctx context.Context, q db.Querier, w id.Workspace) (string, error) {
+	var handle sql.NullString
+	err := q.QueryRow(ctx, `SELECT handle FROM publishers WHERE id = $1`, string(w)).Scan(&handle)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return handle.String, err
+}
+
+// selectInstalled reads the integrations of a workspace that some bot has.
+func selectInstalled(ctx context.Context, q db.Querier, w id.Workspace) ([]Integration, error) {
+	rows, err := q.Query(ctx, `SELECT `+integrationColumns+` FROM integrations i WHERE i.workspace_id = $1 AND i.installs > 0 ORDER BY i.id`, string(w))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Integration
+	for rows.Next() {
+		i, err := scanIntegration(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, i)
+	}
+	return list, rows.Err()
+}
+
+// selectNeededAbroad reads an integration of the workspace that a plugin of another
+// one depends on.
+func selectNeededAbroad(ctx context.Context, q db.Querier, w id.Workspace) (nameAndVersion string, found bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT i.name || '@' || i.version FROM integrations i
+		JOIN plugin_dependencies d ON d.package_id = i.id JOIN plugins p ON p.id = d.plugin_id
+		WHERE i.workspace_id = $1 AND i.visibility <> 'private' AND p.workspace_id <> $1 LIMIT 1`, string(w)).Scan(&nameAndVersion)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return nameAndVersion, err == nil, err
+}

@@ -1,0 +1,309 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Sort is what a list of integrations is sorted by.
+type Sort string
+
+// The sorts of the public API. How popular an integration is: how many bots have
+// it, then how often it was looked at.
+const (
+	ByCreation   Sort = "createdAt"
+	ByUpdate     Sort = "updatedAt"
+	ByName       Sort = "name"
+	ByPopularity Sort = "popularity"
+	ByInstalls   Sort = "installCount"
+)
+
+// sorted is how a sort is done: the columns, the last of which is the id, and the
+// values of an item as the key of a page. Values other than one number and the id
+// stand in the key's text, before the id and a line end, which neither has.
+type sorted struct {
+	columns []string
+	key     func(Integration) db.Key
+	values  func(db.Key) []any
+}
+
+func (s Sort) how() sorted {
+	switch s {
+	case ByUpdate:
+		return sorted{[]string{"i.updated_at", "i.id"},
+			func(i Integration) db.Key { return db.Key{At: i.UpdatedAt.UnixMilli(), ID: string(i.ID)} },
+			func(k db.Key) []any { return []any{k.At, k.ID} }}
+	case ByName:
+		return sorted{[]string{"i.name_key", "i.id"},
+			func(i Integration) db.Key { return db.Key{ID: i.Name + "\n" + string(i.ID)} },
+			func(k db.Key) []any {
+				name, integration, _ := strings.Cut(k.ID, "\n")
+				return []any{[]byte(name), integration}
+			}}
+	case ByPopularity, ByInstalls:
+		return sorted{[]string{"i.installs", "i.views", "i.id"},
+			func(i Integration) db.Key {
+				return db.Key{At: i.Installs, ID: strconv.FormatInt(i.Views, 10) + "\n" + string(i.ID)}
+			},
+			func(k db.Key) []any {
+				text, integration, _ := strings.Cut(k.ID, "\n")
+				views, _ := strconv.ParseInt(text, 10, 64) // the key is signed: it is what was written
+				return []any{k.At, views, integration}
+			}}
+	}
+	return sorted{[]string{"i.id"},
+		func(i Integration) db.Key { return db.Key{ID: string(i.ID)} },
+		func(k db.Key) []any { return []any{k.ID} }}
+}
+
+// IntegrationFilter says which integrations a list holds, and in which order. Empty
+// is any.
+type IntegrationFilter struct {
+	// Workspace is whose integrations are listed; empty: the public ones of all.
+	Workspace     id.Workspace
+	Dev           bool
+	Name          string
+	Version       string
+	InterfaceID   string
+	InterfaceName string
+	Bot           id.Bot
+	Verification  Verification
+	Visibility    Visibility
+	Search        string
+	Sort          Sort
+	Ascending     bool
+
+	words []string // of Search
+	// rare is the word that few integrations have, when the list starts from it.
+	rare string
+}
+
+// A search of the hub starts from its rarest word when few integrations have it:
+// each of these is looked up. Beyond that the list is walked in its order, where one
+// in a few rows matches. Newest first, only one page of them is looked up, because
+// words stand in the order of ids, so that many are few.
+const (
+	fewMatches      = 500
+	fewMatchesByAge = 5000
+)
+
+// byWordAlone says that the list needs nothing but the index of words to find its
+// page.
+func (f IntegrationFilter) byWordAlone() bool {
+	return len(f.words) == 1 && f.Name == "" && f.Version == "" && f.Verification == "" &&
+		f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == "" && (f.Sort == "" || f.Sort == ByCreation)
+}
+
+// few is up to how many integrations the list starts from.
+func (f IntegrationFilter) few() int {
+	if f.byWordAlone() {
+		return fewMatchesByAge
+	}
+	return fewMatches
+}
+
+// listing puts together the query of a list. It is made of the fragments here and
+// nothing that a caller sent, so there are few texts; see the test that explains
+// them.
+type listing struct {
+	text strings.Builder
+	args []any
+}
+
+// add writes a fragment, in which every ? becomes the placeholder of a value.
+func (l *listing) add(fragment string, values ...any) {
+	for {
+		before, after, found := strings.Cut(fragment, "?")
+		l.text.WriteString(before)
+		if !found {
+			return
+		}
+		l.args = append(l.args, values[0])
+		placeholder(&l.text, len(l.args))
+		fragment, values = after, values[1:]
+	}
+}
+
+// within writes that a column of words begins with a word.
+func (l *listing) within(column, word string) {
+	l.add(column+" >= ?", []byte(word))
+	if end := beyond([]byte(word)); end != nil {
+		l.add(" AND "+column+" < ?", end)
+	}
+}
+
+// integrationList is the query of a list. Where a filter is met by few
+// integrations and has an index, the list starts from those (they are w); otherwise
+// it walks an index in the order of the list.
+func integrationList(f IntegrationFilter, page db.Page) *listing {
+	how, l := f.Sort.how(), &listing{}
+	direction, behind := " DESC", " < "
+	if f.Ascending {
+		direction, behind = " ASC", " > "
+	}
+	columns := integrationColumns
+	if f.Workspace == "" {
+		columns += ", p.handle, p.name"
+	}
+	l.add("SELECT " + columns + " FROM ")
+	started := f.start(l, page, direction, behind)
+	if started {
+		l.add(" CROSS JOIN ") // in SQLite this fixes the order of the join
+	}
+	l.add("integrations i")
+	if f.Workspace == "" {
+		l.add(" JOIN publishers p ON p.id = i.workspace_id WHERE i.visibility = 'public'")
+	} else {
+		l.add(" WHERE i.workspace_id = ? AND i.dev = ?", string(f.Workspace), f.Dev)
+	}
+	if started {
+		l.add(" AND i.id = w.integration_id")
+	}
+	f.narrow(l)
+	if page.After != nil {
+		marks := strings.Repeat(", ?", len(how.columns))[2:]
+		l.add(" AND ("+strings.Join(how.columns, ", ")+")"+behind+"("+marks+")", how.values(*page.After)...)
+	}
+	order := strings.Join(how.columns, direction+", ") + direction
+	if started {
+		order = strings.ReplaceAll(order, "i.id", "w.integration_id")
+	}
+	l.add(" ORDER BY "+order+" LIMIT ?", page.Size+1)
+	return l
+}
+
+// start writes the subquery that the list starts from, when there is one.
+func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind string) bool {
+	const from = "(SELECT DISTINCT integration_id FROM "
+	switch {
+	case f.Bot != "":
+		l.add(from+"bot_integration_names WHERE bot_id = ?", string(f.Bot))
+	case f.InterfaceID != "":
+		l.add(from+"integration_interfaces WHERE interface_id = ?", f.InterfaceID)
+	case f.InterfaceName != "":
+		l.add(from+"integration_interfaces x WHERE x.interface_id IN (SELECT id FROM interfaces WHERE name = ?)", f.InterfaceName)
+	case f.rare != "":
+		l.add(from + "integration_words WHERE listed = TRUE AND ")
+		l.within("word", f.rare)
+	default:
+		return false
+	}
+	if f.rare != "" && f.byWordAlone() {
+		if page.After != nil {
+			l.add(" AND integration_id"+behind+"?", page.After.ID)
+		}
+		l.add(" ORDER BY integration_id"+direction+" LIMIT ?) w", page.Size+1)
+		return true
+	}
+	l.add(" ORDER BY integration_id" + direction + ") w")
+	return true
+}
+
+// narrow writes the conditions of the filter that the list does not start from.
+func (f IntegrationFilter) narrow(l *listing) {
+	if f.Name != "" {
+		l.add(" AND i.name_key = ?", []byte(f.Name))
+	}
+	if f.Version != "" {
+		l.add(" AND i.version = ?", f.Version)
+	}
+	if f.Verification != "" {
+		l.add(" AND i.verification_status = ?", string(f.Verification))
+	}
+	if f.Visibility != "" {
+		l.add(" AND i.visibility = ?", string(f.Visibility))
+	}
+	if f.Bot != "" && f.InterfaceID != "" {
+		l.add(" AND EXISTS (SELECT 1 FROM integration_interfaces x WHERE x.integration_id = i.id AND x.interface_id = ?)", f.InterfaceID)
+	}
+	if (f.Bot != "" || f.InterfaceID != "") && f.InterfaceName != "" {
+		l.add(` AND EXISTS (SELECT 1 FROM integration_interfaces x JOIN interfaces f ON f.id = x.interface_id
+			WHERE x.integration_id = i.id AND f.name = ?)`, f.InterfaceName)
+	}
+	for _, word := range f.words {
+		if word == f.rare && f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == "" {
+			continue
+		}
+		l.add(" AND EXISTS (SELECT 1 FROM integration_words x WHERE x.integration_id = i.id AND ")
+		l.within("x.word", word)
+		l.add(")")
+	}
+}
+
+// selectRareWord is the word that the fewest public integrations have, when those
+// are few; otherwise empty.
+func selectRareWord(ctx context.Context, q db.Querier, f IntegrationFilter) (rare string, err error) {
+	least := f.few() + 1
+	for _, word := range f.words {
+		var l listing
+		l.add("SELECT COUNT(*) FROM (SELECT 1 FROM integration_words WHERE listed = TRUE AND ")
+		l.within("word", word)
+		l.add(" LIMIT ?) few", least)
+		var n int
+		if err := q.QueryRow(ctx, l.text.String(), l.args...).Scan(&n); err != nil {
+			return "", err
+		}
+		if n < least {
+			rare, least = word, n
+		}
+	}
+	return rare, nil
+}
+
+// Listed is an integration in a list. Publisher is known only in the hub.
+type Listed struct {
+	Integration
+	Publisher Publisher
+	Matches   *Matches // nil when nothing was searched
+}
+
+// selectIntegrations reads a page and one integration more, so that the caller sees
+// whether another page follows.
+func selectIntegrations(ctx context.Context, q db.Querier, f IntegrationFilter, page db.Page) ([]Listed, error) {
+	query := integrationList(f, page)
+	rows, err := q.Query(ctx, query.text.String(), query.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := make([]Listed, 0, page.Size+1)
+	for rows.Next() {
+		var item Listed
+		var handle sql.NullString
+		var behind []any
+		if f.Workspace == "" {
+			behind = []any{&handle, &item.Publisher.Name}
+		}
+		if item.Integration, err = scanIntegration(rows.Scan, behind...); err != nil {
+			return nil, err
+		}
+		item.Publisher.Workspace, item.Publisher.Handle = item.Workspace, handle.String
+		list = append(list, item)
+	}
+	return list, rows.Err()
+}
+
+// selectReadableBot says whether the bot is in a workspace where the account has one
+// of the roles, and which that is; any workspace when w is empty.
+func selectReadableBot(ctx context.Context, q db.Querier, account id.Account, w id.Workspace, bot id.Bot, roles []string) (found bool, err error) {
+	var l listing
+	l.add("SELECT EXISTS (SELECT 1 FROM bot_members WHERE bot_id = ? AND account_id = ?", string(bot), string(account))
+	if w != "" {
+		l.add(" AND workspace_id = ?", string(w))
+	}
+	l.add(" AND role IN (")
+	for n, role := range roles {
+		if n > 0 {
+			l.add(", ")
+		}
+		l.add("?", role)
+	}
+	l.add("))")
+	err = q.QueryRow(ctx, l.text.String(), l.args...).Scan(&found)
+	return found, err
+}

@@ -1,0 +1,196 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+)
+
+func insertPlugin(ctx context.Context, q db.Querier, p Plugin) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO plugins (id, workspace_id, name, version, visibility, lifecycle_status, title, description, created_at, updated_at,
+			created_by, icon_hash, readme_hash, node_code_hash, browser_code_hash, sdk_version, attributes, definition)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		string(p.ID), string(p.Workspace), p.Name, p.Version, string(p.Visibility), string(p.Lifecycle), p.Title, p.Description,
+		p.CreatedAt.UnixMilli(), p.UpdatedAt.UnixMilli(), text(string(p.CreatedBy)), text(string(p.Icon)), text(string(p.Readme)),
+		string(p.NodeCode), string(p.BrowserCode), text(p.SDKVersion), string(p.Attributes), string(p.Definition))
+	return err
+}
+
+// updatePlugin writes what an update can change, but for the icon.
+func updatePlugin(ctx context.Context, q db.Querier, p Plugin) error {
+	_, err := q.Exec(ctx, `
+		UPDATE plugins SET visibility = $3, lifecycle_status = $4, title = $5, description = $6, updated_at = $7, readme_hash = $8,
+			node_code_hash = $9, browser_code_hash = $10, sdk_version = $11, attributes = $12, definition = $13
+		WHERE id = $1 AND workspace_id = $2`,
+		string(p.ID), string(p.Workspace), string(p.Visibility), string(p.Lifecycle), p.Title, p.Description, p.UpdatedAt.UnixMilli(),
+		text(string(p.Readme)), string(p.NodeCode), string(p.BrowserCode), text(p.SDKVersion), string(p.Attributes), string(p.Definition))
+	return err
+}
+
+// writeDependencies makes d the dependencies of a plugin.
+func writeDependencies(ctx context.Context, q db.Querier, p id.Plugin, d definition.Dependencies) error {
+	if _, err := q.Exec(ctx, `DELETE FROM plugin_dependencies WHERE plugin_id = $1`, string(p)); err != nil {
+		return err
+	}
+	for _, group := range []struct {
+		kind Kind
+		of   map[string]definition.Reference
+	}{{InterfaceKind, d.Interfaces}, {IntegrationKind, d.Integrations}} {
+		for _, alias := range slices.Sorted(maps.Keys(group.of)) {
+			if _, err := q.Exec(ctx, `INSERT INTO plugin_dependencies (plugin_id, kind, alias, package_id) VALUES ($1, $2, $3, $4)`,
+				string(p), string(group.kind), alias, group.of[alias].ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func deletePlugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) error {
+	if _, err := q.Exec(ctx, `DELETE FROM plugin_dependencies WHERE plugin_id = $1`, string(p)); err != nil {
+		return err
+	}
+	_, err := q.Exec(ctx, `DELETE FROM plugins WHERE id = $1 AND workspace_id = $2`, string(p), string(w))
+	return err
+}
+
+func deletePluginsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
+	for _, statement := range []string{
+		`DELETE FROM plugin_dependencies WHERE plugin_id IN (SELECT id FROM plugins WHERE workspace_id = $1)`,
+		`DELETE FROM plugins WHERE workspace_id = $1`,
+	} {
+		if _, err := q.Exec(ctx, statement, string(w)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pluginColumns are those that lists read; the definition comes behind them.
+const pluginColumns = `id, workspace_id, name, version, visibility, lifecycle_status, title, description, created_at, updated_at, created_by, icon_hash, readme_hash`
+
+// scanPlugin reads pluginColumns and what the caller selected behind them.
+func scanPlugin(scan func(...any) error, behind ...any) (p Plugin, err error) {
+	var createdBy, icon, readme sql.NullString
+	var created, updated int64
+	err = scan(append([]any{&p.ID, &p.Workspace, &p.Name, &p.Version, &p.Visibility, &p.Lifecycle, &p.Title, &p.Description, &created, &updated, &createdBy, &icon, &readme}, behind...)...)
+	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	p.CreatedBy, p.Icon, p.Readme = id.Account(createdBy.String), blob.Hash(icon.String), blob.Hash(readme.String)
+	return p, err
+}
+
+const wholePlugin = `SELECT ` + pluginColumns + `, node_code_hash, browser_code_hash, sdk_version, attributes, definition FROM plugins`
+
+// selectPlugin reads a plugin of the workspace; of the empty workspace, one that is
+// open to all.
+func selectPlugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (Plugin, bool, error) {
+	if w == "" {
+		return onePlugin(q.QueryRow(ctx, wholePlugin+` WHERE id = $1 AND visibility <> 'private'`, string(p)))
+	}
+	return onePlugin(q.QueryRow(ctx, wholePlugin+` WHERE id = $1 AND workspace_id = $2`, string(p), string(w)))
+}
+
+// selectPluginNamed is selectPlugin by name and version.
+func selectPluginNamed(ctx context.Context, q db.Querier, w id.Workspace, name, version string) (Plugin, bool, error) {
+	if w == "" {
+		return onePlugin(q.QueryRow(ctx, wholePlugin+` WHERE name = $1 AND version = $2 AND visibility <> 'private'`, name, version))
+	}
+	return onePlugin(q.QueryRow(ctx, wholePlugin+` WHERE name = $1 AND version = $2 AND workspace_id = $3`, name, version, string(w)))
+}
+
+func onePlugin(row *sql.Row) (Plugin, bool, error) {
+	var sdkVersion sql.NullString
+	var node, browser, attributes, definition string
+	p, err := scanPlugin(row.Scan, &node, &browser, &sdkVersion, &attributes, &definition)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Plugin{}, false, nil
+	}
+	p.NodeCode, p.BrowserCode = blob.Hash(node), blob.Hash(browser)
+	p.SDKVersion, p.Attributes, p.Definition = sdkVersion.String, JSON(attributes), JSON(definition)
+	return p, err == nil, err
+}
+
+// selectPluginVersions reads the versions of a name in the workspace; of the empty
+// workspace, those that are open to all.
+func selectPluginVersions(ctx context.Context, q db.Querier, w id.Workspace, name string) ([]string, error) {
+	if w == "" {
+		return scanTexts(q.Query(ctx, `SELECT version FROM plugins WHERE name = $1 AND visibility <> 'private'`, name))
+	}
+	return scanTexts(q.Query(ctx, `SELECT version FROM plugins WHERE name = $1 AND workspace_id = $2`, name, string(w)))
+}
+
+// selectPlugins reads a page and one more, so that the caller sees whether another
+// page follows.
+func selectPlugins(ctx context.Context, q db.Querier, f Filter, page db.Page) (list []Plugin, err error) {
+	narrow, of := "workspace_id", string(f.Workspace)
+	if f.Hub {
+		narrow, of = "visibility", string(Public)
+	}
+	query, args := listQuery("plugins", pluginColumns, narrow, of, f, page)
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		p, err := scanPlugin(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
+// selectPluginIcon reads the icon that all versions of a name share; empty when
+// they have none.
+func selectPluginIcon(ctx context.Context, q db.Querier, w id.Workspace, name string) (blob.Hash, error) {
+	return scanHash(q.QueryRow(ctx, `SELECT MAX(icon_hash) FROM plugins WHERE name = $1 AND workspace_id = $2`, name, string(w)))
+}
+
+func updatePluginIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
+	_, err := q.Exec(ctx, `UPDATE plugins SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), text(string(icon)))
+	return err
+}
+
+func selectPluginUses(ctx context.Context, q db.Querier, h blob.Hash) (used bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM plugins WHERE icon_hash = $1) OR EXISTS (SELECT 1 FROM plugins WHERE readme_hash = $1)
+			OR EXISTS (SELECT 1 FROM plugins WHERE node_code_hash = $1) OR EXISTS (SELECT 1 FROM plugins WHERE browser_code_hash = $1)`,
+		string(h)).Scan(&used)
+	return used, err
+}
+
+// selectPluginOwner reads whose a plugin is, for the operator.
+func selectPluginOwner(ctx context.Context, q db.Querier, p id.Plugin) (w id.Workspace, found bool, err error) {
+	err = q.QueryRow(ctx, `SELECT workspace_id FROM plugins WHERE id = $1`, string(p)).Scan(&w)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return w, err == nil, err
+}
+
+// selectPluginsOf reads which plugins a workspace has: id, name and version.
+func selectPluginsOf(ctx context.Context, q db.Querier, w id.Workspace) (list []Plugin, err error) {
+	rows, err := q.Query(ctx, `SELECT id, name, version FROM plugins WHERE workspace_id = $1 ORDER BY id`, string(w))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p Plugin
+		if err := rows.Scan(&p.ID, &p.Name, &p.Version); err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,82 @@
+package catalog
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// views counts how often integrations were looked at since the last flush: writing
+// every one would turn every read of the hub into a write. What several servers
+// count adds up; what one counted in its last seconds is lost with it.
+type views struct {
+	mu    sync.Mutex
+	since map[id.Integration]int64
+}
+
+func (v *views) note(i id.Integration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.since == nil {
+		v.since = map[id.Integration]int64{}
+	}
+	v.since[i]++
+}
+
+func (v *views) take() map[id.Integration]int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	counts := v.since
+	v.since = nil
+	return counts
+}
+
+// Run writes the numbers of views until ctx is done, and once more then.
+func (s *Service) Run(ctx context.Context) {
+	ticker := time.NewTicker(5 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			s.FlushViews(last)
+			cancel()
+			return
+		case <-ticker.C:
+			s.FlushViews(ctx)
+		}
+	}
+}
+
+// FlushViews writes what was counted since the flush before. When that fails it is
+// logged, and the counts are kept for the next one.
+func (s *Service) FlushViews(ctx context.Context) {
+	counts := s.views.take()
+	if len(counts) == 0 {
+		return
+	}
+	err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		for i, n := range counts {
+			if err := addViews(ctx, tx, i, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	s.Log.WarnContext(ctx, "the views of integrations could not be written", "integrations", len(counts), "error", err)
+	s.views.mu.Lock()
+	defer s.views.mu.Unlock()
+	if s.views.since == nil {
+		s.views.since = counts
+		return
+	}
+	for i, n := range counts {
+		s.views.since[i] += n
+	}
+}
