@@ -66,6 +66,24 @@ type Bot struct {
 	SecretNames JSON // a sorted array of strings
 	Layers      JSON // an array of strings
 	Definition  JSON // a definition.Bot
+	// Own is Definition without what plugins bring; empty when that is the same,
+	// because there is no plugin.
+	Own JSON
+
+	// Packages is how many integrations and plugins are installed.
+	Packages int
+	// Integrations are the installed ones by age, Plugins those by alias. Lists do
+	// not read them.
+	Integrations []Instance
+	Plugins      []PluginInstance
+}
+
+// own is the definition without what plugins bring.
+func (b Bot) own() JSON {
+	if b.Own != "" {
+		return b.Own
+	}
+	return b.Definition
 }
 
 // JSON is text in the form in which it is stored and answered.
@@ -143,10 +161,14 @@ type Update struct {
 	Layers           []string
 	Tags             map[string]string  // an empty value removes the tag
 	Secrets          map[string]*string // nil removes the secret
-	// Integrations and Plugins are what is to be installed, by alias: ids.
-	Integrations map[string]string
-	Plugins      map[string]string
+	// Integrations and Plugins are what is to be installed or set up by their keys;
+	// null removes.
+	Integrations map[string]wire.Patch[IntegrationSetup]
+	Plugins      map[string]wire.Patch[PluginSetup]
 }
+
+// installs says whether the update is about what is installed.
+func (u Update) installs() bool { return len(u.Integrations) > 0 || len(u.Plugins) > 0 }
 
 // members names what the update has, for the audit trail.
 func (u Update) members() []string {
@@ -167,6 +189,8 @@ func (u Update) members() []string {
 		{"layers", u.Layers != nil},
 		{"tags", u.Tags != nil},
 		{"secrets", u.Secrets != nil},
+		{"integrations", len(u.Integrations) > 0},
+		{"plugins", len(u.Plugins) > 0},
 	} {
 		if member.given {
 			names = append(names, member.name)
@@ -182,6 +206,8 @@ func (u Update) action() string {
 		return "DEPLOY_BOT"
 	case len(names) == 1 && names[0] == "configuration":
 		return "UPDATE_BOT_CONFIG"
+	case len(names) == 1 && names[0] == "integrations":
+		return "UPDATE_BOT_CHANNEL"
 	}
 	return "UPDATE_BOT"
 }
@@ -217,10 +243,14 @@ func (u Update) check() error {
 			}
 		}
 	}
+	if err := u.checkAliases(); err != nil {
+		return err
+	}
 	return u.Definition.Check()
 }
 
-// apply is b after the update, but for code and secrets. b stays as it is.
+// apply is b after the update, but for code, secrets and what is installed. b stays
+// as it is.
 func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 	if now.After(b.UpdatedAt) {
 		b.UpdatedAt = now // updates that cross do not move it back
@@ -266,8 +296,14 @@ func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 		}
 	}
 	if len(u.Definition.Members()) > 0 {
-		if b.Definition, err = applyDefinition(b.Definition, u.Definition); err != nil {
+		own, err := applyDefinition(b.own(), u.Definition)
+		if err != nil {
 			return b, err
+		}
+		if b.Own != "" {
+			b.Own = own // and Definition, when the plugins are merged into it
+		} else {
+			b.Definition = own
 		}
 	}
 	return b, nil

@@ -62,7 +62,7 @@ func TestUpdate(t *testing.T) {
 		"tags":            {Update{Tags: map[string]string{"a": "", "c": "3", "none": ""}}, func(b *Bot) { b.Tags = `{"b":"2","c":"3"}` }, "UPDATE_BOT"},
 		"secrets":         {Update{Secrets: map[string]*string{"B": nil, "A": ptr("x"), "0": ptr("y"), "none": nil}}, func(b *Bot) { b.SecretNames = `["0","A"]` }, "UPDATE_BOT"},
 		"code":            {Update{Code: ptr("c")}, func(*Bot) {}, "DEPLOY_BOT"},
-		"nothing removed": {Update{Integrations: map[string]string{}}, func(*Bot) {}, "UPDATE_BOT"},
+		"nothing removed": {Update{Integrations: map[string]wire.Patch[IntegrationSetup]{}}, func(*Bot) {}, "UPDATE_BOT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := test.update.check(); err != nil {
@@ -132,6 +132,9 @@ func TestCheck(t *testing.T) {
 		"empty secret":     {Update{Secrets: map[string]*string{"": ptr("x")}}, fault.InvalidPayload, "1 to 200"},
 		"long secret":      {Update{Secrets: map[string]*string{long(201): ptr("x")}}, fault.InvalidPayload, "201 characters"},
 		"long value":       {Update{Secrets: map[string]*string{"A": ptr(long(20_001))}}, fault.InvalidPayload, "20001 characters"},
+		"empty alias":      {Update{Integrations: map[string]wire.Patch[IntegrationSetup]{"": wire.Set(IntegrationSetup{})}}, fault.InvalidPayload, "integrations has an empty key"},
+		"plugin alias":     {Update{Plugins: map[string]wire.Patch[PluginSetup]{"a#b": wire.Set(PluginSetup{})}}, fault.InvalidPayload, "#"},
+		"no alias at all":  {Update{Plugins: map[string]wire.Patch[PluginSetup]{"a#b": wire.Clear[PluginSetup]()}}, "", ""},
 		"removing is free": {Update{Tags: map[string]string{"": ""}, Secrets: map[string]*string{"": nil}}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,25 +185,6 @@ func TestCounts(t *testing.T) {
 	swap := Update{Tags: map[string]string{"0": "", "more": "v"}, Secrets: map[string]*string{"0": nil, "more": ptr("v")}}
 	if _, err := full.apply(swap, time.Now()); err != nil {
 		t.Errorf("one for another: %v", err)
-	}
-}
-
-func TestInstallingIsRefusedByName(t *testing.T) {
-	var body UpdateBotBody
-	if err := wire.ParseJSON([]byte(`{"integrations":{"z":{"integrationId":"intver_2"},"b":{"enabled":true},"gone":null},"plugins":{"p":{"id":"plugver_1"}}}`), &body); err != nil {
-		t.Fatal(err)
-	}
-	u := body.update()
-	if err := u.checkInstalls(); !fault.Is(err, fault.ReferenceNotFound) || !strings.Contains(err.Error(), `integrations.b names the integration "b"`) {
-		t.Error(err)
-	}
-	u.Integrations = nil
-	if err := u.checkInstalls(); !fault.Is(err, fault.ReferenceNotFound) || !strings.Contains(err.Error(), `plugins.p names the plugin "plugver_1"`) {
-		t.Error(err)
-	}
-	u.Plugins = nil
-	if err := u.checkInstalls(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -38,80 +38,22 @@ type BotAnswer struct {
 	Bot BotDetails `json:"bot" doc:"The bot."`
 }
 
-// InstalledIntegration is an integration in a bot: how it is set up there, and what
-// it is.
-type InstalledIntegration struct {
-	Enabled            bool                  `json:"enabled" doc:"Whether it is switched on."`
-	Name               string                `json:"name" maxLength:"200" doc:"Its name."`
-	Version            string                `json:"version" maxLength:"200" doc:"Its version."`
-	WebhookURL         string                `json:"webhookUrl" maxLength:"2000" doc:"Where the outside calls it."`
-	WebhookID          string                `json:"webhookId" maxLength:"200" doc:"The end of that address."`
-	Identifier         string                `json:"identifier,omitempty" maxLength:"2000" doc:"What it is known by outside."`
-	ConfigurationType  wire.Nullable[string] `json:"configurationType" maxLength:"200" doc:"Which of its configurations is used; null for the default one."`
-	Configuration      wire.Object           `json:"configuration" doc:"Its configuration."`
-	Status             string                `json:"status" enum:"registration_pending,registered,registration_failed,unregistration_pending,unregistered,unregistration_failed" doc:"How far its registration is."`
-	StatusReason       wire.Nullable[string] `json:"statusReason" maxLength:"2000" doc:"Why the registration failed or waits."`
-	DisabledChannels   []string              `json:"disabledChannels" doc:"Channels that are switched off."`
-	ID                 string                `json:"id" minLength:"28" maxLength:"36" doc:"The integration."`
-	CreatedAt          wire.Time             `json:"createdAt" doc:"When the integration was made."`
-	UpdatedAt          wire.Time             `json:"updatedAt" doc:"When the integration was last updated."`
-	Title              string                `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
-	Description        string                `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL            string                `json:"iconUrl" doc:"Its icon."`
-	Public             bool                  `json:"public" doc:"Whether its visibility is public."`
-	Visibility         string                `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	VerificationStatus string                `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"How far its review is."`
-	LifecycleStatus    string                `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
-}
-
-// InstalledPlugin is a plugin in a bot: how it is set up there, and what it is.
-type InstalledPlugin struct {
-	Enabled         bool                         `json:"enabled" doc:"Whether it is switched on."`
-	Name            string                       `json:"name" maxLength:"200" doc:"Its name."`
-	Version         string                       `json:"version" maxLength:"200" doc:"Its version."`
-	Configuration   wire.Object                  `json:"configuration" doc:"Its configuration."`
-	Interfaces      map[string]PluginInterface   `json:"interfaces,omitempty" doc:"What backs its interfaces, by their alias."`
-	Integrations    map[string]PluginIntegration `json:"integrations,omitempty" doc:"What backs its integrations, by their alias."`
-	ID              string                       `json:"id" minLength:"28" maxLength:"36" doc:"The plugin."`
-	CreatedAt       wire.Time                    `json:"createdAt" doc:"When the plugin was made."`
-	UpdatedAt       wire.Time                    `json:"updatedAt" doc:"When the plugin was last updated."`
-	Title           string                       `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
-	Description     string                       `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL         string                       `json:"iconUrl" doc:"Its icon."`
-	ReadmeURL       string                       `json:"readmeUrl" doc:"Its readme."`
-	Public          bool                         `json:"public" doc:"Whether its visibility is public."`
-	Visibility      string                       `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	LifecycleStatus string                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
-}
-
-// PluginInterface is the installed integration that backs an interface of a plugin.
-type PluginInterface struct {
-	IntegrationID             string `json:"integrationId" minLength:"28" maxLength:"36" doc:"The integration."`
-	IntegrationAlias          string `json:"integrationAlias" maxLength:"200" doc:"Its alias in the bot."`
-	IntegrationInterfaceAlias string `json:"integrationInterfaceAlias,omitempty" maxLength:"200" doc:"The interface's alias in the integration."`
-	InterfaceID               string `json:"interfaceId" minLength:"28" maxLength:"36" doc:"The interface."`
-}
-
-// PluginIntegration is the installed integration that a plugin uses.
-type PluginIntegration struct {
-	IntegrationID    string `json:"integrationId" minLength:"28" maxLength:"36" doc:"The integration."`
-	IntegrationAlias string `json:"integrationAlias" maxLength:"200" doc:"Its alias in the bot."`
-}
-
-// answer is the answer that shows a bot.
-func answer(b Bot, signingSecret string) *botOutput {
-	const members = 640 // more than what stands beside the stored texts
-	size := len(b.Definition) + len(b.Tags) + len(b.SecretNames) + len(b.Name) + members
-	return &botOutput{Body: wire.Document[BotAnswer]{Bytes: appendAnswer(make([]byte, 0, size), b, signingSecret)}}
+// answer is the answer that shows a bot, its integrations keyed by alias or by their
+// ids.
+func (s *Service) answer(b Bot, signingSecret string, byAlias bool) *botOutput {
+	const members, installed = 640, 1024 // more than what stands beside the stored texts
+	size := len(b.Definition) + len(b.Tags) + len(b.SecretNames) + len(b.Name) + members + b.Packages*installed
+	return &botOutput{Body: wire.Document[BotAnswer]{Bytes: s.appendAnswer(make([]byte, 0, size), b, signingSecret, byAlias)}}
 }
 
 // appendAnswer writes a BotAnswer. What is stored as JSON is copied as it is.
-func appendAnswer(out []byte, b Bot, signingSecret string) []byte {
+func (s *Service) appendAnswer(out []byte, b Bot, signingSecret string, byAlias bool) []byte {
 	out = appendText(append(out, `{"bot":{"id":`...), string(b.ID))
 	out = wire.TimeOf(b.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(b.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
 	out = appendText(append(out, `,"signingSecret":`...), signingSecret)
-	out = append(out, `,"integrations":{},"plugins":{}`...)
+	out = s.appendIntegrations(append(out, `,"integrations":`...), b.Integrations, byAlias)
+	out = s.appendPlugins(append(out, `,"plugins":`...), b.Plugins)
 	if b.MaxExecutionTime != 0 {
 		out = strconv.AppendInt(append(out, `,"maxExecutionTime":`...), b.MaxExecutionTime, 10)
 	}

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -61,37 +62,6 @@ type UpdateBotBody struct {
 	Type             *Type                                      `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool it is made with."`
 }
 
-// IntegrationSettings sets up an integration in a bot.
-type IntegrationSettings struct {
-	Enabled           *bool              `json:"enabled,omitempty" doc:"Whether it is switched on."`
-	IntegrationID     string             `json:"integrationId,omitempty" doc:"The integration; when absent the key is its id."`
-	ConfigurationType wire.Patch[string] `json:"configurationType,omitzero" doc:"Which of its configurations is used; null for the default one."`
-	Configuration     wire.Object        `json:"configuration,omitzero" doc:"Its configuration."`
-	DisabledChannels  []string           `json:"disabledChannels,omitempty" doc:"Channels that are switched off."`
-}
-
-// PluginSettings sets up a plugin in a bot.
-type PluginSettings struct {
-	ID            string                             `json:"id" doc:"The plugin."`
-	Enabled       *bool                              `json:"enabled,omitempty" doc:"Whether it is switched on."`
-	Configuration wire.Object                        `json:"configuration,omitzero" doc:"Its configuration."`
-	Interfaces    map[string]PluginInterfaceChoice   `json:"interfaces,omitempty" doc:"What backs its interfaces, by their alias."`
-	Integrations  map[string]PluginIntegrationChoice `json:"integrations,omitempty" doc:"What backs its integrations, by their alias."`
-}
-
-// PluginInterfaceChoice chooses the integration that backs an interface of a plugin.
-type PluginInterfaceChoice struct {
-	IntegrationID             string `json:"integrationId" doc:"The integration."`
-	IntegrationAlias          string `json:"integrationAlias,omitempty" doc:"Its alias in the bot; the first one when absent."`
-	IntegrationInterfaceAlias string `json:"integrationInterfaceAlias,omitempty" doc:"The interface's alias in the integration."`
-}
-
-// PluginIntegrationChoice chooses the integration that a plugin uses.
-type PluginIntegrationChoice struct {
-	IntegrationID    string `json:"integrationId" doc:"The integration."`
-	IntegrationAlias string `json:"integrationAlias" doc:"Its alias in the bot."`
-}
-
 // ListedBot is a bot in a list.
 type ListedBot struct {
 	ID         string                           `json:"id" minLength:"28" maxLength:"36" doc:"The bot."`
@@ -121,13 +91,25 @@ type IntrospectAnswer struct {
 	UserID      string `json:"userId" doc:"The caller's account."`
 }
 
+// Keyed is how a caller wants the integrations of a bot keyed. The header that says
+// so is declared for every operation.
+type Keyed struct{ byAlias bool }
+
+// Resolve reads the header.
+func (k *Keyed) Resolve(ctx huma.Context) []error {
+	k.byAlias = strings.EqualFold(ctx.Header("x-multiple-integrations"), "true")
+	return nil
+}
+
 type (
 	createInput struct{ Body CreateBotBody }
 	updateInput struct {
+		Keyed
 		ID   string `path:"id" doc:"The bot."`
 		Body UpdateBotBody
 	}
 	botInput struct {
+		Keyed
 		ID string `path:"id" doc:"The bot."`
 	}
 	botOutput struct{ Body wire.Document[BotAnswer] }
@@ -161,7 +143,7 @@ func Mount(m *wire.Mux, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			return answer(b, signingSecret), nil
+			return s.answer(b, signingSecret, true), nil
 		})
 	wire.Register(m, wire.Operation{ID: "listBots", Method: http.MethodGet, Path: botsPath, Area: "bots",
 		Summary: "List the bots of a workspace", Detail: "The production bots, or the development bots, never both.",
@@ -179,14 +161,14 @@ func Mount(m *wire.Mux, s *Service) {
 		})
 	wire.Register(m, wire.Operation{ID: "updateBot", Method: http.MethodPut, Path: botPath, Area: "bots",
 		Summary: "Change a bot, deploy its code",
-		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it; the attributes of an event or action merge into those it has.",
+		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it; the attributes of an event or action merge into those it has. Plugins are merged into the bot under their alias: alias#action.",
 		Scope:   wire.InHeader, Permission: access.BotWrite, Code: true},
 		func(ctx context.Context, in *updateInput) (*botOutput, error) {
 			b, err := s.Update(ctx, access.From(ctx), id.Bot(in.ID), in.Body.update())
 			if err != nil {
 				return nil, err
 			}
-			return answer(b, ""), nil
+			return s.answer(b, "", in.byAlias), nil
 		})
 	wire.Register(m, wire.Operation{ID: "getBot", Method: http.MethodGet, Path: botPath, Area: "bots",
 		Summary: "Show a bot", Scope: wire.InHeader, Permission: access.BotRead},
@@ -195,10 +177,10 @@ func Mount(m *wire.Mux, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			return answer(b, ""), nil
+			return s.answer(b, "", in.byAlias), nil
 		})
 	wire.Register(m, wire.Operation{ID: "deleteBot", Method: http.MethodDelete, Path: botPath, Area: "bots",
-		Summary: "Delete a bot", Detail: "With its tags, secrets and keys. Developers delete the bots that they made, managers and above every bot.",
+		Summary: "Delete a bot", Detail: "With its tags, secrets and keys and what it has installed. Developers delete the bots that they made, managers and above every bot.",
 		Scope: wire.InHeader, Permission: access.BotDeleteOwn},
 		func(ctx context.Context, in *botInput) (*emptyOutput, error) {
 			return &emptyOutput{}, s.Delete(ctx, access.From(ctx), id.Bot(in.ID))
@@ -233,7 +215,8 @@ func (b UpdateBotBody) update() Update {
 		Definition: b.BotPatch, Name: b.Name, Description: b.Description, Type: b.Type, URL: b.URL,
 		Authentication: b.Authentication, Blocked: b.Blocked, AlwaysAlive: b.AlwaysAlive,
 		MaxExecutionTime: b.MaxExecutionTime, Code: b.Code, Layers: b.Layers,
-		Integrations: map[string]string{}, Plugins: map[string]string{},
+		Integrations: make(map[string]wire.Patch[IntegrationSetup], len(b.Integrations)),
+		Plugins:      make(map[string]wire.Patch[PluginSetup], len(b.Plugins)),
 	}
 	if b.Tags != nil {
 		u.Tags = make(map[string]string, len(b.Tags))
@@ -252,17 +235,16 @@ func (b UpdateBotBody) update() Update {
 			}
 		}
 	}
-	for alias, patch := range b.Integrations {
+	for key, patch := range b.Integrations {
+		u.Integrations[key] = wire.Clear[IntegrationSetup]()
 		if settings, set := patch.Get(); set {
-			u.Integrations[alias] = settings.IntegrationID
-			if settings.IntegrationID == "" {
-				u.Integrations[alias] = alias
-			}
+			u.Integrations[key] = wire.Set(settings.setup())
 		}
 	}
 	for alias, patch := range b.Plugins {
+		u.Plugins[alias] = wire.Clear[PluginSetup]()
 		if settings, set := patch.Get(); set {
-			u.Plugins[alias] = settings.ID
+			u.Plugins[alias] = wire.Set(settings.setup())
 		}
 	}
 	return u
@@ -271,7 +253,7 @@ func (b UpdateBotBody) update() Update {
 func (in *listInput) filter() Filter {
 	return Filter{
 		Dev: in.Dev.Value, Tags: in.Tags, Sort: Sort(in.SortField), Ascending: in.SortDirection == "asc",
-		Installed: len(in.IntegrationNames) > 0 || len(in.PluginNames) > 0,
+		IntegrationNames: in.IntegrationNames, PluginNames: in.PluginNames,
 	}
 }
 

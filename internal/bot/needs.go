@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/id"
 )
 
@@ -22,4 +24,21 @@ type quota interface {
 // keys are the access keys that act as bots; package access.
 type keys interface {
 	DeleteSubject(ctx context.Context, tx *db.Tx, w id.Workspace, subject string) error
+}
+
+// catalog knows what bots of a workspace may install: its own versions, and those
+// that are public or unlisted; package catalog. What is private to another
+// workspace is not found, as what does not exist.
+type catalog interface {
+	Integration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (v definition.InstallableIntegration, found bool, err error)
+	Plugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (v definition.InstallablePlugin, found bool, err error)
+	// CountInstalls adds n to the number of bots that have the integration.
+	CountInstalls(ctx context.Context, tx *db.Tx, i id.Integration, n int64) error
+}
+
+// assets are the addresses of icons and readmes; package catalog. No hash is that
+// of something without one.
+type assets interface {
+	IconURL(icon blob.Hash) string
+	ReadmeURL(readme blob.Hash) string
 }

@@ -1,10 +1,12 @@
 package bot
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 // Where sealed values stand: a value does not open in any other place.
@@ -13,10 +15,14 @@ const (
 	signingSecretField = "signing_secret"
 	secretTable        = "bot_secrets"
 	secretField        = "value"
+	integrationTable   = "bot_integrations"
+	pluginTable        = "bot_plugins"
+	configurationField = "configuration"
 )
 
-// secretRow names the row of a secret. A bot's id holds no slash.
-func secretRow(bot id.Bot, name string) string { return string(bot) + "/" + name }
+// rowOf names the row of a secret, or of what is installed under an alias. A bot's
+// id holds no slash.
+func rowOf(bot id.Bot, name string) string { return string(bot) + "/" + name }
 
 func (s *Service) sealSigningSecret(bot id.Bot, plain string) string {
 	return s.Keys.Seal([]byte(plain), botTable, string(bot), signingSecretField)
@@ -28,11 +34,25 @@ func (s *Service) sealSecrets(bot id.Bot, values map[string]*string) map[string]
 	for name, value := range values {
 		sealed[name] = nil
 		if value != nil {
-			text := s.Keys.Seal([]byte(*value), secretTable, secretRow(bot, name), secretField)
+			text := s.Keys.Seal([]byte(*value), secretTable, rowOf(bot, name), secretField)
 			sealed[name] = &text
 		}
 	}
 	return sealed
+}
+
+// sealConfiguration seals the configuration of what is installed under an alias.
+// One that did not change stays as it was sealed.
+func (s *Service) sealConfiguration(table string, bot id.Bot, alias string, configuration, before wire.Object, sealed string) string {
+	if sealed != "" && bytes.Equal(configuration, before) {
+		return sealed
+	}
+	return s.Keys.Seal(configuration, table, rowOf(bot, alias), configurationField)
+}
+
+func (s *Service) openConfiguration(table string, bot id.Bot, alias, sealed string) (wire.Object, error) {
+	plain, err := s.Keys.Open(sealed, table, rowOf(bot, alias), configurationField)
+	return wire.Object(plain), err
 }
 
 // resealBatch is how many rows one transaction looks at: few enough for a server
@@ -52,7 +72,13 @@ func (s *Service) Reseal(ctx context.Context) (resealed int, err error) {
 			return botTable, string(v.bot), signingSecretField
 		}},
 		{selectSecrets, updateSecret, func(v sealedAt) (string, string, string) {
-			return secretTable, secretRow(v.bot, v.name), secretField
+			return secretTable, rowOf(v.bot, v.name), secretField
+		}},
+		{selectIntegrationConfigurations, updateIntegrationConfiguration, func(v sealedAt) (string, string, string) {
+			return integrationTable, rowOf(v.bot, v.name), configurationField
+		}},
+		{selectPluginConfigurations, updatePluginConfiguration, func(v sealedAt) (string, string, string) {
+			return pluginTable, rowOf(v.bot, v.name), configurationField
 		}},
 	} {
 		for after, more := (sealedAt{}), true; more; {

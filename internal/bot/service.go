@@ -2,8 +2,6 @@ package bot
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +24,13 @@ type Options struct {
 	Trail  trail
 	Quota  quota
 	Tokens keys
+	// PublicURL is the address that callers reach this installation by, without a
+	// slash at its end. It is known once the server listens.
+	PublicURL func() string
+	// Catalog and Assets are set after the service is made: the catalog needs to
+	// know of bots too.
+	Catalog catalog
+	Assets  assets
 }
 
 // Service holds the use cases of bots.
@@ -115,23 +120,34 @@ func (s *Service) withCode(ctx context.Context, b Bot, code *string, now time.Ti
 
 // Get reads a bot of the workspace. ResourceNotFound when it has none of that id.
 func (s *Service) Get(ctx context.Context, w id.Workspace, bot id.Bot) (Bot, error) {
-	b, found, err := selectBot(ctx, s.DB.Reader(ctx), w, bot)
+	return s.read(ctx, s.DB.Reader(ctx), w, bot)
+}
+
+// read reads a bot with what it has installed: one query, and one more when it has
+// something.
+func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (Bot, error) {
+	b, found, err := selectBot(ctx, q, w, bot)
 	if err != nil {
 		return Bot{}, db.Convert(err)
 	}
 	if !found {
 		return Bot{}, noSuchBot(bot)
 	}
-	return b, nil
+	return s.withPackages(ctx, q, b)
 }
 
 // List reads a page of the workspace's bots without their definitions; next is nil
-// on the last page. InvalidQuery when the filter has too many tags.
+// on the last page. InvalidQuery when the filter has too many tags or names.
 func (s *Service) List(ctx context.Context, w id.Workspace, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
 	if len(f.Tags) > mostTagFilters {
 		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; it can be by %d.", len(f.Tags), mostTagFilters)
 	}
-	if f.Installed {
+	for what, names := range map[string][]string{"integrationNames": f.IntegrationNames, "pluginNames": f.PluginNames} {
+		if len(names) > mostNameFilters {
+			return nil, nil, fault.New(fault.InvalidQuery, "%s has %d names; it can have %d.", what, len(names), mostNameFilters)
+		}
+	}
+	if !f.storable() {
 		return []Bot{}, nil, nil
 	}
 	bots, err = selectBots(ctx, s.DB.Reader(ctx), w, f, page)
@@ -144,19 +160,21 @@ func (s *Service) List(ctx context.Context, w id.Workspace, f Filter, page db.Pa
 
 // Update changes a bot: what the update does not say stays. ResourceNotFound when
 // the workspace has no such bot, ReferenceNotFound when something is to be
-// installed that does not exist; InvalidPayload, InvalidJsonSchema and
-// LimitExceeded name what is wrong with the update.
+// installed that it cannot see, ReferenceConstraint when a plugin needs what is to
+// be removed, InvalidDataFormat when a configuration does not fit its schema;
+// InvalidPayload, InvalidJsonSchema and LimitExceeded name what else is wrong.
 func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u Update) (Bot, error) {
 	if err := u.check(); err != nil {
 		return Bot{}, err
 	}
-	if u.Code != nil {
-		// Code of a bot that does not exist is not worth storing.
-		if _, err := s.Get(ctx, actor.Workspace, bot); err != nil {
+	now, checks := s.Clock.Now(), newChecker()
+	if u.Code != nil || u.installs() {
+		// Code of a bot that does not exist is not worth storing, nor that of one
+		// that cannot have what it needs.
+		if err := s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
 			return Bot{}, err
 		}
 	}
-	now := s.Clock.Now()
 	deployed, err := s.withCode(ctx, Bot{}, u.Code, now)
 	if err != nil {
 		return Bot{}, err
@@ -165,17 +183,11 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 
 	var after Bot
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		before, found, err := selectBot(ctx, tx, actor.Workspace, bot)
+		before, err := s.read(ctx, tx, actor.Workspace, bot)
 		if err != nil {
-			return db.Convert(err)
-		}
-		if !found {
-			return noSuchBot(bot)
-		}
-		if err := u.checkInstalls(); err != nil {
 			return err
 		}
-		if after, err = before.apply(u, now); err != nil {
+		if after, err = s.install(ctx, tx, before, u, checks, now); err != nil {
 			return err
 		}
 		if u.Code != nil {
@@ -197,32 +209,7 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 	return after, err
 }
 
-// checkInstalls refuses what is to be installed: there is nothing to install yet,
-// so every reference is unknown.
-func (u Update) checkInstalls() error {
-	if alias, found := firstKey(u.Integrations); found {
-		return unknownReference("integration", alias, u.Integrations[alias])
-	}
-	if alias, found := firstKey(u.Plugins); found {
-		return unknownReference("plugin", alias, u.Plugins[alias])
-	}
-	return nil
-}
-
-// firstKey is the same key for the same map, so that a request that is sent again
-// fails in the same way.
-func firstKey(m map[string]string) (key string, found bool) {
-	if len(m) == 0 {
-		return "", false
-	}
-	return slices.Min(slices.Collect(maps.Keys(m))), true
-}
-
-func unknownReference(kind, alias, reference string) error {
-	return fault.New(fault.ReferenceNotFound, "%ss.%s names the %s %q, which does not exist. Publish it first, or leave the entry out.", kind, bounded(alias), kind, bounded(reference))
-}
-
-// Delete deletes a bot with its tags, secrets and keys; the bytes of its code are
+// Delete deletes a bot with its tags, secrets, keys and what it has installed; the bytes of its code are
 // collected later. Forbidden when the actor's role allows only to delete bots of
 // one's own and this is another's. ResourceNotFound when there is no such bot.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) error {
@@ -236,6 +223,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 		}
 		if !actor.Role.Allows(access.BotDelete) && (b.CreatedBy == "" || b.CreatedBy != actor.Account) {
 			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, bounded(string(bot)))
+		}
+		if err := s.uninstallAll(ctx, tx, bot); err != nil {
+			return err
 		}
 		if err := deleteBot(ctx, tx, actor.Workspace, bot); err != nil {
 			return db.Convert(err)
@@ -255,6 +245,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 // DeleteWorkspace deletes every bot of a workspace with its tags and secrets, in
 // the caller's transaction. Keys, counts and the trail are the caller's to end.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	if err := s.uninstallAllOf(ctx, tx, w); err != nil {
+		return err
+	}
 	return db.Convert(deleteBotsOf(ctx, tx, w))
 }
 

@@ -51,14 +51,15 @@ func updateBot(ctx context.Context, q db.Querier, b Bot) error {
 	_, err := q.Exec(ctx, `
 		UPDATE bots SET name = $3, updated_at = $4, deployed_at = $5, type = $6, tags = $7, description = $8, url = $9,
 			authentication = $10, blocked = $11, always_alive = $12, max_execution_time = $13, code_hash = $14,
-			layers = $15, secret_names = $16, definition = $17
+			layers = $15, secret_names = $16, definition = $17, own_definition = $18, packages = $19
 		WHERE id = $1 AND workspace_id = $2`,
 		string(b.ID), string(b.Workspace), b.Name, b.UpdatedAt.UnixMilli(), millis(b.DeployedAt), string(b.Type), string(b.Tags),
 		optional(b.Description), text(b.URL), text(b.Authentication), b.Blocked, b.AlwaysAlive, number(b.MaxExecutionTime),
-		text(string(b.CodeHash)), string(b.Layers), string(b.SecretNames), string(b.Definition))
+		text(string(b.CodeHash)), string(b.Layers), string(b.SecretNames), string(b.Definition), text(string(b.Own)), b.Packages)
 	return err
 }
 
+// selectBot reads a bot but for its own definition and what it has installed.
 func selectBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (b Bot, found bool, err error) {
 	var name, kind, tags, status, signingSecret, layers, secretNames, definition string
 	var description, url, authentication, createdBy, codeHash sql.NullString
@@ -66,10 +67,10 @@ func selectBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (b
 	var deployed, maxExecutionTime sql.NullInt64
 	err = q.QueryRow(ctx, `
 		SELECT dev, name, created_at, updated_at, deployed_at, type, tags, status, description, url, authentication,
-			blocked, always_alive, max_execution_time, created_by, signing_secret, code_hash, layers, secret_names, definition
+			blocked, always_alive, max_execution_time, created_by, signing_secret, code_hash, layers, secret_names, packages, definition
 		FROM bots WHERE id = $1 AND workspace_id = $2`, string(bot), string(w)).
 		Scan(&b.Dev, &name, &created, &updated, &deployed, &kind, &tags, &status, &description, &url, &authentication,
-			&b.Blocked, &b.AlwaysAlive, &maxExecutionTime, &createdBy, &signingSecret, &codeHash, &layers, &secretNames, &definition)
+			&b.Blocked, &b.AlwaysAlive, &maxExecutionTime, &createdBy, &signingSecret, &codeHash, &layers, &secretNames, &b.Packages, &definition)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Bot{}, false, nil
 	}
@@ -88,6 +89,13 @@ func selectBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (b
 	b.CreatedBy, b.SigningSecret, b.CodeHash = id.Account(createdBy.String), signingSecret, blob.Hash(codeHash.String)
 	b.Tags, b.Layers, b.SecretNames, b.Definition = JSON(tags), JSON(layers), JSON(secretNames), JSON(definition)
 	return b, true, nil
+}
+
+// selectOwnDefinition reads the definition of a bot without what plugins bring.
+func selectOwnDefinition(ctx context.Context, q db.Querier, bot id.Bot) (JSON, error) {
+	var own sql.NullString
+	err := q.QueryRow(ctx, `SELECT own_definition FROM bots WHERE id = $1`, string(bot)).Scan(&own)
+	return JSON(own.String), err
 }
 
 // selectOwner reads what decides on a bot's deletion: whose it is, its name and
@@ -194,6 +202,8 @@ func deleteBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) er
 	for _, statement := range []string{
 		`DELETE FROM bot_tags WHERE bot_id = $1`,
 		`DELETE FROM bot_secrets WHERE bot_id = $1`,
+		`DELETE FROM bot_integrations WHERE bot_id = $1`,
+		`DELETE FROM bot_plugins WHERE bot_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(bot)); err != nil {
 			return err
@@ -207,6 +217,8 @@ func deleteBotsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
 	for _, statement := range []string{
 		`DELETE FROM bot_tags WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_secrets WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
+		`DELETE FROM bot_integrations WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
+		`DELETE FROM bot_plugins WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bots WHERE workspace_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(w)); err != nil {

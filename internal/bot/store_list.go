@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
@@ -33,14 +34,37 @@ type Filter struct {
 	Dev bool
 	// Tags must all be there, with these values.
 	Tags map[string]string
-	// Installed asks for bots that have some integration or plugin.
-	Installed bool
-	Sort      Sort
-	Ascending bool
+	// IntegrationNames and PluginNames ask for bots that have one of the names
+	// installed, in any version; none asks for nothing.
+	IntegrationNames []string
+	PluginNames      []string
+	Sort             Sort
+	Ascending        bool
 }
 
-// mostTagFilters bounds the joins of one list.
-const mostTagFilters = 10
+// storable says that a bot could be what the filter asks for. PostgreSQL would
+// refuse to compare what is no text; no bot has it.
+func (f Filter) storable() bool {
+	for key, value := range f.Tags {
+		if !isText(key) || !isText(value) {
+			return false
+		}
+	}
+	for _, names := range [][]string{f.IntegrationNames, f.PluginNames} {
+		if len(names) > 0 && !slices.ContainsFunc(names, isText) {
+			return false
+		}
+	}
+	return true
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// What bounds the query of one list.
+const (
+	mostTagFilters  = 10
+	mostNameFilters = 50
+)
 
 // listQuery is the text of a list's query. It is put together from the fragments
 // here and nothing that a caller sent, so there are few texts and every one uses
@@ -76,6 +100,23 @@ func listQuery(f Filter, after bool) string {
 		next()
 		query.WriteString(")")
 	}
+	oneOf := func(names []string) {
+		for i := range names {
+			if i > 0 {
+				query.WriteString(", ")
+			}
+			next()
+		}
+		query.WriteString("))")
+	}
+	if len(f.IntegrationNames) > 0 {
+		query.WriteString(" AND EXISTS (SELECT 1 FROM bot_integration_names WHERE bot_id = bots.id AND name IN (")
+		oneOf(f.IntegrationNames)
+	}
+	if len(f.PluginNames) > 0 {
+		query.WriteString(" AND EXISTS (SELECT 1 FROM bot_plugin_names WHERE bot_id = bots.id AND name IN (")
+		oneOf(f.PluginNames)
+	}
 	query.WriteString(" ORDER BY " + column + " " + direction + ", id " + direction + " LIMIT $3")
 	return query.String()
 }
@@ -89,6 +130,14 @@ func selectBots(ctx context.Context, q db.Querier, w id.Workspace, f Filter, pag
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Tags)) {
 		args = append(args, key, f.Tags[key])
+	}
+	for _, names := range [][]string{f.IntegrationNames, f.PluginNames} {
+		for _, name := range names {
+			if !isText(name) {
+				name = "" // nothing has it either
+			}
+			args = append(args, name)
+		}
 	}
 	rows, err := q.Query(ctx, listQuery(f, page.After != nil), args...)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// sealedAt is a sealed value and its place; name is empty for a signing secret.
+// sealedAt is a sealed value and its place; name is that of a secret or the alias of
+// what is installed, and empty for a signing secret.
 type sealedAt struct {
 	bot    id.Bot
 	name   string
@@ -33,6 +34,28 @@ func selectSecrets(ctx context.Context, q db.Querier, after sealedAt) ([]sealedA
 
 func updateSecret(ctx context.Context, q db.Querier, v sealedAt) error {
 	_, err := q.Exec(ctx, `UPDATE bot_secrets SET value = $3 WHERE bot_id = $1 AND name = $2`, string(v.bot), v.name, v.sealed)
+	return err
+}
+
+func selectIntegrationConfigurations(ctx context.Context, q db.Querier, after sealedAt) ([]sealedAt, error) {
+	return scanSealed(q.Query(ctx, `
+		SELECT bot_id, alias, configuration FROM bot_integrations WHERE (bot_id, alias) > ($1, $2) ORDER BY bot_id, alias LIMIT $3`,
+		string(after.bot), after.name, resealBatch))
+}
+
+func updateIntegrationConfiguration(ctx context.Context, q db.Querier, v sealedAt) error {
+	_, err := q.Exec(ctx, `UPDATE bot_integrations SET configuration = $3 WHERE bot_id = $1 AND alias = $2`, string(v.bot), v.name, v.sealed)
+	return err
+}
+
+func selectPluginConfigurations(ctx context.Context, q db.Querier, after sealedAt) ([]sealedAt, error) {
+	return scanSealed(q.Query(ctx, `
+		SELECT bot_id, alias, configuration FROM bot_plugins WHERE (bot_id, alias) > ($1, $2) ORDER BY bot_id, alias LIMIT $3`,
+		string(after.bot), after.name, resealBatch))
+}
+
+func updatePluginConfiguration(ctx context.Context, q db.Querier, v sealedAt) error {
+	_, err := q.Exec(ctx, `UPDATE bot_plugins SET configuration = $3 WHERE bot_id = $1 AND alias = $2`, string(v.bot), v.name, v.sealed)
 	return err
 }
 
