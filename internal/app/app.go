@@ -13,6 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/audit"
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/bot"
+	"github.com/botyard/botyard/internal/catalog"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/db"
@@ -33,17 +34,21 @@ type App struct {
 	Accounts   *account.Service
 	Workspaces *workspace.Service
 	Bots       *bot.Service
+	Catalog    *catalog.Service
 	Audit      *audit.Service
 	Meter      *meter.Service
 	Scripts    *script.Engine
 
 	dir string
+	// address is what callers reach the server by; it is set before the first
+	// request, and stays empty where nothing is served.
+	address string
 }
 
 // Open opens an installation and brings its database to this version's schema. A
 // data directory that is not there is made. The caller closes the App.
 func Open(ctx context.Context, c config.Installation, log *slog.Logger) (*App, error) {
-	a, err := connect(ctx, c, log)
+	a, err := connect(ctx, c, log, true)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +60,28 @@ func Open(ctx context.Context, c config.Installation, log *slog.Logger) (*App, e
 	}
 	a.assemble()
 	return a, nil
+}
+
+// Exists is nil when there is an installation to work on, so that a mistyped data
+// directory is told of and not made into a new installation. A PostgreSQL database
+// tells for itself.
+func Exists(c config.Installation) error {
+	if c.DatabaseURL.Reveal() != "" {
+		return nil
+	}
+	if _, err := os.Stat(db.File(c.Data)); err != nil {
+		return fmt.Errorf("there is no installation in %s; the first \"botyard serve\" or \"botyard account create\" makes one (%w)", c.Data, err)
+	}
+	return nil
+}
+
+// Examine opens an installation as it is, for looking at it: nothing is made and
+// nothing migrated. Only Checks, DB and Close of the App may be used.
+func Examine(ctx context.Context, c config.Installation, log *slog.Logger) (*App, error) {
+	if err := Exists(c); err != nil {
+		return nil, err
+	}
+	return connect(ctx, c, log, false)
 }
 
 // Connect opens only the database of an installation, as it is: nothing is
@@ -76,7 +103,7 @@ func clockOf(c config.Installation) (clock.Clock, error) {
 	return clock.System(), nil
 }
 
-func connect(ctx context.Context, c config.Installation, log *slog.Logger) (a *App, err error) {
+func connect(ctx context.Context, c config.Installation, log *slog.Logger, makeKeys bool) (a *App, err error) {
 	a = &App{Log: log, dir: c.Data}
 	if a.DB, err = Connect(ctx, c, log); err != nil {
 		return nil, err
@@ -89,7 +116,7 @@ func connect(ctx context.Context, c config.Installation, log *slog.Logger) (a *A
 	if a.Clock, err = clockOf(c); err != nil {
 		return a, err
 	}
-	if a.Keys, err = c.Keys(true); err != nil {
+	if a.Keys, err = c.Keys(makeKeys); err != nil {
 		return a, err
 	}
 	url, err := c.Blobs()
@@ -106,15 +133,22 @@ func (a *App) assemble() {
 	a.Audit = audit.New(a.DB, a.Clock)
 	a.Meter = meter.New()
 	a.Scripts = script.New(script.Options{CacheDir: filepath.Join(a.dir, "cache", "wazero"), Clock: a.Clock, Log: a.Log})
+	address := func() string { return a.address }
 	a.Bots = bot.New(bot.Options{
 		DB: a.DB, Clock: a.Clock, Keys: a.Keys, Blobs: a.Blobs,
-		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens,
+		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, PublicURL: address,
 	})
 	a.Accounts = account.New(account.Options{DB: a.DB, Clock: a.Clock, Tokens: a.Tokens})
 	a.Workspaces = workspace.New(workspace.Options{
 		DB: a.DB, Clock: a.Clock, Trail: a.Audit, Quota: a.Meter, Accounts: a.Accounts,
-		Leavers: []workspace.Leaver{a.Bots, a.Tokens, a.Meter},
 	})
+	a.Catalog = catalog.New(catalog.Options{
+		DB: a.DB, Clock: a.Clock, Log: a.Log, Keys: a.Keys, Blobs: a.Blobs,
+		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, Workspaces: a.Workspaces, Installs: a.Bots, PublicURL: address,
+	})
+	a.Bots.Catalog, a.Bots.Assets = a.Catalog, a.Catalog
+	// Bots leave before what they have installed.
+	a.Workspaces.Leavers = []workspace.Leaver{a.Bots, a.Catalog, a.Tokens, a.Meter}
 	a.Accounts.Memberships = a.Workspaces
 }
 
@@ -142,9 +176,13 @@ func (a *App) checkKey(ctx context.Context) error {
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := a.Keys.VerifyCheck(kept); err != nil {
-			return fmt.Errorf("the secret key is not the one that this database was sealed with: %w", err)
-		}
-		return nil
+		return a.verifyKey(kept)
 	})
+}
+
+func (a *App) verifyKey(kept string) error {
+	if err := a.Keys.VerifyCheck(kept); err != nil {
+		return fmt.Errorf("the secret key is not the one that this database was sealed with: %w", err)
+	}
+	return nil
 }

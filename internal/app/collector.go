@@ -19,7 +19,7 @@ type blobUser interface {
 // of the machine's clock, as the blobs' own times are.
 func (a *App) CollectBlobs(ctx context.Context) (deleted int, err error) {
 	settled := clock.System().Now().Add(-blob.Settled)
-	users := []blobUser{a.Bots}
+	users := []blobUser{a.Bots, a.Catalog}
 	err = a.Blobs.List(ctx, func(h blob.Hash, put time.Time) error {
 		if put.After(settled) {
 			return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/script"
 )
 
@@ -38,6 +39,7 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	}
 	add("database", a.DB.Ping(ctx))
 	add("migrations", a.checkMigrations(ctx))
+	add("keys", a.checkKeptKey(ctx))
 	add("disk", a.checkDisk())
 	add("blobs", a.Blobs.Check(ctx))
 	checks = append(checks, checkScripts())
@@ -55,6 +57,16 @@ func (a *App) checkMigrations(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkKeptKey compares the keys with what the database was sealed with, as opening
+// it for work does.
+func (a *App) checkKeptKey(ctx context.Context) error {
+	kept, found, err := selectSetting(ctx, a.DB.Reader(ctx), settingKeyCheck)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	return a.verifyKey(kept)
 }
 
 // checkScripts tells of a build without the VRL engine. It can do all but run

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 // RotateKeys makes a new key, seals every secret with it and forgets the keys
@@ -18,8 +19,12 @@ func (a *App) RotateKeys(ctx context.Context, keyFile string) (sealed int, err e
 	}
 	a.Keys = keys
 	a.assemble()
-	if sealed, err = a.Bots.Reseal(ctx); err != nil {
-		return sealed, err
+	answers := func(ctx context.Context) (int, error) { return wire.ResealAnswers(ctx, a.DB, keys) }
+	for _, reseal := range []func(context.Context) (int, error){a.Bots.Reseal, a.Catalog.Reseal, answers} {
+		n, err := reseal(ctx)
+		if sealed += n; err != nil {
+			return sealed, err
+		}
 	}
 	err = a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		return db.Convert(setSetting(ctx, tx, settingKeyCheck, keys.Check()))

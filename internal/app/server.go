@@ -16,6 +16,7 @@ import (
 	"github.com/botyard/botyard/internal/account"
 	"github.com/botyard/botyard/internal/audit"
 	"github.com/botyard/botyard/internal/bot"
+	"github.com/botyard/botyard/internal/catalog"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/script"
@@ -90,6 +91,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, nil, err
 	}
+	a.address = s.URL()
 	s.http = &http.Server{
 		Handler:           s.Mux,
 		ReadHeaderTimeout: c.ReadHeaderTimeout,
@@ -113,7 +115,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 // it still knows every operation, which is all that the document needs.
 func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	m := wire.New(wire.Options{
-		Version: Version, Access: a.Tokens, Signer: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
+		Version: Version, Access: a.Tokens, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
 		Limits: wire.Limits{
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
 			PerToken: c.RateLimitToken, PerWorkspace: c.RateLimitWorkspace,
@@ -125,6 +127,7 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	workspace.Mount(m, a.Workspaces)
 	audit.Mount(m, a.Audit)
 	bot.Mount(m, a.Bots)
+	catalog.Mount(m, a.Catalog)
 	script.Mount(m, a.Scripts)
 	m.MountReference()
 	return m
@@ -142,11 +145,14 @@ func (s *Server) startWork(ctx context.Context) {
 	s.jobs.Every(jobForgetAnswers, time.Hour)
 	s.jobs.Handle(jobCollectBlobs, func(ctx context.Context, _ jobs.Job) error {
 		deleted, err := s.CollectBlobs(ctx)
-		s.Log.InfoContext(ctx, "blobs without a reference were deleted", "blobs", deleted)
+		if deleted > 0 {
+			s.Log.InfoContext(ctx, "blobs without a reference were deleted", "blobs", deleted)
+		}
 		return err
 	}, jobs.Policy{Timeout: time.Hour})
 	s.jobs.Every(jobCollectBlobs, 24*time.Hour)
 	s.work.Go(func() { s.Tokens.Run(ctx) })
+	s.work.Go(func() { s.Catalog.Run(ctx) })
 	s.work.Go(func() {
 		if err := s.jobs.Run(ctx); err != nil && ctx.Err() == nil {
 			s.failed <- err

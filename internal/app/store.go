@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/botyard/botyard/internal/db"
 )
@@ -25,4 +27,12 @@ func setSetting(ctx context.Context, q db.Querier, key, value string) error {
 		INSERT INTO settings (key, value) VALUES ($1, $2)
 		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
 	return err
+}
+
+func selectSetting(ctx context.Context, q db.Querier, key string) (value string, found bool, err error) {
+	err = q.QueryRow(ctx, `SELECT value FROM settings WHERE key = $1`, key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return value, err == nil, err
 }

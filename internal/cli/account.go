@@ -56,7 +56,7 @@ func (t *tokenCreateCommand) Run(ctx context.Context, c console) error {
 	if t.Expires < 0 {
 		return usageError{fmt.Errorf("--expires is %s; it must be positive", t.Expires)}
 	}
-	return withApp(ctx, t.Installation, c, func(it *app.App) error {
+	return withInstallation(ctx, t.Installation, c, func(it *app.App) error {
 		var token access.Token
 		var value string
 		err := it.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -98,4 +98,12 @@ func withApp(ctx context.Context, i config.Installation, c console, f func(*app.
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	return f(a)
+}
+
+// withInstallation is withApp for commands that work on what is there.
+func withInstallation(ctx context.Context, i config.Installation, c console, f func(*app.App) error) error {
+	if err := app.Exists(i); err != nil {
+		return err
+	}
+	return withApp(ctx, i, c, f)
 }

@@ -25,16 +25,19 @@ const (
 
 // grammar is the whole command line.
 type grammar struct {
-	Serve     serveCommand     `cmd:"" help:"Run the server."`
-	Account   accountCommand   `cmd:"" help:"Manage accounts."`
-	Token     tokenCommand     `cmd:"" help:"Manage access tokens."`
-	Workspace workspaceCommand `cmd:"" help:"Manage workspaces."`
-	Clock     clockCommand     `cmd:"" help:"Move the clock of a --dev installation."`
-	Secret    secretCommand    `cmd:"" help:"Manage the keys that seal secrets."`
-	Migrate   migrateCommand   `cmd:"" help:"Look at or change the database's schema."`
-	Doctor    doctorCommand    `cmd:"" help:"Check an installation."`
-	OpenAPI   openAPICommand   `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Serve       serveCommand       `cmd:"" help:"Run the server."`
+	Account     accountCommand     `cmd:"" help:"Manage accounts."`
+	Token       tokenCommand       `cmd:"" help:"Manage access tokens."`
+	Workspace   workspaceCommand   `cmd:"" help:"Manage workspaces."`
+	Hub         hubCommand         `cmd:"" help:"Manage the hub."`
+	Integration integrationCommand `cmd:"" help:"Manage published integrations."`
+	Plugin      pluginCommand      `cmd:"" help:"Manage published plugins."`
+	Clock       clockCommand       `cmd:"" help:"Move the clock of a --dev installation."`
+	Secret      secretCommand      `cmd:"" help:"Manage the keys that seal secrets."`
+	Migrate     migrateCommand     `cmd:"" help:"Look at or change the database's schema."`
+	Doctor      doctorCommand      `cmd:"" help:"Check an installation."`
+	OpenAPI     openAPICommand     `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 // console is where a command prints.

@@ -114,11 +114,17 @@ func (m *migrateStatusCommand) Run(ctx context.Context, c console) (err error) {
 	return table.Flush()
 }
 
-type migrateUpCommand struct{ config.Installation }
+type migrateUpCommand struct {
+	config.Installation
+	JSON bool `name:"json" help:"Print the result as JSON."`
+}
 
 // Run migrates.
 func (m *migrateUpCommand) Run(ctx context.Context, c console) error {
 	return withApp(ctx, m.Installation, c, func(*app.App) error {
+		if m.JSON {
+			return c.printJSON(map[string]bool{"current": true})
+		}
 		_, err := fmt.Fprintln(c.out, "the schema is current")
 		return err
 	})
@@ -129,47 +135,56 @@ type doctorCommand struct {
 	JSON bool `name:"json" help:"Print the result as JSON."`
 }
 
-// Run checks the installation as /readyz does.
-func (d *doctorCommand) Run(ctx context.Context, c console) error {
-	return withApp(ctx, d.Installation, c, func(it *app.App) error {
-		checks, ready := it.Checks(ctx)
-		if d.JSON {
-			if err := c.printJSON(map[string]any{"ready": ready, "checks": checks}); err != nil {
+// Run checks the installation as /readyz does, and changes nothing.
+func (d *doctorCommand) Run(ctx context.Context, c console) (err error) {
+	it, err := app.Examine(ctx, d.Installation, quiet(c))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	checks, ready := it.Checks(ctx)
+	if d.JSON {
+		if err := c.printJSON(map[string]any{"ready": ready, "checks": checks}); err != nil {
+			return err
+		}
+	} else {
+		for _, check := range checks {
+			state := "ok"
+			if check.Reason != "" {
+				state = check.Reason
+			}
+			if _, err := fmt.Fprintf(c.out, "%-12s %s\n", check.Name, state); err != nil {
 				return err
 			}
-		} else {
-			for _, check := range checks {
-				state := "ok"
-				if check.Reason != "" {
-					state = check.Reason
-				}
-				if _, err := fmt.Fprintf(c.out, "%-12s %s\n", check.Name, state); err != nil {
-					return err
-				}
-			}
 		}
-		if !ready {
-			return errors.New("the installation is not ready")
-		}
-		return nil
-	})
+	}
+	if !ready {
+		return errors.New("the installation is not ready")
+	}
+	return nil
 }
 
 type secretCommand struct {
 	Rotate secretRotateCommand `cmd:"" help:"Make a new key, seal every secret with it, and forget the old ones. Stop the servers first."`
 }
 
-type secretRotateCommand struct{ config.Installation }
+type secretRotateCommand struct {
+	config.Installation
+	JSON bool `name:"json" help:"Print the result as JSON."`
+}
 
 // Run rotates the key.
 func (s *secretRotateCommand) Run(ctx context.Context, c console) error {
 	if s.SecretKey.Reveal() != "" {
 		return usageError{errors.New("the keys are given by a setting, so they cannot be replaced here: put a new first line into them, start once, and run the command on the key file")}
 	}
-	return withApp(ctx, s.Installation, c, func(it *app.App) error {
+	return withInstallation(ctx, s.Installation, c, func(it *app.App) error {
 		n, err := it.RotateKeys(ctx, s.KeyFile())
 		if err != nil {
 			return err
+		}
+		if s.JSON {
+			return c.printJSON(map[string]any{"sealed": n, "keyFile": s.KeyFile()})
 		}
 		_, err = fmt.Fprintf(c.out, "%d secrets are sealed with a new key in %s\n", n, s.KeyFile())
 		return err

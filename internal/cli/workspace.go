@@ -23,7 +23,7 @@ type setPlanCommand struct {
 
 // Run sets the plan.
 func (s *setPlanCommand) Run(ctx context.Context, c console) error {
-	return withApp(ctx, s.Installation, c, func(it *app.App) error {
+	return withInstallation(ctx, s.Installation, c, func(it *app.App) error {
 		if err := it.Workspaces.SetPlan(ctx, id.Workspace(s.ID), workspace.Plan(s.Plan)); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ type Installation struct {
 	File string `name:"config" env:"BOTYARD_CONFIG" placeholder:"FILE" help:"Read settings from this file, YAML or (with the ending .json) JSON. Flags and environment variables win over it."`
 
 	Data string `name:"data" env:"BOTYARD_DATA" default:"./botyard-data" placeholder:"DIRECTORY" help:"Directory of the data: the SQLite database, the blobs, the secret key."`
-	Dev  bool   `name:"dev" env:"BOTYARD_DEV" help:"Development installation: a clock that can be advanced, test payments, calls to loopback addresses. Never for production."`
+	Dev  bool   `name:"dev" env:"BOTYARD_DEV" help:"Development installation: its clock can be advanced. Never for production."`
 
 	DatabaseURL            secret.Value `name:"database-url" env:"BOTYARD_DATABASE_URL" placeholder:"postgres://..." help:"PostgreSQL database. Without it, an SQLite database in the data directory."`
 	DatabaseURLFile        string       `name:"database-url-file" env:"BOTYARD_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the database URL."`

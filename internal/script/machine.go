@@ -44,15 +44,20 @@ func interpret(ctx context.Context, binary []byte, clock clock.Clock) (*machine,
 }
 
 // compile makes a machine that is fast, and keeps 50 MB. It takes ten seconds and
-// 700 MB, and a moment when dir holds what an earlier compilation left. On
-// processors for which there is no compiler it interprets.
-func compile(ctx context.Context, binary []byte, dir string, clock clock.Clock) (*machine, error) {
-	m := &machine{clock: clock, compiled: true}
-	var err error
+// 700 MB, and a moment when dir holds what an earlier compilation left. Where there
+// is no compiler for the processor, or the system forbids a process to make code,
+// it fails.
+func compile(ctx context.Context, binary []byte, dir string, clock clock.Clock) (m *machine, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = nil, fmt.Errorf("this system cannot run compiled code: %v", p)
+		}
+	}()
+	m = &machine{clock: clock, compiled: true}
 	if m.cache, err = wazero.NewCompilationCacheWithDir(dir); err != nil {
 		return nil, fmt.Errorf("the directory for compiled code: %w", err)
 	}
-	return m, m.load(experimental.WithCompilationWorkers(ctx, compilers), wazero.NewRuntimeConfig().WithCompilationCache(m.cache), binary)
+	return m, m.load(experimental.WithCompilationWorkers(ctx, compilers), wazero.NewRuntimeConfigCompiler().WithCompilationCache(m.cache), binary)
 }
 
 // hasCode says whether compiled code is in dir. Whether it is of this version is

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/catalog"
+	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/id"
+)
+
+type integrationCommand struct {
+	Verify    verifyCommand    `cmd:"" help:"Answer the request to review an integration."`
+	Deprecate deprecateCommand `cmd:"" help:"Keep an integration from being newly installed."`
+}
+
+type verifyCommand struct {
+	config.Installation
+	ID     string `name:"id" required:"" help:"The integration's id."`
+	Status string `name:"status" required:"" enum:"approved,rejected" help:"The outcome: approved or rejected."`
+	JSON   bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run writes the outcome of a review.
+func (v *verifyCommand) Run(ctx context.Context, c console) error {
+	return withInstallation(ctx, v.Installation, c, func(it *app.App) error {
+		if err := it.Catalog.Review(ctx, id.Integration(v.ID), catalog.Verification(v.Status)); err != nil {
+			return err
+		}
+		if v.JSON {
+			return c.printJSON(map[string]string{"integrationId": v.ID, "verificationStatus": v.Status})
+		}
+		_, err := fmt.Fprintf(c.out, "Integration %s is %s.\n", v.ID, v.Status)
+		return err
+	})
+}
+
+type deprecateCommand struct {
+	config.Installation
+	ID   string `name:"id" required:"" help:"The integration's id."`
+	JSON bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run deprecates an integration. Bots that have it keep it.
+func (d *deprecateCommand) Run(ctx context.Context, c console) error {
+	return withInstallation(ctx, d.Installation, c, func(it *app.App) error {
+		if err := it.Catalog.Deprecate(ctx, id.Integration(d.ID)); err != nil {
+			return err
+		}
+		if d.JSON {
+			return c.printJSON(map[string]string{"integrationId": d.ID, "lifecycleStatus": string(catalog.Deprecated)})
+		}
+		_, err := fmt.Fprintf(c.out, "Integration %s is deprecated: bots that have it keep it, and no other bot can install it.\n", d.ID)
+		return err
+	})
+}
