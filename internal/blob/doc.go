@@ -1,11 +1,10 @@
-// Package blob keeps large immutable content: code bundles, icons, readmes,
-// avatars, PDFs.
+// Package blob keeps large immutable content: code bundles, icons and readmes.
 //
 // It owns the addressing (a blob's name is the SHA-256 of its plain content),
 // the compression, the durability, and the places where blobs can be: a
 // directory or an S3 bucket. It does not own who refers to a blob, nor when one
-// is no longer needed: a collector in a domain's hands walks List and calls
-// Delete.
+// is no longer needed: the domains know the former, and the collector of package
+// app, which asks them, walks List and calls Delete.
 //
 // Invariants:
 //   - What Put has answered survives a crash of the machine (directory), or is

@@ -58,6 +58,9 @@ func TestKill(t *testing.T) {
 func write(t *testing.T, server *harness.Process, owner *harness.Actor, acknowledged *written, round int) {
 	var killed atomic.Bool
 	var all sync.WaitGroup
+	// On a busy machine the first bot may take a while; the clock starts with it.
+	first := make(chan struct{})
+	var begun sync.Once
 	for client := range clients {
 		all.Go(func() {
 			for i := 0; ; i++ {
@@ -78,8 +81,14 @@ func write(t *testing.T, server *harness.Process, owner *harness.Actor, acknowle
 				acknowledged.Lock()
 				acknowledged.names[made.Bot.ID] = name
 				acknowledged.Unlock()
+				begun.Do(func() { close(first) })
 			}
 		})
+	}
+	select {
+	case <-first:
+	case <-time.After(30 * time.Second):
+		t.Errorf("round %d: no bot was acknowledged in 30 seconds", round)
 	}
 	time.Sleep(leastWork + time.Duration(round)*workStep)
 	killed.Store(true)

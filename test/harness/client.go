@@ -229,6 +229,7 @@ func (a *Actor) State(t testing.TB) string {
 	for _, path := range []string{
 		"/v1/admin/account/me", "/v1/admin/account/pats", "/v1/admin/workspaces?pageSize=100", "/v1/admin/workspace-members?pageSize=100",
 		"/v1/admin/bots?pageSize=100", "/v1/admin/bots?dev=true&pageSize=100", "/v1/admin/workspaces/" + a.Workspace + "/audit-records?pageSize=100",
+		"/v1/admin/integrations?pageSize=100", "/v1/admin/integrations?dev=true&pageSize=100", "/v1/admin/interfaces?pageSize=100", "/v1/admin/plugins?pageSize=100",
 	} {
 		answer := a.Ask(t, http.MethodGet, path, nil)
 		if answer.Status != http.StatusOK {

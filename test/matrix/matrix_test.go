@@ -120,7 +120,8 @@ func (s stage) cell(t *testing.T, op wire.Operation, rq request, who actor) (ans
 	return fmt.Sprintf("%d %s", status, said["type"]), nil
 }
 
-// fill puts values in the place of a path's parameters.
+// fill puts values in the place of a path's parameters; a last value that begins
+// with ? is the query.
 func fill(path string, values []string) (string, error) {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -131,6 +132,9 @@ func fill(path string, values []string) (string, error) {
 			return "", errors.New("the request has too few values for " + path)
 		}
 		segments[i], values = values[0], values[1:]
+	}
+	if len(values) == 1 && strings.HasPrefix(values[0], "?") {
+		return strings.Join(segments, "/") + values[0], nil
 	}
 	if len(values) > 0 {
 		return "", errors.New("the request has too many values for " + path)

@@ -56,6 +56,65 @@ func aboutOneself(body string) request {
 	}}
 }
 
+// aboutPackage is a request whose path names a package of the owner by its id, and
+// then by more values.
+func aboutPackage(kind, of, body string, more ...string) request {
+	return request{prepare: func(sc *scene) ([]string, string, error) {
+		packageID, _, err := sc.publish(sc.owner.Token, kind, of)
+		return append([]string{packageID}, more...), body, err
+	}}
+}
+
+// packageNamed is a request whose path names a package of the owner by name and
+// version.
+func packageNamed(kind, of string) []request {
+	return []request{{prepare: func(sc *scene) ([]string, string, error) {
+		_, name, err := sc.publish(sc.owner.Token, kind, of)
+		return []string{name, "latest"}, "", err
+	}}}
+}
+
+// newPackage is a request that publishes under the handle of the owner's workspace.
+func newPackage(of string) []request {
+	return []request{{prepare: func(sc *scene) ([]string, string, error) {
+		handle, err := sc.handle()
+		return nil, fmt.Sprintf(`{"name":"%s/thing","version":"1.0.0"%s}`, handle, of), err
+	}}}
+}
+
+// deletedPackage are requests that delete what the owner made, and what the caller
+// made; who may make nothing deletes the owner's.
+func deletedPackage(kind, of string) []request {
+	return []request{
+		{"another's", aboutPackage(kind, of, "").prepare},
+		{"own", func(sc *scene) ([]string, string, error) {
+			packageID, _, err := sc.publish(sc.token, kind, of)
+			if err != nil {
+				packageID, _, err = sc.publish(sc.owner.Token, kind, of)
+			}
+			return []string{packageID}, "", err
+		}},
+	}
+}
+
+// aboutIntegration is a request whose body names an integration of the owner.
+func aboutIntegration(body string) []request {
+	return []request{{prepare: func(sc *scene) ([]string, string, error) {
+		of, _, err := sc.publish(sc.owner.Token, "integration", noDefinition)
+		return nil, fmt.Sprintf(body, of), err
+	}}}
+}
+
+// What packages of a kind are made of beside name and version.
+const (
+	aPlugin      = `,"code":{"node":"n","browser":"b"}`
+	aPublicFace  = `,"public":true`
+	aPublicPlug  = aPlugin + `,"visibility":"public"`
+	aPublicOne   = `,"visibility":"public"`
+	anUnlisted   = `,"visibility":"unlisted"`
+	noDefinition = ""
+)
+
 // requests has those of every operation, by its id.
 var requests = map[string][]request{
 	"getAccount":                plain(""),
@@ -85,6 +144,60 @@ var requests = map[string][]request{
 	"runVrl":                    plain(`{"data":{},"script":".a = 1"}`),
 	"getBot":                    aboutBot(""),
 	"updateBot":                 aboutBot(`{"description":"New"}`),
+	"createInterface":           newPackage(noDefinition),
+	"listInterfaces":            plain(""),
+	"getInterface":              {aboutPackage("interface", noDefinition, "")},
+	"getInterfaceByName":        packageNamed("interface", noDefinition),
+	"updateInterface":           {aboutPackage("interface", noDefinition, `{"title":"New"}`)},
+	"deleteInterface":           deletedPackage("interface", noDefinition),
+	"listPublicInterfaces":      plain(""),
+	"getPublicInterfaceById":    {aboutPackage("interface", aPublicFace, "")},
+	"getPublicInterface":        packageNamed("interface", aPublicFace),
+
+	"createIntegration":               newPackage(noDefinition),
+	"validateIntegrationCreation":     newPackage(noDefinition),
+	"listIntegrations":                plain(""),
+	"getIntegration":                  {aboutPackage("integration", noDefinition, "")},
+	"getIntegrationByName":            packageNamed("integration", noDefinition),
+	"updateIntegration":               {aboutPackage("integration", noDefinition, `{"title":"New"}`)},
+	"validateIntegrationUpdate":       {aboutPackage("integration", noDefinition, `{"title":"New"}`)},
+	"deleteIntegration":               deletedPackage("integration", noDefinition),
+	"rotateIntegrationSigningSecrets": {aboutPackage("integration", noDefinition, `{}`)},
+	"requestIntegrationVerification":  aboutIntegration(`{"integrationId":%q}`),
+	"createIntegrationApiKey":         aboutIntegration(`{"integrationId":%q,"note":"CI"}`),
+	"deleteIntegrationApiKey": {{prepare: func(sc *scene) ([]string, string, error) {
+		key, _, err := sc.integrationKey()
+		return []string{key}, "", err
+	}}},
+	"listIntegrationApiKeys": {{prepare: func(sc *scene) ([]string, string, error) {
+		_, of, err := sc.integrationKey()
+		return []string{"?integrationId=" + of}, "", err
+	}}},
+	"listPublicIntegrations": plain(""),
+	"getPublicIntegration":   packageNamed("integration", aPublicOne),
+	"getPublicIntegrationById": {
+		{"public", aboutPackage("integration", aPublicOne, "").prepare},
+		{"unlisted", aboutPackage("integration", anUnlisted, "").prepare},
+		{"private", aboutPackage("integration", noDefinition, "").prepare},
+	},
+
+	"createPlugin":                    newPackage(aPlugin),
+	"listPlugins":                     plain(""),
+	"getPlugin":                       {aboutPackage("plugin", aPlugin, "")},
+	"getPluginByName":                 packageNamed("plugin", aPlugin),
+	"getDereferencedPlugin":           {aboutPackage("plugin", aPlugin, "")},
+	"getPluginCode":                   {aboutPackage("plugin", aPlugin, "", "node")},
+	"updatePlugin":                    {aboutPackage("plugin", aPlugin, `{"title":"New"}`)},
+	"deletePlugin":                    deletedPackage("plugin", aPlugin),
+	"listPublicPlugins":               plain(""),
+	"getPublicPlugin":                 packageNamed("plugin", aPublicPlug),
+	"getPublicPluginCode":             {aboutPackage("plugin", aPublicPlug, "", "node")},
+	"getDereferencedPublicPluginById": {aboutPackage("plugin", aPublicPlug, "")},
+	"getPublicPluginById": {
+		{"public", aboutPackage("plugin", aPublicPlug, "").prepare},
+		{"private", aboutPackage("plugin", aPlugin, "").prepare},
+	},
+
 	"updateWorkspace": {
 		{"name", func(sc *scene) ([]string, string, error) { return []string{sc.workspace}, `{"name":"New"}`, nil }},
 		{"spending limit", func(sc *scene) ([]string, string, error) { return []string{sc.workspace}, `{"spendingLimit":7}`, nil }},

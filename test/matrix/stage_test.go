@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -172,4 +173,39 @@ func (sc *scene) pat() (tokenID string, err error) {
 		return err
 	})
 	return tokenID, err
+}
+
+// handle gives the owner's workspace one, and answers it.
+func (sc *scene) handle() (string, error) {
+	handle := strings.ToLower(strings.TrimPrefix(sc.workspace, "wkspace_"))
+	_, err := sc.asOwner(http.MethodPut, "/v1/admin/workspaces/"+sc.workspace, fmt.Sprintf(`{"handle":%q}`, handle))
+	return handle, err
+}
+
+// publish makes a package of a kind as somebody and answers its id and its name, as
+// it stands in a path; more are members of the body.
+func (sc *scene) publish(token, kind, more string) (packageID, name string, err error) {
+	handle, err := sc.handle()
+	if err != nil {
+		return "", "", err
+	}
+	body := fmt.Sprintf(`{"name":"%s/thing","version":"1.0.0"%s}`, handle, more)
+	answer, err := sc.as(token, http.MethodPost, "/v1/admin/"+kind+"s", body)
+	if err != nil {
+		return "", "", err
+	}
+	return answer[kind].(map[string]any)["id"].(string), handle + "%2Fthing", nil
+}
+
+// integrationKey makes a key of an integration of the owner, and answers the key's
+// id and the integration's.
+func (sc *scene) integrationKey() (key, of string, err error) {
+	if of, _, err = sc.publish(sc.owner.Token, "integration", noDefinition); err != nil {
+		return "", "", err
+	}
+	answer, err := sc.asOwner(http.MethodPost, "/v1/admin/integrations/iaks", fmt.Sprintf(`{"integrationId":%q}`, of))
+	if err != nil {
+		return "", "", err
+	}
+	return answer["id"].(string), of, nil
 }

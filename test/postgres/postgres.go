@@ -59,13 +59,9 @@ func Main(m *testing.M) {
 // URL. The first call of a process starts the server.
 func Database(t testing.TB) string {
 	t.Helper()
-	running, err := start()
+	running, name, err := create(t.Context())
 	if err != nil {
 		t.Fatal(err)
-	}
-	name := fmt.Sprintf("test_%d", databases.Add(1))
-	if _, err := running.admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatalf("PostgreSQL cannot create a database: %v", err)
 	}
 	t.Cleanup(func() {
 		// The test's context has ended by now.
@@ -74,6 +70,27 @@ func Database(t testing.TB) string {
 		}
 	})
 	return running.url(name)
+}
+
+// Create creates an empty database outside a test, and answers its URL. It goes with
+// the server: the caller ends with Stop.
+func Create(ctx context.Context) (string, error) {
+	running, name, err := create(ctx)
+	if err != nil {
+		return "", err
+	}
+	return running.url(name), nil
+}
+
+func create(ctx context.Context) (running *instance, name string, err error) {
+	if running, err = start(); err != nil {
+		return nil, "", err
+	}
+	name = fmt.Sprintf("test_%d", databases.Add(1))
+	if _, err := running.admin.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+		return nil, "", fmt.Errorf("PostgreSQL cannot create a database: %w", err)
+	}
+	return running, name, nil
 }
 
 // Stop ends the server and removes its directory. Nothing happens when none runs.

@@ -1,77 +1,11 @@
 // The bp command line, run as a user runs it: each test has a home directory of
 // its own and answers no prompts.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import http from 'node:http'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
 import { apiUrl, createAccount, missingId, refused } from './server.mjs'
-
-const program = fileURLToPath(new URL('../node_modules/@botpress/cli/bin.js', import.meta.url))
-
-// Every command of bp asks the package registry for a newer bp. This registry has
-// none, so the tests need no network and bp has nothing to say about updates.
-const registry = http.createServer((_, answer) => {
-  answer.writeHead(404, { 'content-type': 'application/json' })
-  answer.end('{}')
-})
-
-before(async () => {
-  registry.listen(0, '127.0.0.1')
-  await once(registry, 'listening')
-})
-
-after(() => {
-  registry.closeAllConnections()
-  registry.close()
-})
-
-// terminal runs bp with a home directory of the test's own.
-const terminal = async (t) => {
-  const home = await mkdtemp(join(tmpdir(), 'bp-'))
-  t.after(() => rm(home, { recursive: true }))
-  const bp = async (...args) => {
-    const child = spawn(process.execPath, [program, ...args], {
-      cwd: home,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env.PATH,
-        HOME: home,
-        NO_COLOR: '1',
-        BP_BOTPRESS_HOME: home,
-        npm_config_registry: `http://127.0.0.1:${registry.address().port}/`,
-      },
-    })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
-    const [code] = await once(child, 'close')
-    return { code, stdout, stderr }
-  }
-  // json is the printed result of a command that has to succeed.
-  const json = async (...args) => {
-    const { code, stdout, stderr } = await bp(...args, '--json')
-    assert.equal(code, 0, `bp ${args.join(' ')}: ${stderr}${stdout}`)
-    return JSON.parse(stdout)
-  }
-  return { home, bp, json }
-}
-
-const loggedIn = async (t) => {
-  const account = await createAccount()
-  const shell = await terminal(t)
-  const { code, stdout, stderr } = await shell.bp(
-    'login', '--api-url', apiUrl, '--token', account.token, '--workspace-id', account.workspaceId,
-  )
-  assert.equal(code, 0, stderr + stdout)
-  assert.match(stdout, /Logged In/)
-  return { ...account, ...shell }
-}
+import { loggedIn, terminal } from './terminal.mjs'
 
 test('bp login keeps what it was given', async (t) => {
   const { home, token, workspaceId } = await loggedIn(t)

@@ -39,17 +39,23 @@ export const call = async (method, path, { headers = {}, body, ...options } = {}
 // unused is a name that no other scenario takes; it is a valid handle too.
 export const unused = (prefix) => `${prefix}-${randomUUID().slice(0, 13)}`
 
-// createAccount makes an account on the command line of the server, as an operator
-// does. The account owns a workspace of its own, which the client is set to.
+// operate runs a command of the server beside it, as an operator does, and gives
+// what it prints as JSON.
+export const operate = async (...args) => {
+  const { stdout } = await promisify(execFile)(setting('BOTYARD_BINARY'), [...args, '--json'], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...JSON.parse(setting('BOTYARD_OPERATOR')) },
+  })
+  return JSON.parse(stdout)
+}
+
+// createAccount makes an account on the command line of the server. The account owns
+// a workspace of its own, which the client is set to.
 export const createAccount = async ({ email = `${unused('someone')}@example.com`, name } = {}) => {
-  const args = ['account', 'create', '--email', email, '--json']
+  const args = ['account', 'create', '--email', email]
   if (name !== undefined) {
     args.push('--name', name)
   }
-  const { stdout } = await promisify(execFile)(setting('BOTYARD_BINARY'), args, {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...JSON.parse(setting('BOTYARD_OPERATOR')) },
-  })
-  const made = JSON.parse(stdout)
+  const made = await operate(...args)
   assert.equal(made.account.email, email)
   return { ...made, client: connect({ token: made.token, workspaceId: made.workspaceId }) }
 }
