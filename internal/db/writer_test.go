@@ -293,7 +293,7 @@ func TestRowsLeftOpen(t *testing.T) {
 				}
 			}()
 			err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
-				rows, err := tx.Query(ctx, "SELECT id FROM things") //nolint:sqlclosecheck // left open on purpose
+				rows, err := tx.Query(ctx, "SELECT id FROM things") // left open on purpose
 				if err != nil {
 					return err
 				}
