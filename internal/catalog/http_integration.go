@@ -119,7 +119,7 @@ func mountIntegrations(m *wire.Mux, s *Service) {
 		})
 	wire.Register(m, wire.Operation{ID: "validateIntegrationCreation", Method: http.MethodPost, Path: integrationsPath + "/validate", Area: "integrations",
 		Summary: "Say whether a version of an integration could be published", Detail: "The same checks as createIntegration; nothing is kept.",
-		Scope: wire.InHeader, Permission: access.CatalogWrite, Code: true},
+		Scope: wire.InHeader, Permission: access.CatalogWrite, Code: true, Harmless: true},
 		func(ctx context.Context, in *validateIntegrationInput) (*emptyOutput, error) {
 			return &emptyOutput{}, s.ValidateIntegration(ctx, access.From(ctx), in.Body.draft(in.AllowBreaking))
 		})

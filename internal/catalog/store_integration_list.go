@@ -56,9 +56,23 @@ func (s Sort) how() sorted {
 				return []any{k.At, views, integration}
 			}}
 	}
-	return sorted{[]string{"i.id"},
-		func(i Integration) db.Key { return db.Key{ID: string(i.ID)} },
-		func(k db.Key) []any { return []any{k.ID} }}
+	return sorted{[]string{"i.id"}, byAge.key, func(k db.Key) []any { return []any{k.ID} }}
+}
+
+// byAge is the order of creation for lists that are not narrowed. It is the order of
+// ids too, which ascend with time; but sorted by id alone, PostgreSQL walks all ids
+// there are rather than the index of those that the list is of.
+var byAge = sorted{[]string{"i.created_at", "i.id"},
+	func(i Integration) db.Key { return db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)} },
+	func(k db.Key) []any { return []any{k.At, k.ID} }}
+
+// how is how the list is sorted. Narrowed by name, version or review it walks an
+// index that ends in the id.
+func (f IntegrationFilter) how(started bool) sorted {
+	if !started && f.Name == "" && f.Version == "" && f.Verification == "" && (f.Sort == "" || f.Sort == ByCreation) {
+		return byAge
+	}
+	return f.Sort.how()
 }
 
 // IntegrationFilter says which integrations a list holds, and in which order. Empty
@@ -88,7 +102,7 @@ type IntegrationFilter struct {
 // in a few rows matches. Newest first, only one page of them is looked up, because
 // words stand in the order of ids, so that many are few.
 const (
-	fewMatches      = 500
+	fewMatches      = 1500
 	fewMatchesByAge = 5000
 )
 
@@ -141,7 +155,7 @@ func (l *listing) within(column, word string) {
 // integrations and has an index, the list starts from those (they are w); otherwise
 // it walks an index in the order of the list.
 func integrationList(f IntegrationFilter, page db.Page) *listing {
-	how, l := f.Sort.how(), &listing{}
+	l := &listing{}
 	direction, behind := " DESC", " < "
 	if f.Ascending {
 		direction, behind = " ASC", " > "
@@ -152,6 +166,7 @@ func integrationList(f IntegrationFilter, page db.Page) *listing {
 	}
 	l.add("SELECT " + columns + " FROM ")
 	started := f.start(l, page, direction, behind)
+	how := f.how(started)
 	if started {
 		l.add(" CROSS JOIN ") // in SQLite this fixes the order of the join
 	}
@@ -200,7 +215,13 @@ func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind str
 		l.add(" ORDER BY integration_id"+direction+" LIMIT ?) w", page.Size+1)
 		return true
 	}
-	l.add(" ORDER BY integration_id" + direction + ") w")
+	l.add(" ORDER BY integration_id" + direction)
+	if f.rare != "" {
+		// There are no more than these. PostgreSQL, which guesses, would else read
+		// all integrations rather than look each of these up.
+		l.add(" LIMIT ?", f.few())
+	}
+	l.add(") w")
 	return true
 }
 

@@ -45,11 +45,11 @@ CREATE TABLE integrations (
 CREATE UNIQUE INDEX integrations_versions ON integrations (workspace_id, name, version) WHERE NOT dev;
 CREATE UNIQUE INDEX integrations_open_versions ON integrations (name, version) WHERE visibility <> 'private';
 -- Ids are in the order of creation.
-CREATE INDEX integrations_of_workspace ON integrations (workspace_id, dev, id);
+CREATE INDEX integrations_of_workspace ON integrations (workspace_id, dev, created_at, id);
 CREATE INDEX integrations_of_workspace_by_update ON integrations (workspace_id, dev, updated_at, id);
 CREATE INDEX integrations_of_workspace_by_name ON integrations (workspace_id, dev, name_key, id);
 CREATE INDEX integrations_of_workspace_by_installs ON integrations (workspace_id, dev, installs, views, id);
-CREATE INDEX integrations_in_hub ON integrations (visibility, id);
+CREATE INDEX integrations_in_hub ON integrations (visibility, created_at, id);
 CREATE INDEX integrations_in_hub_by_update ON integrations (visibility, updated_at, id);
 CREATE INDEX integrations_in_hub_by_name ON integrations (visibility, name_key, id);
 CREATE INDEX integrations_in_hub_by_installs ON integrations (visibility, installs, views, id);

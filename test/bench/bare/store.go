@@ -22,7 +22,7 @@ const (
 	// internal/bot/store.go, selectBot
 	botSQL = `
 		SELECT dev, name, created_at, updated_at, deployed_at, type, tags, status, description, url, authentication,
-			blocked, always_alive, max_execution_time, created_by, signing_secret, code_hash, layers, secret_names, definition
+			blocked, always_alive, max_execution_time, created_by, signing_secret, code_hash, layers, secret_names, packages, definition
 		FROM bots WHERE id = $1 AND workspace_id = $2`
 
 	// internal/bot/store_list.go, listQuery: its beginning and, for the newest
@@ -66,13 +66,13 @@ func selectActor(ctx context.Context, q db.Querier, hash, workspace string) (a a
 }
 
 func selectBot(ctx context.Context, q db.Querier, workspace, bot string) (b botHead, definition string, err error) {
-	var created, updated int64
+	var created, updated, packages int64
 	var deployed, maxExecutionTime sql.NullInt64
 	var description, url, authentication, createdBy, codeHash sql.NullString
 	var blocked bool
 	var tags, names, sealed, layers string
 	err = q.QueryRow(ctx, botSQL, bot, workspace).Scan(&b.Dev, &b.Name, &created, &updated, &deployed, &b.Type, &tags, &b.Status,
-		&description, &url, &authentication, &blocked, &b.AlwaysAlive, &maxExecutionTime, &createdBy, &sealed, &codeHash, &layers, &names, &definition)
+		&description, &url, &authentication, &blocked, &b.AlwaysAlive, &maxExecutionTime, &createdBy, &sealed, &codeHash, &layers, &names, &packages, &definition)
 	b.ID, b.CreatedAt, b.UpdatedAt, b.DeployedAt = bot, moment(created), moment(updated), moment(deployed.Int64)
 	b.Description, b.MaxExecutionTime, b.CreatedBy = description.String, maxExecutionTime.Int64, createdBy.String
 	b.Tags, b.Secrets = []byte(tags), []byte(names)
