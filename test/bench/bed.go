@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/botyard/botyard/test/bench/load"
+	"github.com/botyard/botyard/test/postgres"
 )
 
 // fillers is how many connections fill a server with data.
@@ -60,6 +61,7 @@ func (b *bed) close() error {
 		failures = append(failures, server.stop())
 	}
 	b.running = nil
+	failures = append(failures, postgres.Stop())
 	if !b.kept {
 		failures = append(failures, os.RemoveAll(b.dir))
 	}
@@ -69,6 +71,12 @@ func (b *bed) close() error {
 func (b *bed) takesPart(server string) bool { return slices.Contains(b.options.servers, server) }
 
 func (b *bed) wants(section string) bool { return slices.Contains(b.options.sections, section) }
+
+// comparesBots says whether a section is wanted that is about bots, the same in
+// every server.
+func (b *bed) comparesBots() bool {
+	return b.wants(sectionContests) || b.wants(sectionScale) || b.wants(sectionFootprint)
+}
 
 func (b *bed) path(name string) string { return filepath.Join(b.dir, name) }
 
@@ -99,6 +107,9 @@ func (b *bed) build(ctx context.Context) error {
 		}
 		b.identity.token = newToken()
 		b.botyard = botyardProgram(binary, b.identity.token, b.options.environment)
+	}
+	if !b.comparesBots() {
+		return nil
 	}
 	if b.takesPart(serverBare) {
 		binary, err := compile(serverBare, "test/bench/bare")
@@ -145,8 +156,10 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 	if r.diskSync, err = diskSync(b.dir); err != nil {
 		return nil, err
 	}
-	if err := b.fill(ctx); err != nil {
-		return nil, err
+	if b.comparesBots() {
+		if err := b.fill(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if b.wants(sectionFootprint) {
 		if r.footprints, err = b.footprints(ctx); err != nil {
@@ -165,6 +178,11 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 	}
 	if b.wants(sectionContests) {
 		if r.contests, err = b.contests(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if b.wants(sectionHub) && b.takesPart(serverBotyard) {
+		if r.hub, err = b.hub(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -7,12 +7,17 @@
 // what the layers above SQL cost, and PocketBase (folder peer), which shows what
 // a general server on the same database engine does. Absolute figures belong to
 // the machine; the ratios are what is promised. It also measures start-up, idle
-// memory, the binary's size, and what a hundred thousand foreign bots cost.
+// memory, the binary's size, and what a hundred thousand foreign bots cost; and, on
+// SQLite and on PostgreSQL, a hub of a hundred thousand integration versions: its
+// lists, searches and lookups, publishing, scripts, and the memory of large uploads.
 //
 // Run it from the repository, on Linux:
 //
-//	go run ./test/bench                              everything; about ten minutes
+//	go run ./test/bench                              everything; about fifteen minutes
 //	go run ./test/bench -sections footprint          one section
+//	go run ./test/bench -sections hub                five minutes; needs PostgreSQL's binaries
+//	go run ./test/bench -sections hub -hub-names 200 -hub-versions 5 -hub-others 200
+//	                                                 a small hub; one minute
 //	go run ./test/bench -servers botyard,pocketbase  without the bare handler
 //	go run ./test/bench -check                       exit 1 when a target is missed
 //	go run ./test/bench ask -header "…" URL          one request, a running server

@@ -26,6 +26,7 @@ type options struct {
 	workspaces, allBots       int
 	readers, creators         int
 	pace
+	hub   hubSize
 	check bool
 }
 
@@ -38,6 +39,7 @@ const (
 	sectionContests  = "contests"
 	sectionScale     = "scale"
 	sectionFootprint = "footprint"
+	sectionHub       = "hub"
 )
 
 func main() {
@@ -53,7 +55,7 @@ func main() {
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},
-		sections: words{sectionContests, sectionScale, sectionFootprint},
+		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub},
 	}
 	flag.Var(&o.servers, "servers", "which servers take part, separated by commas")
 	flag.Var(&o.sections, "sections", "what is measured, separated by commas")
@@ -71,6 +73,11 @@ func main() {
 	flag.DurationVar(&o.warmUp, "warm-up", time.Second, "load before each measurement")
 	flag.DurationVar(&o.duration, "duration", 4*time.Second, "length of each measurement")
 	flag.IntVar(&o.rounds, "rounds", 3, "measurements of each server and work; the median counts")
+	flag.IntVar(&o.hub.names, "hub-names", 2_000, "names of integrations in the hub section")
+	flag.IntVar(&o.hub.versions, "hub-versions", 50, "versions of each name in the hub section, at most 90")
+	flag.IntVar(&o.hub.publishers, "hub-publishers", 200, "workspaces that published them")
+	flag.IntVar(&o.hub.others, "hub-others", 10_000, "workspaces that come beside them, each with a private integration")
+	flag.DurationVar(&o.hub.duration, "hub-duration", time.Second, "length of each measurement of the hub section")
 	flag.BoolVar(&o.check, "check", false, "exit with status 1 when a target is missed")
 	flag.Parse()
 
@@ -114,7 +121,7 @@ func (o options) validate() error {
 		given, allowed words
 	}{
 		{"server", o.servers, words{serverBotyard, serverBare, serverPocketBase}},
-		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint}},
+		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub}},
 	}
 	for _, k := range known {
 		for _, word := range k.given {
@@ -130,7 +137,7 @@ func (o options) validate() error {
 		return fmt.Errorf("wanted at least 1 round, 1 bot, 2 workspaces and more -all-bots than -bots, got %d, %d, %d, %d and %d",
 			o.rounds, o.bots, o.workspaces, o.allBots, o.bots)
 	}
-	return nil
+	return o.hub.validate()
 }
 
 // words is a flag that takes words separated by commas.

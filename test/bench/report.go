@@ -15,6 +15,7 @@ type report struct {
 	contests   []outcome
 	scale      []outcome
 	footprints []footprint
+	hub        []hubFigures
 	// unmet says, one a line, which targets were missed.
 	unmet []string
 }
@@ -25,14 +26,10 @@ func (r *report) write(out io.Writer) error {
 	fmt.Fprintf(&b, "# botyard's benchmark\n\n")
 	fmt.Fprintf(&b, "%d processors, %s, %s/%s; the disk makes 4 KiB durable in %s. ",
 		runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, r.diskSync.Round(time.Microsecond))
-	pinned := ""
-	if r.options.pin {
-		pinned = ", from a processor of its own"
+	if len(r.contests)+len(r.scale)+len(r.footprints) > 0 {
+		r.writePace(&b)
 	}
-	fmt.Fprintf(&b, "%d bots of %d bytes of definition each. Medians of %d rounds of %s after %s of warm-up, "+
-		"the servers by turns; the load comes from the same machine over loopback%s. "+
-		"Processor is what the server used for each answer.\n",
-		r.options.bots, r.options.definition, r.options.rounds, r.options.duration, r.options.warmUp, pinned)
+	b.WriteString("\n")
 	if len(r.contests) > 0 {
 		b.WriteString("\n## Beside others\n\n")
 		r.writeOutcomes(&b, r.contests)
@@ -46,6 +43,10 @@ func (r *report) write(out io.Writer) error {
 		b.WriteString("\n## At rest\n\n")
 		r.writeFootprints(&b)
 	}
+	if len(r.hub) > 0 {
+		b.WriteString("\n## The hub\n\n")
+		r.writeHub(&b)
+	}
 	if len(r.unmet) > 0 {
 		b.WriteString("\n## Missed\n\n")
 		for _, line := range r.unmet {
@@ -54,6 +55,18 @@ func (r *report) write(out io.Writer) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// writePace says how the sections about bots were measured.
+func (r *report) writePace(b *strings.Builder) {
+	pinned := ""
+	if r.options.pin {
+		pinned = ", from a processor of its own"
+	}
+	fmt.Fprintf(b, "%d bots of %d bytes of definition each. Medians of %d rounds of %s after %s of warm-up, "+
+		"the servers by turns; the load comes from the same machine over loopback%s. "+
+		"Processor is what the server used for each answer.",
+		r.options.bots, r.options.definition, r.options.rounds, r.options.duration, r.options.warmUp, pinned)
 }
 
 func (r *report) writeOutcomes(b *strings.Builder, outcomes []outcome) {

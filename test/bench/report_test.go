@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/test/bench/load"
 )
 
@@ -52,6 +53,47 @@ func TestReportSaysWhichTargetsWereMissed(t *testing.T) {
 		}
 	}
 	want := []string{"view: 2.00 times PocketBase, wanted ≥ 4.0×", "idle memory: 61.0 MB, wanted < 60 MB"}
+	if diff := cmp.Diff(want, r.unmet); diff != "" {
+		t.Errorf("missed targets (-want +got):\n%s", diff)
+	}
+}
+
+func TestReportShowsTheHubByEngine(t *testing.T) {
+	r := &report{
+		options: options{hub: hubSize{names: 10, versions: 5, publishers: 2, others: 30, duration: time.Second}},
+		hub: []hubFigures{
+			{engine: db.SQLite, idle: 40e6, peaks: map[int]int64{4: 900e6, 1: 300e6}, times: []hubTime{
+				{work: "list", p50: time.Millisecond, p99: 2 * time.Millisecond, target: lookupTarget, among: 1500 * time.Microsecond},
+				{work: "interpreted", p50: time.Second, p99: time.Second},
+			}},
+			{engine: db.PostgreSQL, idle: 50e6, peaks: map[int]int64{4: 1900e6, 1: 300e6}, times: []hubTime{
+				{work: "list", p50: 5 * time.Millisecond, p99: 9 * time.Millisecond, target: lookupTarget, among: 8 * time.Millisecond},
+				{work: "interpreted", p50: time.Second, p99: time.Second},
+			}},
+		},
+	}
+	var out strings.Builder
+	if err := r.write(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"| list | SQLite | 1.00 ms | 2.00 ms | < 5ms met | 1.50 ms | 1.50× | ≤ 1.5× met |",
+		"|  | PostgreSQL | 5.00 ms | 9.00 ms | **< 5ms missed** | 8.00 ms | 1.60× | **≤ 1.5× missed** |",
+		"| interpreted | SQLite | 1000.00 ms | 1000.00 ms |  |  |  |  |",
+		"| SQLite | 40 MB | 1 | 300 MB | < 640 MB met |",
+		"| PostgreSQL | 50 MB | 4 | 1900 MB | **< 1550 MB missed** |",
+	} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("the report lacks the line\n%s\nin\n%s", line, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "bytes of definition each. Medians") {
+		t.Error("the report tells of bots that were not there")
+	}
+	want := []string{
+		"PostgreSQL, list: 5.00 ms, wanted < 5ms", "PostgreSQL, list: 1.60× beside other workspaces, wanted ≤ 1.5×",
+		"PostgreSQL, most memory with 4 uploads at once: 1900 MB, wanted < 1550 MB",
+	}
 	if diff := cmp.Diff(want, r.unmet); diff != "" {
 		t.Errorf("missed targets (-want +got):\n%s", diff)
 	}

@@ -133,19 +133,24 @@ func (s *server) stop() error {
 }
 
 // residentBytes is the memory the process holds now.
-func (s *server) residentBytes() (int64, error) {
+func (s *server) residentBytes() (int64, error) { return s.memory("VmRSS") }
+
+// peakBytes is the most memory the process ever held.
+func (s *server) peakBytes() (int64, error) { return s.memory("VmHWM") }
+
+func (s *server) memory(field string) (int64, error) {
 	path := fmt.Sprintf("/proc/%d/status", s.command.Process.Pid)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0, fmt.Errorf("read the memory of %s (Linux only): %w", s.program.name, err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, found := strings.CutPrefix(line, "VmRSS:"); found {
+		if value, found := strings.CutPrefix(line, field+":"); found {
 			kibibytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return kibibytes << 10, err
 		}
 	}
-	return 0, fmt.Errorf("%s has no VmRSS line", path)
+	return 0, fmt.Errorf("%s has no %s line", path, field)
 }
 
 // tick is the unit of the kernel's processor times.

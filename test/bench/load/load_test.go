@@ -108,7 +108,7 @@ func TestNumberedNeverRepeatsANumber(t *testing.T) {
 		seen[string(body)]++
 		mu.Unlock()
 	})
-	template := load.Request{Method: "POST", Path: "/", Body: []byte(`{"name":"` + load.Number + `"}`)}.Bytes(address)
+	template := load.Request{Method: "POST", Path: "/", Body: []byte(`{"name":"` + load.Number + `","code":"` + load.Number + `"}`)}.Bytes(address)
 	for range 2 {
 		if _, err := load.Run(t.Context(), load.Plan{
 			Address: address, Connections: 8, Duration: 50 * time.Millisecond, Requests: load.Numbered(template),
@@ -124,6 +124,9 @@ func TestNumberedNeverRepeatsANumber(t *testing.T) {
 	for body, times := range seen {
 		if times != 1 || strings.Contains(body, "#") {
 			t.Errorf("the body %s arrived %d times, wanted a number, once", body, times)
+		}
+		if name, code, _ := strings.Cut(body, `","code":"`); strings.TrimPrefix(name, `{"name":"`) != strings.TrimSuffix(code, `"}`) {
+			t.Errorf("the body %s has two numbers, wanted the same in both places", body)
 		}
 	}
 }

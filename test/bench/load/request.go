@@ -57,21 +57,27 @@ const Number = "##########"
 // numbers is shared by every run of the process: a number is never given twice.
 var numbers atomic.Uint64
 
-// Numbered repeats the template with a new number each time. A template without
-// Number is repeated as it is.
+// Numbered repeats the template with a new number each time, the same wherever
+// Number stands. A template without Number is repeated as it is.
 func Numbered(template []byte) Source {
-	at := bytes.Index(template, []byte(Number))
+	var places []int
+	for at := 0; ; at += len(Number) {
+		next := bytes.Index(template[at:], []byte(Number))
+		if next < 0 {
+			break
+		}
+		at += next
+		places = append(places, at)
+	}
 	return func(int) func() []byte {
 		request := bytes.Clone(template)
-		if at < 0 {
+		if len(places) == 0 {
 			return func() []byte { return request }
 		}
-		digits := request[at : at+len(Number)]
 		return func() []byte {
-			n := numbers.Add(1)
-			for i := len(digits) - 1; i >= 0; i-- {
-				digits[i] = byte('0' + n%10)
-				n /= 10
+			n := fmt.Sprintf("%0*d", len(Number), numbers.Add(1))
+			for _, at := range places {
+				copy(request[at:], n)
 			}
 			return request
 		}
