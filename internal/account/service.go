@@ -122,12 +122,29 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
+// mustExist refuses what would outlive an account that was deleted since its token
+// was looked at. ResourceNotFound when it is gone.
+func mustExist(ctx context.Context, tx *db.Tx, account id.Account) error {
+	_, found, err := selectAccount(ctx, tx, account)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if !found {
+		return gone()
+	}
+	return nil
+}
+
 // CreatePAT makes an access token for the account; value is the only copy.
+// ResourceNotFound when the account is gone.
 func (s *Service) CreatePAT(ctx context.Context, account id.Account, note string) (t access.Token, value string, err error) {
 	if n := utf8.RuneCountInString(note); n > mostNote {
 		return t, "", fault.New(fault.InvalidPayload, "note has %d characters; at most %d are allowed.", n, mostNote)
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := mustExist(ctx, tx, account); err != nil {
+			return err
+		}
 		t, value, err = s.Tokens.CreatePAT(ctx, tx, account, note, noExpiry)
 		return err
 	})
@@ -143,6 +160,9 @@ func (s *Service) SetPreference(ctx context.Context, account id.Account, key, va
 		return fault.New(fault.LimitExceeded, "The preference has %d bytes; at most %d are allowed.", len(value), mostPreference)
 	}
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := mustExist(ctx, tx, account); err != nil {
+			return err
+		}
 		n, err := countPreferences(ctx, tx, account, key)
 		if err != nil {
 			return db.Convert(err)

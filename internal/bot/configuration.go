@@ -29,6 +29,9 @@ const (
 	// update are held against: a schema of a few lines can ask for more than a
 	// computer ever does.
 	mostChecks = 2_000_000
+	// mostApplied bounds the same for one configuration: what does not fit is
+	// remembered until the check ends, a few hundred bytes for each keyword.
+	mostApplied = 400_000
 	// stepCost is what a schema counts that may be passed on the way to another, at
 	// each depth of the configuration.
 	stepCost = 4
@@ -149,6 +152,9 @@ func (c *checker) holdAgainst(schema wire.Object, value any, deep int) (err erro
 	if c.left < 0 {
 		return errEndless
 	}
+	spared := max(0, c.left-mostApplied)
+	c.left -= spared
+	defer func() { c.left += spared }()
 	// The library cannot be told to stop: it is left by a panic of our own.
 	defer func() {
 		if p := recover(); p != nil {

@@ -187,7 +187,7 @@ func Mount(m *wire.Mux, s *Service) {
 		})
 	wire.Register(m, wire.Operation{ID: "introspect", Method: http.MethodPost, Path: "/v1/admin/introspect", Area: "bots",
 		Summary: "Say which workspace a bot is in", Detail: "For bots that the caller may read, in any of the caller's workspaces.",
-		Scope: wire.Outside, Permission: access.Self},
+		Scope: wire.Outside, Permission: access.Self, Harmless: true},
 		func(ctx context.Context, in *introspectInput) (*introspectOutput, error) {
 			account := access.From(ctx).Account
 			w, err := s.Introspect(ctx, account, id.Bot(in.Body.BotID))

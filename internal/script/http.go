@@ -34,7 +34,7 @@ func Mount(m *wire.Mux, e *Engine) {
 		Summary: "Run a VRL script",
 		Detail: "Runs a script on data and answers both what it made of the data and the value of its last expression, as an integration's scripts are run. " +
 			"A script that does not compile is InvalidPayload with the compiler's diagnostics, one that fails or aborts is Runtime, one that runs longer than a second is OperationTimeout. Nothing is kept.",
-		Scope: wire.InHeader, Permission: access.WorkspaceRead,
+		Scope: wire.InHeader, Permission: access.WorkspaceRead, Harmless: true,
 	}, func(ctx context.Context, in *runVRLInput) (*runVRLOutput, error) {
 		r, err := e.Run(ctx, in.Body.Script, jsontext.Value(in.Body.Data))
 		if err != nil {

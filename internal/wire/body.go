@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -40,12 +41,19 @@ func decode(body []byte, v any) error {
 		return fmt.Errorf("it is not UTF-8 (first at byte %d); JSON is sent as UTF-8", firstInvalid(body))
 	}
 	if err := json.Unmarshal(body, v, reading); err != nil {
-		return fmt.Errorf("it is not JSON of the expected form: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+		return fmt.Errorf("it is not JSON of the expected form: %s", plainWords(err))
 	}
 	if _, generic := v.(*any); !generic {
 		return refuseNUL(body, v)
 	}
 	return nil
+}
+
+var programmersWords = regexp.MustCompile(`^jsontext: |^json: | into Go [^ ]+`)
+
+// plainWords is what is wrong with JSON, without the words of this program's types.
+func plainWords(err error) string {
+	return strings.Replace(programmersWords.ReplaceAllString(err.Error(), ""), "cannot unmarshal", "cannot take", 1)
 }
 
 func firstInvalid(body []byte) int {

@@ -125,8 +125,13 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 		m.refuse(x, a, err)
 		return
 	}
+	op := operationOf(ctx.Operation())
+	if op.Harmless {
+		next(ctx)
+		return
+	}
 	limit := m.limits.Body
-	if operationOf(ctx.Operation()).Code {
+	if op.Code {
 		limit = m.limits.CodeBody
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))

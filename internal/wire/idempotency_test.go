@@ -5,15 +5,19 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/secret"
 )
 
 type noteInput struct {
@@ -190,5 +194,38 @@ func TestReference(t *testing.T) {
 	}
 	if w := s.ask(http.MethodGet, "/docs/none.js", ""); w.Code != 404 {
 		t.Errorf("a page that is not there: %d", w.Code)
+	}
+}
+
+// After a rotation no kept answer needs an older key, and each still opens.
+func TestResealAnswers(t *testing.T) {
+	s := newSample(t, roomy)
+	keys := secret.New()
+	old := idempotency{db: s.db, clock: clock.System(), keys: keys}
+	const answers = resealBatch + 5
+	now := time.Now()
+	err := s.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		for n := range answers {
+			if err := old.keep(ctx, tx, "actor", strconv.Itoa(n), kept{"request", 200, []byte(strconv.Itoa(n))}, now.Add(time.Hour)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated := keys.Rotate()
+	for _, want := range []int{answers, 0} {
+		if n, err := ResealAnswers(t.Context(), s.db, rotated); n != want || err != nil {
+			t.Fatalf("%d answers were sealed anew (%v), want %d", n, err, want)
+		}
+	}
+	fresh := idempotency{db: s.db, clock: clock.System(), keys: rotated.Retire()}
+	for n := range answers {
+		k, err := fresh.find(t.Context(), s.db.Reader(t.Context()), "actor", strconv.Itoa(n), now)
+		if err != nil || k == nil || string(k.answer) != strconv.Itoa(n) {
+			t.Fatalf("answer %d is %v (%v)", n, k, err)
+		}
 	}
 }

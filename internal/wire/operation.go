@@ -41,6 +41,9 @@ type Operation struct {
 	// Code marks operations whose body may carry code: a larger body and more
 	// time to send it, and few of them at once.
 	Code bool
+	// Harmless marks a POST that changes nothing: doing it twice is doing it once,
+	// so it runs outside a transaction even when it carries an Idempotency-Key.
+	Harmless bool
 }
 
 const metadataKey = "operation"
