@@ -310,7 +310,7 @@ func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 }
 
 func applyDefinition(old JSON, patch definition.BotPatch) (JSON, error) {
-	before, err := definition.ParseBot([]byte(old))
+	before, err := parseDefinition(old)
 	if err != nil {
 		return "", err
 	}
@@ -320,6 +320,14 @@ func applyDefinition(old JSON, patch definition.BotPatch) (JSON, error) {
 	}
 	text, err := after.JSON()
 	return JSON(text), err
+}
+
+// parseDefinition reads a stored definition. That of a new bot is known without.
+func parseDefinition(text JSON) (definition.Bot, error) {
+	if empty, err := emptyBot(); err == nil && text == empty.Definition {
+		return definition.EmptyBot(), nil
+	}
+	return definition.ParseBot([]byte(text))
 }
 
 func mergeTags(old JSON, patch map[string]string) (JSON, error) {

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/botyard/botyard/internal/access"
@@ -98,10 +99,10 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bo
 }
 
 // emptyBot is the bot that a draft is applied to.
-func emptyBot() (Bot, error) {
+var emptyBot = sync.OnceValues(func() (Bot, error) {
 	text, err := definition.EmptyBot().JSON()
 	return Bot{Tags: "{}", SecretNames: "[]", Layers: "[]", Definition: JSON(text)}, err
-}
+})
 
 // withCode stores code and gives b its hash. It is done before the transaction,
 // which must not wait for a disk or a bucket; when that fails, the blob is without
