@@ -54,7 +54,7 @@ type Server struct {
 
 // heapFloor is memory that is reserved and never touched, so it costs address
 // space and no memory. The collector runs when the heap has doubled: with a live
-// heap of ten megabytes that is hundreds of times a second under load, and with
+// heap of ten megabytes that is dozens of times a second under load, and with
 // the floor counted in, a few times. A higher GOGC would do the same for small
 // heaps and let the garbage of large uploads grow without measure.
 const heapFloor = 64 << 20
