@@ -116,7 +116,24 @@ const (
 )
 
 // requests has those of every operation, by its id.
-var requests = map[string][]request{
+var requests = gather(coreRequests, lifecycleRequests, usageRequests, telemetryRequests, billingRequests)
+
+// gather puts the areas' requests together; an operation stands in one area.
+func gather(areas ...map[string][]request) map[string][]request {
+	all := map[string][]request{}
+	for _, area := range areas {
+		for operation, of := range area {
+			if all[operation] != nil {
+				panic(operation + " has requests in two areas")
+			}
+			all[operation] = of
+		}
+	}
+	return all
+}
+
+// coreRequests are those of accounts, workspaces, bots and the catalog.
+var coreRequests = map[string][]request{
 	"getAccount":                plain(""),
 	"updateAccount":             plain(`{"displayName":"New name"}`),
 	"listPersonalAccessTokens":  plain(""),

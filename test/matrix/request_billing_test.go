@@ -1,0 +1,4 @@
+package matrix_test
+
+// billingRequests are those of plans, subscriptions, invoices and payments.
+var billingRequests = map[string][]request{}
