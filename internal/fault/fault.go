@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -130,4 +131,15 @@ func From(err error) *Error {
 func Is(err error, t Type) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Type == t
+}
+
+// Bounded cuts what a caller sent to what a message can hold, on a rune's boundary.
+func Bounded(s string) string { return BoundedTo(s, 100) }
+
+// BoundedTo cuts text to most bytes, on a rune's boundary, and says that it did.
+func BoundedTo(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -1,0 +1,76 @@
+package db
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Statement is SQL that is put together from fragments of the program's own, never
+// of a caller, with the values that its placeholders stand for.
+type Statement struct {
+	text strings.Builder
+	args []any
+}
+
+// Add writes a fragment, in which every ? becomes the placeholder of the next value.
+// It panics when there are fewer values than that.
+func (s *Statement) Add(fragment string, values ...any) {
+	for {
+		before, after, found := strings.Cut(fragment, "?")
+		s.text.WriteString(before)
+		if !found {
+			return
+		}
+		s.args = append(s.args, values[0])
+		s.text.WriteByte('$')
+		s.text.WriteString(strconv.Itoa(len(s.args)))
+		fragment, values = after, values[1:]
+	}
+}
+
+// AddList writes values in parentheses, each as a placeholder.
+func (s *Statement) AddList(values ...any) {
+	s.text.WriteByte('(')
+	for i, value := range values {
+		if i > 0 {
+			s.text.WriteString(", ")
+		}
+		s.Add("?", value)
+	}
+	s.text.WriteByte(')')
+}
+
+// Text is the SQL so far, and Args the values of its placeholders.
+func (s *Statement) Text() string { return s.text.String() }
+
+// Args are the values of the placeholders, in their order.
+func (s *Statement) Args() []any { return s.args }
+
+// mostValues bounds the placeholders of one statement. Both engines take many more;
+// a few sizes are prepared again and again, and are kept.
+const mostValues = 500
+
+// InsertRows inserts rows, some hundred values a statement. insert ends with VALUES,
+// conflict is empty or an ON CONFLICT clause. No rows are no statement.
+func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	for chunk := range slices.Chunk(rows, max(1, mostValues/len(rows[0]))) {
+		var s Statement
+		s.Add(insert)
+		for i, row := range chunk {
+			if i > 0 {
+				s.Add(", ")
+			}
+			s.AddList(row...)
+		}
+		s.Add(conflict)
+		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package db
+
+import (
+	"context"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestStatement(t *testing.T) {
+	var s Statement
+	s.Add("SELECT a FROM b WHERE c = ? AND d = ?", 1, "two")
+	s.Add(" AND e IN ")
+	s.AddList(3, 4)
+	s.Add(" LIMIT 5")
+	if want := "SELECT a FROM b WHERE c = $1 AND d = $2 AND e IN ($3, $4) LIMIT 5"; s.Text() != want {
+		t.Errorf("the text is %q, want %q", s.Text(), want)
+	}
+	if diff := cmp.Diff([]any{1, "two", 3, 4}, s.Args()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Rows of any number go in, in as many statements as they need.
+func TestInsertRows(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		d := things(t, o)
+		for _, many := range []int{0, 1, mostValues / 2, mostValues/2 + 1, 3 * mostValues} {
+			var n int
+			err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
+				if _, err := tx.Exec(ctx, `DELETE FROM things`); err != nil {
+					return err
+				}
+				var rows [][]any
+				for i := range many {
+					rows = append(rows, []any{strconv.Itoa(i), 1})
+				}
+				for range 2 { // the second time, each is there
+					if err := InsertRows(ctx, tx, `INSERT INTO things (id, n) VALUES `, ` ON CONFLICT (id) DO UPDATE SET n = 2`, rows); err != nil {
+						return err
+					}
+				}
+				return tx.QueryRow(ctx, `SELECT COUNT(*) FROM things WHERE n = 2`).Scan(&n)
+			})
+			if err != nil || n != many {
+				t.Errorf("%d rows of %d went in (%v)", n, many, err)
+			}
+		}
+	})
+}
