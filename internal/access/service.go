@@ -82,16 +82,7 @@ func (s *Service) Authenticate(ctx context.Context, token string, w id.Workspace
 // NoSuchWorkspace is the one answer for a workspace that does not exist and for
 // one that the caller is not a member of.
 func NoSuchWorkspace(w id.Workspace) error {
-	return fault.New(fault.ResourceNotFound, "Workspace %q does not exist, or you are not a member of it.", bounded(string(w)))
-}
-
-// bounded keeps what a caller sent short enough for a message.
-func bounded(s string) string {
-	const most = 100
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
+	return fault.New(fault.ResourceNotFound, "Workspace %q does not exist, or you are not a member of it.", fault.Bounded(string(w)))
 }
 
 // noteUse remembers a use for the next flush; a token used within the minute
@@ -191,7 +182,7 @@ func (s *Service) DeleteKey(ctx context.Context, tx *db.Tx, kind TokenKind, w id
 		return db.Convert(err)
 	}
 	if !deleted {
-		return fault.New(fault.ResourceNotFound, "This workspace has no such key %q.", bounded(string(key)))
+		return fault.New(fault.ResourceNotFound, "This workspace has no such key %q.", fault.Bounded(string(key)))
 	}
 	return nil
 }
@@ -211,7 +202,7 @@ func (s *Service) DeletePAT(ctx context.Context, account id.Account, t id.Token)
 			return db.Convert(err)
 		}
 		if !deleted {
-			return fault.New(fault.ResourceNotFound, "You have no access token %q.", bounded(string(t)))
+			return fault.New(fault.ResourceNotFound, "You have no access token %q.", fault.Bounded(string(t)))
 		}
 		return nil
 	})

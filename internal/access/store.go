@@ -10,27 +10,14 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-func millis(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
-}
-
-func moment(ms sql.NullInt64) time.Time {
-	if !ms.Valid {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms.Int64).UTC()
-}
-
 func insertToken(ctx context.Context, q db.Querier, t Token, hash string) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO tokens (id, hash, kind, account_id, workspace_id, subject_id, note, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		string(t.ID), hash, string(t.Kind), text(string(t.Account)), text(string(t.Workspace)), text(t.Subject),
-		t.Note, t.CreatedAt.UnixMilli(), millis(t.ExpiresAt))
+		string(t.ID), hash, string(t.Kind), db.Text(string(t.Account)), db.Text(string(t.Workspace)), db.Text(t.Subject),
+		t.Note, t.CreatedAt.UnixMilli(), db.Millis(t.ExpiresAt))
 	return err
 }
-
-func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 // actorInWorkspace reads who a token is and its role in w; found is false when
 // the token is unknown or no member, which the caller must tell apart.
@@ -43,8 +30,8 @@ func actorInWorkspace(ctx context.Context, q db.Querier, hash string, w id.Works
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, time.Time{}, false, nil
 	}
-	a.Kind, a.Workspace, a.lastUsed = KindAccount, w, moment(lastUsed)
-	return a, moment(expiresAt), err == nil, err
+	a.Kind, a.Workspace, a.lastUsed = KindAccount, w, db.MomentOf(lastUsed)
+	return a, db.MomentOf(expiresAt), err == nil, err
 }
 
 // actorOf reads who a token is, outside any workspace.
@@ -62,7 +49,7 @@ func actorOf(ctx context.Context, q db.Querier, hash string) (a Actor, expires t
 	if err != nil {
 		return Actor{}, time.Time{}, false, err
 	}
-	a.lastUsed = moment(lastUsed)
+	a.lastUsed = db.MomentOf(lastUsed)
 	switch kind {
 	case BAK:
 		a.Kind, a.Subject, a.Workspace = KindBot, subject.String, id.Workspace(workspace.String)
@@ -71,7 +58,7 @@ func actorOf(ctx context.Context, q db.Querier, hash string) (a Actor, expires t
 	default:
 		a.Kind, a.Account, a.Email = KindAccount, id.Account(account.String), email.String
 	}
-	return a, moment(expiresAt), true, nil
+	return a, db.MomentOf(expiresAt), true, nil
 }
 
 func tokensOf(ctx context.Context, q db.Querier, account id.Account) ([]Token, error) {
@@ -90,7 +77,7 @@ func tokensOf(ctx context.Context, q db.Querier, account id.Account) ([]Token, e
 		if err := rows.Scan(&t.ID, &t.Note, &created, &expires, &used); err != nil {
 			return nil, err
 		}
-		t.CreatedAt, t.ExpiresAt, t.LastUsed = time.UnixMilli(created).UTC(), moment(expires), moment(used)
+		t.CreatedAt, t.ExpiresAt, t.LastUsed = time.UnixMilli(created).UTC(), db.MomentOf(expires), db.MomentOf(used)
 		tokens = append(tokens, t)
 	}
 	return tokens, rows.Err()
@@ -112,7 +99,7 @@ func keysOf(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, s
 		if err := rows.Scan(&t.ID, &t.Note, &created, &used); err != nil {
 			return nil, err
 		}
-		t.CreatedAt, t.LastUsed = time.UnixMilli(created).UTC(), moment(used)
+		t.CreatedAt, t.LastUsed = time.UnixMilli(created).UTC(), db.MomentOf(used)
 		tokens = append(tokens, t)
 	}
 	return tokens, rows.Err()

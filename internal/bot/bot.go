@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -390,7 +389,7 @@ func checkURL(address string) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fault.New(fault.InvalidPayload, "The url %q is not an address that the bot can be called at: it must be like https://example.com/path.", bounded(address))
+		return fault.New(fault.InvalidPayload, "The url %q is not an address that the bot can be called at: it must be like https://example.com/path.", fault.Bounded(address))
 	}
 	return nil
 }
@@ -420,22 +419,13 @@ func checkLayers(layers []string) error {
 
 func checkSecret(name, value string) error {
 	if n := utf8.RuneCountInString(name); n < 1 || n > mostSecretName {
-		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", bounded(name), n, mostSecretName)
+		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, mostSecretName)
 	}
 	if n := utf8.RuneCountInString(value); n > mostSecretValue {
-		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", bounded(name), n, mostSecretValue)
+		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, mostSecretValue)
 	}
 	return nil
 }
 
 // madeName names a bot that its maker did not name, after the end of its id.
 func madeName(bot id.Bot) string { return "Bot " + string(bot[len(bot)-6:]) }
-
-// bounded cuts what a caller sent to what a message can hold.
-func bounded(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}

@@ -89,7 +89,7 @@ func (c *checker) check(path string, schema, configuration wire.Object, complete
 }
 
 func misfit(path, wrong string) error {
-	return fault.New(fault.InvalidDataFormat, "%s does not fit the schema of the configuration: %s.", bounded(path), wrong)
+	return fault.New(fault.InvalidDataFormat, "%s does not fit the schema of the configuration: %s.", fault.Bounded(path), wrong)
 }
 
 // depth is how deep arrays and objects stand in each other.
@@ -240,15 +240,15 @@ func say(wrong jsonschema.ErrorKind) string {
 	case *kind.AdditionalProperties:
 		return "it has " + quoted(w.Properties) + ", which the schema does not know"
 	case *kind.Pattern:
-		return "it does not match the pattern " + strconv.Quote(bounded(w.Want))
+		return "it does not match the pattern " + strconv.Quote(fault.Bounded(w.Want))
 	case *kind.Format:
-		return "it does not have the format " + strconv.Quote(bounded(w.Want))
+		return "it does not have the format " + strconv.Quote(fault.Bounded(w.Want))
 	case *kind.MinLength:
 		return fmt.Sprintf("it has %d characters and must have %d or more", w.Got, w.Want)
 	case *kind.MaxLength:
 		return fmt.Sprintf("it has %d characters and can have %d", w.Got, w.Want)
 	case *kind.Enum, *kind.Const, *kind.MinItems, *kind.MaxItems, *kind.MinProperties, *kind.MaxProperties, *kind.OneOf, *kind.Not, *kind.FalseSchema:
-		return bounded(wrong.LocalizedString(english))
+		return fault.Bounded(wrong.LocalizedString(english))
 	}
 	return fmt.Sprintf("%q is not fulfilled", strings.Join(wrong.KeywordPath(), "."))
 }
@@ -257,7 +257,7 @@ func say(wrong jsonschema.ErrorKind) string {
 func quoted(names []string) string {
 	names = slices.Sorted(slices.Values(names))
 	for i, name := range names {
-		names[i] = strconv.Quote(bounded(name))
+		names[i] = strconv.Quote(fault.Bounded(name))
 	}
-	return bounded(strings.Join(names, ", "))
+	return fault.Bounded(strings.Join(names, ", "))
 }

@@ -164,7 +164,7 @@ func checkCount(what string, most, before, then int) error {
 }
 
 func (in *installation) setUpIntegration(key string, s IntegrationSetup) error {
-	path := "integrations." + bounded(key)
+	path := "integrations." + fault.Bounded(key)
 	alias, of := in.have.named(key, s.Integration)
 	v, err := in.integration(path, of)
 	if err != nil {
@@ -181,7 +181,7 @@ func (in *installation) setUpIntegration(key string, s IntegrationSetup) error {
 	if i, err = i.setUp(path, s, v, in.checker, in.now); err != nil {
 		return err
 	}
-	i.Sealed = in.sealConfiguration(integrationTable, in.bot.ID, alias, i.Configuration, in.had[alias].Configuration, i.Sealed)
+	i.Sealed = in.sealConfiguration(integrationConfigurationColumn, in.bot.ID, alias, i.Configuration, in.had[alias].Configuration, i.Sealed)
 	in.have[alias] = i
 	return nil
 }
@@ -197,7 +197,7 @@ func deprecated(path, name, version string) error {
 }
 
 func (in *installation) setUpPlugin(alias string, s PluginSetup) error {
-	path := "plugins." + bounded(alias)
+	path := "plugins." + fault.Bounded(alias)
 	v, err := in.plugin(path, s.Plugin)
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (in *installation) setUpPlugin(alias string, s PluginSetup) error {
 	if p, err = p.setUp(path, s, v, in.checker, in.now); err != nil {
 		return err
 	}
-	p.Sealed = in.sealConfiguration(pluginTable, in.bot.ID, alias, p.Configuration, in.hadPlugins[alias].Configuration, p.Sealed)
+	p.Sealed = in.sealConfiguration(pluginConfigurationColumn, in.bot.ID, alias, p.Configuration, in.hadPlugins[alias].Configuration, p.Sealed)
 	in.havePlugins[alias] = p
 	return nil
 }
@@ -249,7 +249,7 @@ func (in *installation) plugin(path string, plugin id.Plugin) (v definition.Inst
 }
 
 func unknownReference(path, kind, reference string) error {
-	return fault.New(fault.ReferenceNotFound, "%s names the %s %q, which does not exist, or is private to another workspace. Give the id of one that you can read.", path, kind, bounded(reference))
+	return fault.New(fault.ReferenceNotFound, "%s names the %s %q, which does not exist, or is private to another workspace. Give the id of one that you can read.", path, kind, fault.Bounded(reference))
 }
 
 // merge binds the plugins and merges those that are switched on into the bot's own
@@ -266,7 +266,7 @@ func (in *installation) merge(after Bot) (Bot, error) {
 	}
 	for _, alias := range slices.Sorted(maps.Keys(in.havePlugins)) {
 		p := in.havePlugins[alias]
-		path := "plugins." + bounded(alias)
+		path := "plugins." + fault.Bounded(alias)
 		v, err := in.plugin(path, p.Plugin)
 		if err != nil {
 			return after, err
@@ -374,13 +374,13 @@ func (s *Service) withPackages(ctx context.Context, q db.Querier, b Bot) (Bot, e
 	}
 	for n := range b.Integrations {
 		i := &b.Integrations[n]
-		if i.Configuration, err = s.openConfiguration(integrationTable, b.ID, i.Alias, i.Sealed); err != nil {
+		if i.Configuration, err = s.openConfiguration(integrationConfigurationColumn, b.ID, i.Alias, i.Sealed); err != nil {
 			return b, err
 		}
 	}
 	for n := range b.Plugins {
 		p := &b.Plugins[n]
-		if p.Configuration, err = s.openConfiguration(pluginTable, b.ID, p.Alias, p.Sealed); err != nil {
+		if p.Configuration, err = s.openConfiguration(pluginConfigurationColumn, b.ID, p.Alias, p.Sealed); err != nil {
 			return b, err
 		}
 	}

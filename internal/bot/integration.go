@@ -149,7 +149,7 @@ func (i Instance) setUp(path string, s IntegrationSetup, v definition.Installabl
 	if name := next.ConfigurationType; name != nil {
 		var known bool
 		if configuration, known = v.Configurations[*name]; !known {
-			return i, fault.New(fault.InvalidPayload, "%s.configurationType is %q, and the integration %s has no such configuration. %s", path, bounded(*name), v.Name, choices(v.Configurations, "Leave it null for the default one"))
+			return i, fault.New(fault.InvalidPayload, "%s.configurationType is %q, and the integration %s has no such configuration. %s", path, fault.Bounded(*name), v.Name, choices(v.Configurations, "Leave it null for the default one"))
 		}
 	}
 	if next.Enabled || s.Configuration != nil {
@@ -174,7 +174,7 @@ func disabledChannels(path string, kept JSON, asked []string, v definition.Insta
 	}
 	for _, channel := range asked {
 		if _, known := v.Channels[channel]; !known {
-			return "", fault.New(fault.InvalidPayload, "%s.disabledChannels has %q, and the integration %s has no such channel. %s", path, bounded(channel), v.Name, choices(v.Channels, "Leave the list empty"))
+			return "", fault.New(fault.InvalidPayload, "%s.disabledChannels has %q, and the integration %s has no such channel. %s", path, fault.Bounded(channel), v.Name, choices(v.Channels, "Leave the list empty"))
 		}
 	}
 	channels := slices.Clone(asked)

@@ -79,7 +79,7 @@ func choose[B any](path string, kept, asked map[string]B, dependencies map[strin
 		if _, known := dependencies[alias]; known {
 			next[alias] = chosen[alias]
 		} else if asked != nil {
-			return nil, fault.New(fault.InvalidPayload, "%s has %q, and the plugin %s has no such dependency. %s", path, bounded(alias), v.Name, choices(dependencies, "Leave it out"))
+			return nil, fault.New(fault.InvalidPayload, "%s has %q, and the plugin %s has no such dependency. %s", path, fault.Bounded(alias), v.Name, choices(dependencies, "Leave it out"))
 		}
 	}
 	return next, nil
@@ -119,11 +119,11 @@ func (b binder) instance(where string, integration, alias string) (backing, erro
 	}
 	switch {
 	case !found && b.asked:
-		return backing{}, b.refuse("%s names the integration %q with the alias %q, which the bot does not have. Install it in the same request, or choose another.", where, bounded(integration), bounded(alias))
+		return backing{}, b.refuse("%s names the integration %q with the alias %q, which the bot does not have. Install it in the same request, or choose another.", where, fault.Bounded(integration), fault.Bounded(alias))
 	case !found:
-		return backing{}, b.refuse("%s needs the integration %q, so that cannot be removed. Remove the plugin too, or choose another integration for it.", where, bounded(alias))
+		return backing{}, b.refuse("%s needs the integration %q, so that cannot be removed. Remove the plugin too, or choose another integration for it.", where, fault.Bounded(alias))
 	case b.asked && string(i.Integration) != integration:
-		return backing{}, b.refuse("%s names the integration %q, and the bot has another, %q, under the alias %q.", where, bounded(integration), i.Integration, bounded(alias))
+		return backing{}, b.refuse("%s names the integration %q, and the bot has another, %q, under the alias %q.", where, fault.Bounded(integration), i.Integration, fault.Bounded(alias))
 	}
 	v, err := b.load(i.Integration)
 	return backing{i, v}, err
@@ -131,7 +131,7 @@ func (b binder) instance(where string, integration, alias string) (backing, erro
 
 // implementation binds an interface.
 func (b binder) implementation(alias string, chosen PluginInterface, needed definition.Reference) (PluginInterface, backing, error) {
-	where := ".interfaces." + bounded(alias)
+	where := ".interfaces." + fault.Bounded(alias)
 	back, err := b.instance(where, chosen.IntegrationID, chosen.IntegrationAlias)
 	if err != nil {
 		return chosen, back, err
@@ -154,13 +154,13 @@ func (b binder) implementation(alias string, chosen PluginInterface, needed defi
 
 // integration binds an integration.
 func (b binder) integration(alias string, chosen PluginIntegration, needed definition.Reference) (PluginIntegration, error) {
-	where := ".integrations." + bounded(alias)
+	where := ".integrations." + fault.Bounded(alias)
 	back, err := b.instance(where, chosen.IntegrationID, chosen.IntegrationAlias)
 	if err != nil {
 		return chosen, err
 	}
 	if string(back.of.ID) != needed.ID && back.of.Name != needed.Name {
-		return chosen, b.refuse("%s needs the integration %s, and %q is %s.", where, needed.Name, bounded(back.Alias), back.of.Name)
+		return chosen, b.refuse("%s needs the integration %s, and %q is %s.", where, needed.Name, fault.Bounded(back.Alias), back.of.Name)
 	}
 	return PluginIntegration{IntegrationID: string(back.Integration), IntegrationAlias: back.Alias}, nil
 }
@@ -206,7 +206,7 @@ func (p PluginInstance) bind(v definition.InstallablePlugin, b binder) (PluginIn
 }
 
 func lacking(path, alias, what string) error {
-	return fault.New(fault.InvalidPayload, "%s lacks %q: the plugin needs %s there. Name one, or install the plugin with enabled false.", path, bounded(alias), what)
+	return fault.New(fault.InvalidPayload, "%s lacks %q: the plugin needs %s there. Name one, or install the plugin with enabled false.", path, fault.Bounded(alias), what)
 }
 
 // checkPluginAlias says whether a plugin may have the alias.
@@ -215,7 +215,7 @@ func checkPluginAlias(alias string) error {
 		return err
 	}
 	if mark := definition.PluginKey("", ""); strings.Contains(alias, mark) {
-		return fault.New(fault.InvalidPayload, "plugins has the key %q; the alias of a plugin cannot hold %q, which stands between it and the names of its actions.", bounded(alias), mark)
+		return fault.New(fault.InvalidPayload, "plugins has the key %q; the alias of a plugin cannot hold %q, which stands between it and the names of its actions.", fault.Bounded(alias), mark)
 	}
 	return nil
 }

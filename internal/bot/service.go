@@ -43,7 +43,7 @@ func New(o Options) *Service { return &Service{o} }
 // noSuchBot is the one answer for a bot that does not exist and for one of another
 // workspace.
 func noSuchBot(bot id.Bot) error {
-	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", bounded(string(bot)))
+	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", fault.Bounded(string(bot)))
 }
 
 // signingSecretLength gives a signing secret 288 random bits.
@@ -223,7 +223,7 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 			return noSuchBot(bot)
 		}
 		if !actor.Role.Allows(access.BotDelete) && (b.CreatedBy == "" || b.CreatedBy != actor.Account) {
-			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, bounded(string(bot)))
+			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, fault.Bounded(string(bot)))
 		}
 		if err := s.uninstallAll(ctx, tx, bot); err != nil {
 			return err

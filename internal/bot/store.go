@@ -6,17 +6,12 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 )
-
-func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 func number(n int64) sql.NullInt64 { return sql.NullInt64{Int64: n, Valid: n != 0} }
 
@@ -27,22 +22,16 @@ func optional(s *string) sql.NullString {
 	return sql.NullString{String: *s, Valid: true}
 }
 
-func millis(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
-}
-
-func moment(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
-
 func insertBot(ctx context.Context, q db.Querier, b Bot) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO bots (id, workspace_id, dev, name, created_at, updated_at, deployed_at, type, tags, status,
 			description, url, authentication, blocked, always_alive, max_execution_time, created_by,
 			signing_secret, code_hash, layers, secret_names, definition)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
-		string(b.ID), string(b.Workspace), b.Dev, b.Name, b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), millis(b.DeployedAt),
-		string(b.Type), string(b.Tags), string(b.Status), optional(b.Description), text(b.URL), text(b.Authentication),
-		b.Blocked, b.AlwaysAlive, number(b.MaxExecutionTime), text(string(b.CreatedBy)), b.SigningSecret,
-		text(string(b.CodeHash)), string(b.Layers), string(b.SecretNames), string(b.Definition))
+		string(b.ID), string(b.Workspace), b.Dev, b.Name, b.CreatedAt.UnixMilli(), b.UpdatedAt.UnixMilli(), db.Millis(b.DeployedAt),
+		string(b.Type), string(b.Tags), string(b.Status), optional(b.Description), db.Text(b.URL), db.Text(b.Authentication),
+		b.Blocked, b.AlwaysAlive, number(b.MaxExecutionTime), db.Text(string(b.CreatedBy)), b.SigningSecret,
+		db.Text(string(b.CodeHash)), string(b.Layers), string(b.SecretNames), string(b.Definition))
 	return err
 }
 
@@ -53,9 +42,9 @@ func updateBot(ctx context.Context, q db.Querier, b Bot) error {
 			authentication = $10, blocked = $11, always_alive = $12, max_execution_time = $13, code_hash = $14,
 			layers = $15, secret_names = $16, definition = $17, own_definition = $18, packages = $19
 		WHERE id = $1 AND workspace_id = $2`,
-		string(b.ID), string(b.Workspace), b.Name, b.UpdatedAt.UnixMilli(), millis(b.DeployedAt), string(b.Type), string(b.Tags),
-		optional(b.Description), text(b.URL), text(b.Authentication), b.Blocked, b.AlwaysAlive, number(b.MaxExecutionTime),
-		text(string(b.CodeHash)), string(b.Layers), string(b.SecretNames), string(b.Definition), text(string(b.Own)), b.Packages)
+		string(b.ID), string(b.Workspace), b.Name, b.UpdatedAt.UnixMilli(), db.Millis(b.DeployedAt), string(b.Type), string(b.Tags),
+		optional(b.Description), db.Text(b.URL), db.Text(b.Authentication), b.Blocked, b.AlwaysAlive, number(b.MaxExecutionTime),
+		db.Text(string(b.CodeHash)), string(b.Layers), string(b.SecretNames), string(b.Definition), db.Text(string(b.Own)), b.Packages)
 	return err
 }
 
@@ -78,9 +67,9 @@ func selectBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (b
 		return Bot{}, false, err
 	}
 	b.ID, b.Workspace, b.Name, b.Type, b.Status = bot, w, name, Type(kind), Status(status)
-	b.CreatedAt, b.UpdatedAt = moment(created), moment(updated)
+	b.CreatedAt, b.UpdatedAt = db.Moment(created), db.Moment(updated)
 	if deployed.Valid {
-		b.DeployedAt = moment(deployed.Int64)
+		b.DeployedAt = db.Moment(deployed.Int64)
 	}
 	if description.Valid {
 		b.Description = &description.String
@@ -113,89 +102,53 @@ func selectOwner(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) 
 
 // writeTags sets the tags of a patch and removes those whose value is empty.
 func writeTags(ctx context.Context, q db.Querier, bot id.Bot, patch map[string]string) error {
-	var gone, kept, values []string
+	var gone []any
+	var kept [][]any
 	for _, key := range slices.Sorted(maps.Keys(patch)) {
 		if value := patch[key]; value == "" {
 			gone = append(gone, key)
 		} else {
-			kept, values = append(kept, key), append(values, value)
+			kept = append(kept, []any{string(bot), key, value})
 		}
 	}
-	if err := deleteEntries(ctx, q, `DELETE FROM bot_tags WHERE bot_id = $1 AND key IN (`, bot, gone); err != nil {
+	if err := deleteKeys(ctx, q, `DELETE FROM bot_tags WHERE bot_id = ? AND key IN `, bot, gone); err != nil {
 		return err
 	}
-	return writeEntries(ctx, q, `INSERT INTO bot_tags (bot_id, key, value) VALUES `,
-		` ON CONFLICT (bot_id, key) DO UPDATE SET value = excluded.value`, bot, kept, values)
+	return db.InsertRows(ctx, q, `INSERT INTO bot_tags (bot_id, key, value) VALUES `,
+		` ON CONFLICT (bot_id, key) DO UPDATE SET value = excluded.value`, kept)
 }
 
 // writeSecrets sets the sealed secrets of a patch and removes those that are nil.
 func writeSecrets(ctx context.Context, q db.Querier, bot id.Bot, sealed map[string]*string) error {
-	var gone, kept, values []string
+	var gone []any
+	var kept [][]any
 	for _, name := range slices.Sorted(maps.Keys(sealed)) {
 		if value := sealed[name]; value == nil {
 			gone = append(gone, name)
 		} else {
-			kept, values = append(kept, name), append(values, *value)
+			kept = append(kept, []any{string(bot), name, *value})
 		}
 	}
-	if err := deleteEntries(ctx, q, `DELETE FROM bot_secrets WHERE bot_id = $1 AND name IN (`, bot, gone); err != nil {
+	if err := deleteKeys(ctx, q, `DELETE FROM bot_secrets WHERE bot_id = ? AND name IN `, bot, gone); err != nil {
 		return err
 	}
-	return writeEntries(ctx, q, `INSERT INTO bot_secrets (bot_id, name, value) VALUES `,
-		` ON CONFLICT (bot_id, name) DO UPDATE SET value = excluded.value`, bot, kept, values)
+	return db.InsertRows(ctx, q, `INSERT INTO bot_secrets (bot_id, name, value) VALUES `,
+		` ON CONFLICT (bot_id, name) DO UPDATE SET value = excluded.value`, kept)
 }
 
-// mostEntries bounds one statement: databases bound the number of placeholders,
-// and a patch may remove any number of keys.
-const mostEntries = 50
+// mostKeys bounds one statement: a patch may remove any number of keys.
+const mostKeys = 50
 
-func deleteEntries(ctx context.Context, q db.Querier, statement string, bot id.Bot, keys []string) error {
-	for chunk := range slices.Chunk(keys, mostEntries) {
-		var query strings.Builder
-		query.WriteString(statement)
-		args := []any{string(bot)}
-		for i, key := range chunk {
-			args = append(args, key)
-			if i > 0 {
-				query.WriteString(", ")
-			}
-			placeholder(&query, len(args))
-		}
-		query.WriteString(")")
-		if _, err := q.Exec(ctx, query.String(), args...); err != nil {
+func deleteKeys(ctx context.Context, q db.Querier, statement string, bot id.Bot, keys []any) error {
+	for chunk := range slices.Chunk(keys, mostKeys) {
+		var s db.Statement
+		s.Add(statement, string(bot))
+		s.AddList(chunk...)
+		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func writeEntries(ctx context.Context, q db.Querier, statement, conflict string, bot id.Bot, keys, values []string) error {
-	for start := 0; start < len(keys); start += mostEntries {
-		var query strings.Builder
-		query.WriteString(statement)
-		args := []any{string(bot)}
-		for i := start; i < min(len(keys), start+mostEntries); i++ {
-			args = append(args, keys[i], values[i])
-			if i > start {
-				query.WriteString(", ")
-			}
-			query.WriteString("($1, ")
-			placeholder(&query, len(args)-1)
-			query.WriteString(", ")
-			placeholder(&query, len(args))
-			query.WriteString(")")
-		}
-		query.WriteString(conflict)
-		if _, err := q.Exec(ctx, query.String(), args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func placeholder(query *strings.Builder, n int) {
-	query.WriteByte('$')
-	query.WriteString(strconv.Itoa(n))
 }
 
 func deleteBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) error {

@@ -20,7 +20,7 @@ func upsertInstance(ctx context.Context, q db.Querier, bot id.Bot, i Instance) e
 			disabled_channels = excluded.disabled_channels, webhook_id = excluded.webhook_id, identifier = excluded.identifier,
 			status = excluded.status, status_reason = excluded.status_reason, created_at = excluded.created_at, updated_at = excluded.updated_at`,
 		string(bot), i.Alias, string(i.Integration), i.Enabled, optional(i.ConfigurationType), i.Sealed, string(i.DisabledChannels),
-		string(i.Webhook), text(i.Identifier), string(i.Status), text(i.StatusReason), i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli())
+		string(i.Webhook), db.Text(i.Identifier), string(i.Status), db.Text(i.StatusReason), i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli())
 	return err
 }
 
@@ -99,7 +99,7 @@ func (r *packageRow) scan(rows *sql.Rows) error {
 		&r.status, &r.reason, &r.interfaces, &r.integrations, &r.installed, &r.setUp, &r.of.Name, &r.of.Version, &r.of.Title, &r.of.Description,
 		&r.of.Visibility, &r.of.Verification, &r.of.Lifecycle, &r.icon, &r.readme, &r.created, &r.updated)
 	r.of.Icon, r.of.Readme = blob.Hash(r.icon.String), blob.Hash(r.readme.String)
-	r.of.CreatedAt, r.of.UpdatedAt = moment(r.created), moment(r.updated)
+	r.of.CreatedAt, r.of.UpdatedAt = db.Moment(r.created), db.Moment(r.updated)
 	return err
 }
 
@@ -107,7 +107,7 @@ func (r *packageRow) instance() Instance {
 	i := Instance{
 		Alias: r.alias, Integration: id.Integration(r.id), Enabled: r.enabled, DisabledChannels: JSON(r.channels),
 		Webhook: id.Webhook(r.webhook), Identifier: r.identifier.String, Status: Registration(r.status), StatusReason: r.reason.String,
-		CreatedAt: moment(r.installed), UpdatedAt: moment(r.setUp), Sealed: r.sealed, Of: r.of,
+		CreatedAt: db.Moment(r.installed), UpdatedAt: db.Moment(r.setUp), Sealed: r.sealed, Of: r.of,
 	}
 	if r.configurationType.Valid {
 		i.ConfigurationType = &r.configurationType.String
@@ -118,7 +118,7 @@ func (r *packageRow) instance() Instance {
 func (r *packageRow) plugin() (p PluginInstance, err error) {
 	p = PluginInstance{
 		Alias: r.alias, Plugin: id.Plugin(r.id), Enabled: r.enabled,
-		CreatedAt: moment(r.installed), UpdatedAt: moment(r.setUp), Sealed: r.sealed, Of: r.of,
+		CreatedAt: db.Moment(r.installed), UpdatedAt: db.Moment(r.setUp), Sealed: r.sealed, Of: r.of,
 	}
 	if err := wire.ParseJSON([]byte(r.interfaces), &p.Interfaces); err != nil {
 		return p, err

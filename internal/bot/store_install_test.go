@@ -42,15 +42,15 @@ func TestInstalled(t *testing.T) {
 		bots := []Bot{sample(t, home, 1), sample(t, home, 2), sample(t, other, 3)}
 		of := Package{
 			Name: "one", Version: "1.0.0", Title: "Title", Description: "Description", Visibility: "public", Verification: "approved", Lifecycle: "published",
-			Icon: "icon", CreatedAt: moment(11), UpdatedAt: moment(12),
+			Icon: "icon", CreatedAt: db.Moment(11), UpdatedAt: db.Moment(12),
 		}
 		full := Instance{
 			Alias: "a", Integration: "intver_0", Enabled: true, ConfigurationType: ptr("oauth"), DisabledChannels: `["c"]`, Webhook: id.NewWebhook(),
-			Identifier: "known", Status: Pending, StatusReason: "because", CreatedAt: moment(1), UpdatedAt: moment(2), Sealed: "sealed", Of: of,
+			Identifier: "known", Status: Pending, StatusReason: "because", CreatedAt: db.Moment(1), UpdatedAt: db.Moment(2), Sealed: "sealed", Of: of,
 		}
-		least := Instance{Alias: "b", Integration: "intver_0", DisabledChannels: `[]`, Webhook: id.NewWebhook(), Status: Unregistered, CreatedAt: moment(1), UpdatedAt: moment(1), Of: of}
+		least := Instance{Alias: "b", Integration: "intver_0", DisabledChannels: `[]`, Webhook: id.NewWebhook(), Status: Unregistered, CreatedAt: db.Moment(1), UpdatedAt: db.Moment(1), Of: of}
 		plugin := PluginInstance{
-			Alias: "a", Plugin: "plugver_1", Enabled: true, CreatedAt: moment(1), UpdatedAt: moment(2), Sealed: "sealed",
+			Alias: "a", Plugin: "plugver_1", Enabled: true, CreatedAt: db.Moment(1), UpdatedAt: db.Moment(2), Sealed: "sealed",
 			Interfaces:   map[string]PluginInterface{"i": {"intver_0", "a", "x", "ifver_0"}},
 			Integrations: map[string]PluginIntegration{},
 			Of:           of,
@@ -213,6 +213,8 @@ func TestListByWhatIsInstalled(t *testing.T) {
 // What a bot has installed, and who has something, is found by indexes.
 func TestInstalledUsesItsIndexes(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
+		byIntegration := listQuery("w", Filter{IntegrationNames: []string{"a", "b"}}, db.Page{Size: 20})
+		byPlugin := listQuery("w", Filter{PluginNames: []string{"a", "b"}, Sort: ByUpdate}, db.Page{Size: 20, After: &db.Key{At: 1, ID: "id"}})
 		for name, test := range map[string]struct {
 			query string
 			args  []any
@@ -222,8 +224,8 @@ func TestInstalledUsesItsIndexes(t *testing.T) {
 			"integration others":  {otherIntegrationUsers, []any{"i", "w"}},
 			"plugin users":        {ownPluginUsers, []any{"p", "w"}},
 			"plugin others":       {otherPluginUsers, []any{"p", "w"}},
-			"list by integration": {listQuery(Filter{IntegrationNames: []string{"a", "b"}}, false), []any{"w", false, 21, "a", "b"}},
-			"list by plugin":      {listQuery(Filter{PluginNames: []string{"a", "b"}, Sort: ByUpdate}, true), []any{"w", false, 21, int64(1), "id", "a", "b"}},
+			"list by integration": {byIntegration.Text(), byIntegration.Args()},
+			"list by plugin":      {byPlugin.Text(), byPlugin.Args()},
 		} {
 			plan := explain(t, d, test.query, test.args)
 			t.Logf("%s\n%s", name, plan)
@@ -252,12 +254,12 @@ func TestResealConfigurations(t *testing.T) {
 			for _, alias := range []string{"a", "b/c"} {
 				plain := []byte(`{"of":"` + alias + `"}`)
 				i := Instance{Alias: alias, Integration: "intver_0", DisabledChannels: "[]", Webhook: id.NewWebhook(), CreatedAt: b.CreatedAt, UpdatedAt: b.CreatedAt}
-				i.Sealed = s.sealConfiguration(integrationTable, b.ID, alias, plain, nil, "")
+				i.Sealed = s.sealConfiguration(integrationConfigurationColumn, b.ID, alias, plain, nil, "")
 				if err := upsertInstance(ctx, tx, b.ID, i); err != nil {
 					return err
 				}
 				p := PluginInstance{Alias: alias, Plugin: "plugver_0", CreatedAt: b.CreatedAt, UpdatedAt: b.CreatedAt}
-				p.Sealed = s.sealConfiguration(pluginTable, b.ID, alias, plain, nil, "")
+				p.Sealed = s.sealConfiguration(pluginConfigurationColumn, b.ID, alias, plain, nil, "")
 				if err := upsertPlugin(ctx, tx, b.ID, p); err != nil {
 					return err
 				}

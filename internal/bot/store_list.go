@@ -66,10 +66,11 @@ const (
 	mostNameFilters = 50
 )
 
-// listQuery is the text of a list's query. It is put together from the fragments
-// here and nothing that a caller sent, so there are few texts and every one uses
-// an index in its order; see the test that explains them.
-func listQuery(f Filter, after bool) string {
+// listQuery is a list's query: a page and one bot more, so that the caller sees
+// whether another page follows. It is put together from the fragments here and
+// nothing that a caller sent, so there are few texts and every one uses an index in
+// its order; see the test that explains them.
+func listQuery(w id.Workspace, f Filter, page db.Page) *db.Statement {
 	column, direction, beyond := "created_at", "DESC", "<"
 	if f.Sort == ByUpdate {
 		column = "updated_at"
@@ -77,69 +78,46 @@ func listQuery(f Filter, after bool) string {
 	if f.Ascending {
 		direction, beyond = "ASC", ">"
 	}
-	var query strings.Builder
-	query.WriteString(`
+	var s db.Statement
+	s.Add(`
 		SELECT id, name, created_at, updated_at, deployed_at, type, tags FROM bots
-		WHERE workspace_id = $1 AND dev = $2`)
-	n := 3
-	next := func() {
-		n++
-		placeholder(&query, n)
-	}
-	if after {
-		query.WriteString(" AND (" + column + ", id) " + beyond + " (")
-		next()
-		query.WriteString(", ")
-		next()
-		query.WriteString(")")
-	}
-	for range f.Tags {
-		query.WriteString(" AND EXISTS (SELECT 1 FROM bot_tags WHERE bot_id = bots.id AND key = ")
-		next()
-		query.WriteString(" AND value = ")
-		next()
-		query.WriteString(")")
-	}
-	oneOf := func(names []string) {
-		for i := range names {
-			if i > 0 {
-				query.WriteString(", ")
-			}
-			next()
-		}
-		query.WriteString("))")
-	}
-	if len(f.IntegrationNames) > 0 {
-		query.WriteString(" AND EXISTS (SELECT 1 FROM bot_integration_names WHERE bot_id = bots.id AND name IN (")
-		oneOf(f.IntegrationNames)
-	}
-	if len(f.PluginNames) > 0 {
-		query.WriteString(" AND EXISTS (SELECT 1 FROM bot_plugin_names WHERE bot_id = bots.id AND name IN (")
-		oneOf(f.PluginNames)
-	}
-	query.WriteString(" ORDER BY " + column + " " + direction + ", id " + direction + " LIMIT $3")
-	return query.String()
-}
-
-// selectBots reads a page and one bot more, so that the caller sees whether
-// another page follows.
-func selectBots(ctx context.Context, q db.Querier, w id.Workspace, f Filter, page db.Page) ([]Bot, error) {
-	args := []any{string(w), f.Dev, page.Size + 1}
+		WHERE workspace_id = ? AND dev = ?`, string(w), f.Dev)
 	if page.After != nil {
-		args = append(args, page.After.At, page.After.ID)
+		s.Add(" AND ("+column+", id) "+beyond+" (?, ?)", page.After.At, page.After.ID)
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Tags)) {
-		args = append(args, key, f.Tags[key])
+		s.Add(" AND EXISTS (SELECT 1 FROM bot_tags WHERE bot_id = bots.id AND key = ? AND value = ?)", key, f.Tags[key])
 	}
-	for _, names := range [][]string{f.IntegrationNames, f.PluginNames} {
-		for _, name := range names {
-			if !isText(name) {
-				name = "" // nothing has it either
-			}
-			args = append(args, name)
+	having := func(view string, names []string) {
+		if len(names) > 0 {
+			s.Add(" AND EXISTS (SELECT 1 FROM " + view + " WHERE bot_id = bots.id AND name IN ")
+			s.AddList(storable(names)...)
+			s.Add(")")
 		}
 	}
-	rows, err := q.Query(ctx, listQuery(f, page.After != nil), args...)
+	having("bot_integration_names", f.IntegrationNames)
+	having("bot_plugin_names", f.PluginNames)
+	s.Add(" ORDER BY "+column+" "+direction+", id "+direction+" LIMIT ?", page.Size+1)
+	return &s
+}
+
+// storable are the names, with those that no bot can have in place by one that none
+// has either.
+func storable(names []string) []any {
+	values := make([]any, len(names))
+	for i, name := range names {
+		if !isText(name) {
+			name = ""
+		}
+		values[i] = name
+	}
+	return values
+}
+
+// selectBots reads a page and one bot more.
+func selectBots(ctx context.Context, q db.Querier, w id.Workspace, f Filter, page db.Page) ([]Bot, error) {
+	list := listQuery(w, f, page)
+	rows, err := q.Query(ctx, list.Text(), list.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -153,11 +131,11 @@ func selectBots(ctx context.Context, q db.Querier, w id.Workspace, f Filter, pag
 			return nil, err
 		}
 		b := Bot{
-			ID: id.Bot(bot), Workspace: w, Dev: f.Dev, Name: name, CreatedAt: moment(created), UpdatedAt: moment(updated),
+			ID: id.Bot(bot), Workspace: w, Dev: f.Dev, Name: name, CreatedAt: db.Moment(created), UpdatedAt: db.Moment(updated),
 			Type: Type(kind), Tags: JSON(tags),
 		}
 		if deployed.Valid {
-			b.DeployedAt = moment(deployed.Int64)
+			b.DeployedAt = db.Moment(deployed.Int64)
 		}
 		bots = append(bots, b)
 	}

@@ -65,7 +65,7 @@ func sample(t *testing.T, w id.Workspace, n int64) Bot {
 		t.Fatal(err)
 	}
 	b.ID, b.Workspace, b.Name = id.NewBot(false, time.Now()), w, fmt.Sprint("bot ", n)
-	b.CreatedAt, b.UpdatedAt, b.DeployedAt = moment(1000+n), moment(9000-n), moment(5000)
+	b.CreatedAt, b.UpdatedAt, b.DeployedAt = db.Moment(1000+n), db.Moment(9000-n), db.Moment(5000)
 	b.Type, b.Status, b.Description, b.URL, b.Authentication = ADK, Active, ptr(""), "https://example.com", "iam"
 	b.Blocked, b.AlwaysAlive, b.MaxExecutionTime, b.CreatedBy = true, true, 7, id.NewAccount()
 	b.SigningSecret, b.CodeHash, b.Tags, b.SecretNames, b.Layers = "sealed", "hash", `{"a":"1"}`, `["A"]`, `["l"]`
@@ -80,7 +80,7 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		least.ID, least.Workspace, least.Dev, least.Type, least.Status = id.NewBot(true, time.Now()), home, true, Studio, Active
-		least.CreatedAt, least.UpdatedAt = moment(1), moment(1)
+		least.CreatedAt, least.UpdatedAt = db.Moment(1), db.Moment(1)
 		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := insertBot(ctx, tx, full); err != nil {
 				return err
@@ -133,7 +133,7 @@ func TestEntries(t *testing.T) {
 		bots := []Bot{sample(t, home, 1), sample(t, home, 2), sample(t, other, 3)}
 		many := map[string]string{}
 		secrets := map[string]*string{}
-		for i := range 2*mostEntries + 3 {
+		for i := range 2*mostKeys + 3 {
 			many[fmt.Sprint("k", i)], secrets[fmt.Sprint("K", i)] = "v", ptr("sealed")
 		}
 		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
@@ -163,7 +163,7 @@ func TestEntries(t *testing.T) {
 
 		patch := map[string]string{"k0": "new", "fresh": "v"}
 		gone := map[string]*string{"K0": ptr("resealed")}
-		for i := 1; i < 2*mostEntries+3; i++ {
+		for i := 1; i < 2*mostKeys+3; i++ {
 			patch[fmt.Sprint("k", i)], gone[fmt.Sprint("K", i)] = "", nil
 		}
 		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
@@ -257,22 +257,15 @@ func TestList(t *testing.T) {
 // the page does not hold. PostgreSQL must not scan although the table is small.
 func TestListUsesItsIndexes(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
-		for _, after := range []bool{false, true} {
+		for _, after := range []*db.Key{nil, {At: 1, ID: "id"}} {
 			for sort, index := range map[Sort]string{ByCreation: "bots_by_creation", ByUpdate: "bots_by_update"} {
 				for _, ascending := range []bool{false, true} {
 					for _, tags := range []map[string]string{nil, {"a": "1", "b": "2"}} {
 						f := Filter{Sort: sort, Ascending: ascending, Tags: tags}
-						query := listQuery(f, after)
-						args := []any{"w", false, 21}
-						if after {
-							args = append(args, int64(1), "id")
-						}
-						for key, value := range tags {
-							args = append(args, key, value)
-						}
-						plan := explain(t, d, query, args)
+						list := listQuery("w", f, db.Page{Size: 20, After: after})
+						plan := explain(t, d, list.Text(), list.Args())
 						if !strings.Contains(plan, index) || strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort") || strings.Contains(plan, "SCAN") || strings.Contains(plan, "Seq Scan") {
-							t.Errorf("%s\n%s", query, plan)
+							t.Errorf("%s\n%s", list.Text(), plan)
 						}
 					}
 				}
@@ -349,7 +342,7 @@ func TestMembership(t *testing.T) {
 func TestReseal(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		s := New(Options{DB: d, Clock: clock.System(), Keys: secret.New()})
-		bots := make([]Bot, resealBatch+5)
+		bots := make([]Bot, 205)
 		for i := range bots {
 			bots[i] = sample(t, home, int64(i))
 			bots[i].SigningSecret = s.sealSigningSecret(bots[i].ID, "signing "+string(bots[i].ID))
@@ -386,7 +379,7 @@ func TestReseal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if plain, err := s.Keys.Open(got.SigningSecret, botTable, string(b.ID), signingSecretField); err != nil || string(plain) != "signing "+string(b.ID) {
+			if plain, err := signingSecretColumn.Open(s.Keys, got.SigningSecret, string(b.ID)); err != nil || string(plain) != "signing "+string(b.ID) {
 				t.Fatalf("%s: %v", plain, err)
 			}
 			got.SigningSecret = b.SigningSecret

@@ -147,7 +147,7 @@ func (d IntegrationDraft) check() error {
 }
 
 func devIsPrivate(name string, v Visibility) error {
-	return fault.New(fault.InvalidPayload, "The development integration %q cannot be %s: it is its workspace's own. Publish a production version.", bounded(name), v)
+	return fault.New(fault.InvalidPayload, "The development integration %q cannot be %s: it is its workspace's own. Publish a production version.", fault.Bounded(name), v)
 }
 
 // check says whether the update is well formed, as far as that can be said without
@@ -192,7 +192,7 @@ func checkURL(address string) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fault.New(fault.InvalidPayload, "The url %q is not an address that the integration can be called at: it must be like https://example.com/path.", bounded(address))
+		return fault.New(fault.InvalidPayload, "The url %q is not an address that the integration can be called at: it must be like https://example.com/path.", fault.Bounded(address))
 	}
 	return nil
 }
@@ -211,10 +211,10 @@ func checkLayers(layers []string) error {
 
 func checkSecret(name, value string) error {
 	if n := utf8.RuneCountInString(name); n < 1 || n > mostSecretName {
-		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", bounded(name), n, mostSecretName)
+		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, mostSecretName)
 	}
 	if n := utf8.RuneCountInString(value); n > mostSecretValue {
-		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", bounded(name), n, mostSecretValue)
+		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, mostSecretValue)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, 
 func (s *Service) RequestVerification(ctx context.Context, w id.Workspace, i id.Integration) error {
 	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
 		if found.Dev {
-			return "", fault.New(fault.InvalidPayload, "The integration %q is a development integration, which is not reviewed. Publish a production version.", bounded(string(i)))
+			return "", fault.New(fault.InvalidPayload, "The integration %q is a development integration, which is not reviewed. Publish a production version.", fault.Bounded(string(i)))
 		}
 		if found.Verification == Pending || found.Verification == Approved {
 			return "", nil
@@ -62,7 +62,7 @@ func later(i Integration, now time.Time) time.Time {
 // nor rejected.
 func (s *Service) Review(ctx context.Context, i id.Integration, v Verification) error {
 	if v != Approved && v != Rejected {
-		return fault.New(fault.InvalidPayload, "%q is no outcome of a review: it is approved or rejected.", bounded(string(v)))
+		return fault.New(fault.InvalidPayload, "%q is no outcome of a review: it is approved or rejected.", fault.Bounded(string(v)))
 	}
 	w, err := s.owner(ctx, i)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Service) Deprecate(ctx context.Context, i id.Integration) error {
 func (s *Service) owner(ctx context.Context, i id.Integration) (id.Workspace, error) {
 	w, found, err := selectOwner(ctx, s.DB.Reader(ctx), i)
 	if err == nil && !found {
-		err = fault.New(fault.ResourceNotFound, "There is no integration %q.", bounded(string(i)))
+		err = fault.New(fault.ResourceNotFound, "There is no integration %q.", fault.Bounded(string(i)))
 	}
 	return w, db.Convert(err)
 }
@@ -102,11 +102,11 @@ func (s *Service) owner(ctx context.Context, i id.Integration) (id.Workspace, er
 func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, i id.Integration) (signingSecret string, err error) {
 	signingSecret = secret.Text(signingSecretLength)
 	return signingSecret, s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
-		plain, err := s.Keys.Open(found.SigningSecret, integrationTable, string(i), signingSecretField)
+		plain, err := signingSecretColumn.Open(s.Keys, found.SigningSecret, string(i))
 		if err != nil {
 			return "", err
 		}
-		old := s.Keys.Seal(plain, integrationTable, string(i), oldSigningSecretField)
+		old := oldSigningSecretColumn.Seal(s.Keys, plain, string(i))
 		until := s.Clock.Now().Add(secretGrace)
 		return "signing secret rotated", updateSigningSecrets(ctx, tx, i, s.sealSigningSecret(i, signingSecret), old, until)
 	})
@@ -119,7 +119,7 @@ func (s *Service) SigningSecrets(ctx context.Context, q db.Querier, i id.Integra
 	if err != nil || !found {
 		return nil, db.Convert(err)
 	}
-	plain, err := s.Keys.Open(current, integrationTable, string(i), signingSecretField)
+	plain, err := signingSecretColumn.Open(s.Keys, current, string(i))
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (s *Service) SigningSecrets(ctx context.Context, q db.Querier, i id.Integra
 	if old == "" || !s.Clock.Now().Before(until) {
 		return good, nil
 	}
-	if plain, err = s.Keys.Open(old, integrationTable, string(i), oldSigningSecretField); err != nil {
+	if plain, err = oldSigningSecretColumn.Open(s.Keys, old, string(i)); err != nil {
 		return nil, err
 	}
 	return append(good, string(plain)), nil

@@ -213,7 +213,7 @@ func checkNameFree(ctx context.Context, tx *db.Tx, i Integration) error {
 		return db.Convert(err)
 	}
 	if elsewhere {
-		return fault.New(fault.AlreadyExists, "The name %q was published by another workspace, which had this handle before, and stays its own. Publish under another name.", bounded(i.Name))
+		return fault.New(fault.AlreadyExists, "The name %q was published by another workspace, which had this handle before, and stays its own. Publish under another name.", fault.Bounded(i.Name))
 	}
 	return nil
 }
@@ -491,7 +491,7 @@ func (s *Service) leaveIntegrations(ctx context.Context, tx *db.Tx, w id.Workspa
 		}
 		if others > 0 {
 			return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: %s of other workspaces have its integration %s@%s installed.",
-				count(others, "bot"), bounded(i.Name), bounded(i.Version))
+				count(others, "bot"), fault.Bounded(i.Name), fault.Bounded(i.Version))
 		}
 	}
 	needed, found, err := selectNeededAbroad(ctx, tx, w)
@@ -499,7 +499,7 @@ func (s *Service) leaveIntegrations(ctx context.Context, tx *db.Tx, w id.Workspa
 		return db.Convert(err)
 	}
 	if found {
-		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: plugins of other workspaces depend on its integration %s.", bounded(needed))
+		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: plugins of other workspaces depend on its integration %s.", fault.Bounded(needed))
 	}
 	return db.Convert(deleteIntegrationsOf(ctx, tx, w))
 }

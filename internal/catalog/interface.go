@@ -201,7 +201,7 @@ func (d dependents) names() string {
 			who = append(who, "more of this workspace")
 			break
 		}
-		who = append(who, bounded(name))
+		who = append(who, fault.Bounded(name))
 	}
 	if d.others > 0 {
 		who = append(who, count(d.others, "package")+" of other workspaces")
@@ -215,5 +215,5 @@ func needed(k Kind, name, version string, by dependents) error {
 		return nil
 	}
 	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot be deleted while other packages are built on it: %s. Change or delete those first.",
-		k, bounded(name), bounded(version), by.names())
+		k, fault.Bounded(name), fault.Bounded(version), by.names())
 }

@@ -265,7 +265,7 @@ func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interfac
 	}
 	if before.Public && !after.Public && by.others > 0 {
 		return fault.New(fault.ReferenceConstraint, "The interface %s@%s cannot become private: %s of other workspaces are built on it.",
-			bounded(before.Name), bounded(before.Version), count(by.others, "package"))
+			fault.Bounded(before.Name), fault.Bounded(before.Version), count(by.others, "package"))
 	}
 	if !before.Public && after.Public {
 		if err := checkInterfaceOpen(ctx, tx, after); err != nil {
@@ -334,7 +334,7 @@ func mayDelete(actor access.Actor, k Kind, what string, createdBy id.Account) er
 	if actor.Role.Allows(access.CatalogDelete) || createdBy != "" && createdBy == actor.Account {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, k, bounded(what))
+	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, k, fault.Bounded(what))
 }
 
 // record keeps in the trail what was done to a version. The public API has no
@@ -351,7 +351,7 @@ func checkVersions(k Kind, name, version string, versions []string) error {
 		}
 	}
 	if len(versions) >= mostVersions {
-		return tooMany("The "+string(k)+" "+bounded(name), "versions", mostVersions, len(versions)+1)
+		return tooMany("The "+string(k)+" "+fault.Bounded(name), "versions", mostVersions, len(versions)+1)
 	}
 	return nil
 }

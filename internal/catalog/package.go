@@ -80,7 +80,7 @@ func checkName(name string) error {
 	}
 	handle, base := splitName(name)
 	if handle == "" && base != name || handle != "" && !namePattern.MatchString(handle) || !namePattern.MatchString(base) {
-		return fault.New(fault.InvalidPayload, "%q cannot be a name: a name is handle/name or name, each of the characters a-z A-Z 0-9 - _ . and beginning with a letter, a digit or _.", bounded(name))
+		return fault.New(fault.InvalidPayload, "%q cannot be a name: a name is handle/name or name, each of the characters a-z A-Z 0-9 - _ . and beginning with a letter, a digit or _.", fault.Bounded(name))
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func checkVersion(version string) error {
 		return fault.New(fault.InvalidPayload, "The version has %d characters; a version has 1 to %d.", n, mostVersion)
 	}
 	if _, err := semver.StrictNewVersion(version); err != nil {
-		return fault.New(fault.InvalidPayload, "%q is not a version: a version is MAJOR.MINOR.PATCH, as 1.0.0 or 1.2.0-beta.1.", bounded(version))
+		return fault.New(fault.InvalidPayload, "%q is not a version: a version is MAJOR.MINOR.PATCH, as 1.0.0 or 1.2.0-beta.1.", fault.Bounded(version))
 	}
 	return nil
 }
@@ -110,9 +110,9 @@ func (p publisher) mayPublish(name string) error {
 	case handle == "" && p.platform, handle != "" && handle == p.handle:
 		return nil
 	case p.handle == "":
-		return fault.New(fault.Forbidden, "The name %q cannot be published: a workspace publishes under its handle, and this one has none. Give it one with updateWorkspace, then publish handle/%s.", bounded(name), bounded(base))
+		return fault.New(fault.Forbidden, "The name %q cannot be published: a workspace publishes under its handle, and this one has none. Give it one with updateWorkspace, then publish handle/%s.", fault.Bounded(name), fault.Bounded(base))
 	}
-	return fault.New(fault.Forbidden, "The name %q cannot be published: this workspace publishes under its own handle, so the name must be \"%s/%s\".", bounded(name), p.handle, bounded(base))
+	return fault.New(fault.Forbidden, "The name %q cannot be published: this workspace publishes under its own handle, so the name must be \"%s/%s\".", fault.Bounded(name), p.handle, fault.Bounded(base))
 }
 
 // titleOf is the title of a package that was given none: the last part of its name.
@@ -147,7 +147,7 @@ func (v Visibility) open() bool { return v != Private }
 // of; parts names what would change.
 func frozen(k Kind, name, version string, v Visibility, parts []string) error {
 	return fault.New(fault.Forbidden, "The %s %s@%s is %s, so what it is made of cannot be changed, and this would change %s. Publish a new version.",
-		k, bounded(name), bounded(version), v, bounded(strings.Join(parts, ", ")))
+		k, fault.Bounded(name), fault.Bounded(version), v, fault.Bounded(strings.Join(parts, ", ")))
 }
 
 // checkClosing says whether a version may become private: nobody outside its
@@ -157,13 +157,13 @@ func checkClosing(k Kind, name, version string, before, after Visibility, others
 		return nil
 	}
 	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot become private: %s of other workspaces have it installed.",
-		k, bounded(name), bounded(version), count(others, "bot"))
+		k, fault.Bounded(name), fault.Bounded(version), count(others, "bot"))
 }
 
 // kept is the fault of deleting a version that is open to all.
 func kept(k Kind, name, version string, v Visibility) error {
 	return fault.New(fault.Forbidden, "The %s %s@%s is %s, and what is open to others is kept for them. Make it private first, which can be done while no other workspace uses it.",
-		k, bounded(name), bounded(version), v)
+		k, fault.Bounded(name), fault.Bounded(version), v)
 }
 
 // checkHiding says whether a version may become private as far as packages of
@@ -173,7 +173,7 @@ func checkHiding(k Kind, name, version string, by dependents) error {
 		return nil
 	}
 	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot become private: %s of other workspaces are built on it.",
-		k, bounded(name), bounded(version), count(by.others, "package"))
+		k, fault.Bounded(name), fault.Bounded(version), count(by.others, "package"))
 }
 
 // users are the bots that have a version installed.
@@ -196,24 +196,24 @@ func installed(k Kind, name, version string, by users) error {
 			who = append(who, fmt.Sprintf("%d more of this workspace", len(by.own)-mostNamed))
 			break
 		}
-		who = append(who, fmt.Sprintf("%q", bounded(bot)))
+		who = append(who, fmt.Sprintf("%q", fault.Bounded(bot)))
 	}
 	if by.others > 0 {
 		who = append(who, count(by.others, "bot")+" of other workspaces")
 	}
 	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot be deleted while it is installed, and it is in: %s. Remove it there first.",
-		k, bounded(name), bounded(version), strings.Join(who, ", "))
+		k, fault.Bounded(name), fault.Bounded(version), strings.Join(who, ", "))
 }
 
 // noSuch is the one answer for what does not exist and for what the caller may not
 // know of; what is an id, or name@version.
 func noSuch(k Kind, what string) error {
-	return fault.New(fault.ResourceNotFound, "There is no %s %q that you can see here. It may be private to another workspace, or under another name: a version is written as 1.0.0, latest or a range such as ^1.2.0.", k, bounded(what))
+	return fault.New(fault.ResourceNotFound, "There is no %s %q that you can see here. It may be private to another workspace, or under another name: a version is written as 1.0.0, latest or a range such as ^1.2.0.", k, fault.Bounded(what))
 }
 
 // taken is the fault of publishing a name and version that there is already.
 func taken(k Kind, name, version string) error {
-	return fault.New(fault.AlreadyExists, "The %s %s@%s exists already. Update it, or publish another version.", k, bounded(name), bounded(version))
+	return fault.New(fault.AlreadyExists, "The %s %s@%s exists already. Update it, or publish another version.", k, fault.Bounded(name), fault.Bounded(version))
 }
 
 // checkText says whether title and description are within their bounds; nil was
@@ -252,13 +252,4 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// bounded cuts what a caller sent to what a message can hold.
-func bounded(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -170,5 +170,5 @@ func noSuchDependency(k Kind, r definition.Reference) error {
 	if what == "" {
 		what = r.Name + "@" + r.Version
 	}
-	return fault.New(fault.ReferenceNotFound, "There is no %s %q that you can see, and this refers to it. Publish it first, or name one of the hub.", k, bounded(what))
+	return fault.New(fault.ReferenceNotFound, "There is no %s %q that you can see, and this refers to it. Publish it first, or name one of the hub.", k, fault.Bounded(what))
 }

@@ -279,7 +279,7 @@ func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p i
 	for _, alias := range slices.Sorted(maps.Keys(interfaces)) {
 		needed, known := plugin.Dependencies.Interfaces[alias]
 		if !known {
-			return Plugin{}, fault.New(fault.InvalidQuery, "interfaces.%s is given, and the plugin %s@%s has no interface of that alias.", bounded(alias), bounded(found.Name), bounded(found.Version))
+			return Plugin{}, fault.New(fault.InvalidQuery, "interfaces.%s is given, and the plugin %s@%s has no interface of that alias.", fault.Bounded(alias), fault.Bounded(found.Name), fault.Bounded(found.Version))
 		}
 		if backing[alias], err = s.backer(ctx, w, alias, interfaces[alias], needed); err != nil {
 			return Plugin{}, err
@@ -289,7 +289,7 @@ func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p i
 	plugin, err = plugin.Resolve(func(alias, entity string) (wire.Object, bool) {
 		b, given := backing[alias]
 		if needed, known := plugin.Dependencies.Interfaces[alias]; !given && known && missing == nil {
-			missing = fault.New(fault.InvalidQuery, "interfaces.%s is missing: name there an integration that implements the interface %s@%s, on which this plugin depends.", bounded(alias), bounded(needed.Name), bounded(needed.Version))
+			missing = fault.New(fault.InvalidQuery, "interfaces.%s is missing: name there an integration that implements the interface %s@%s, on which this plugin depends.", fault.Bounded(alias), fault.Bounded(needed.Name), fault.Bounded(needed.Version))
 		}
 		return b.integration.Entity(b.alias, entity)
 	})
@@ -318,12 +318,12 @@ func (s *Service) backer(ctx context.Context, w id.Workspace, alias, integration
 	}
 	if !ok {
 		return b, fault.New(fault.ReferenceNotFound, "interfaces.%s is %q, and there is no such integration that you can see. It must be the id of one that implements the interface %s@%s.",
-			bounded(alias), bounded(integration), bounded(needed.Name), bounded(needed.Version))
+			fault.Bounded(alias), fault.Bounded(integration), fault.Bounded(needed.Name), fault.Bounded(needed.Version))
 	}
 	b.integration = found.Integration
 	if b.alias, ok = found.Implements(needed); !ok {
 		return b, fault.New(fault.ReferenceNotFound, "interfaces.%s is the integration %s@%s, which does not implement the interface %s@%s.",
-			bounded(alias), bounded(found.Name), bounded(found.Version), bounded(needed.Name), bounded(needed.Version))
+			fault.Bounded(alias), fault.Bounded(found.Name), fault.Bounded(found.Version), fault.Bounded(needed.Name), fault.Bounded(needed.Version))
 	}
 	return b, nil
 }
@@ -460,7 +460,7 @@ func (s *Service) DeprecatePlugin(ctx context.Context, p id.Plugin) error {
 			return db.Convert(err)
 		}
 		if !found {
-			return fault.New(fault.ResourceNotFound, "There is no plugin %q.", bounded(string(p)))
+			return fault.New(fault.ResourceNotFound, "There is no plugin %q.", fault.Bounded(string(p)))
 		}
 		plugin, _, err := selectPlugin(ctx, tx, w, p)
 		if err != nil {
@@ -521,7 +521,7 @@ func (s *Service) leavePlugins(ctx context.Context, tx *db.Tx, w id.Workspace) e
 		}
 		if others > 0 {
 			return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: its plugin %s@%s is installed in %s of other workspaces. It must be removed there first.",
-				bounded(p.Name), bounded(p.Version), count(others, "bot"))
+				fault.Bounded(p.Name), fault.Bounded(p.Version), count(others, "bot"))
 		}
 	}
 	return db.Convert(deletePluginsOf(ctx, tx, w))

@@ -16,7 +16,7 @@ func TestReseal(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		old := secret.New()
 		before := New(Options{DB: d, Keys: old})
-		const integrations, secrets = 3, resealBatch/2 + 7
+		const integrations, secrets = 3, 107
 		var all []Integration
 		for n := range integrations {
 			i := sampleIntegration(home, fmt.Sprint("home/n", n), "1.0.0", Private, int64(n+1))
@@ -35,7 +35,7 @@ func TestReseal(t *testing.T) {
 					return err
 				}
 			}
-			rotated := old.Seal([]byte("previous"), integrationTable, string(all[0].ID), oldSigningSecretField)
+			rotated := oldSigningSecretColumn.Seal(old, []byte("previous"), string(all[0].ID))
 			return updateSigningSecrets(ctx, tx, all[0].ID, all[0].SigningSecret, rotated, time.UnixMilli(1))
 		})
 		after := New(Options{DB: d, Keys: old.Rotate()})

@@ -2,23 +2,10 @@ package catalog
 
 import (
 	"database/sql"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
 )
-
-// text is a column that is NULL when there is nothing to say.
-func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
-func moment(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
-
-func placeholder(query *strings.Builder, n int) {
-	query.WriteByte('$')
-	query.WriteString(strconv.Itoa(n))
-}
 
 func scanTexts(rows *sql.Rows, err error) ([]string, error) {
 	if err != nil {
@@ -42,34 +29,22 @@ func scanHash(row *sql.Row) (blob.Hash, error) {
 	return blob.Hash(hash.String), err
 }
 
-// listQuery is the text of a list of interfaces or plugins and its arguments: the
-// rows whose column narrow is of, the newest first. It is put together from the
-// fragments here and nothing that a caller sent, so there are few texts and every
-// one uses an index in its order; see the test that explains them.
-func listQuery(table, columns, narrow string, of any, f Filter, page db.Page) (string, []any) {
-	var query strings.Builder
-	args := []any{of, page.Size + 1}
-	query.WriteString("SELECT " + columns + " FROM " + table + " WHERE " + narrow + " = $1")
-	add := func(fragment string, values ...any) {
-		query.WriteString(fragment)
-		for i, value := range values {
-			args = append(args, value)
-			if i > 0 {
-				query.WriteString(", ")
-			}
-			placeholder(&query, len(args))
-		}
-	}
+// listQuery is a list of interfaces or plugins: the rows whose column narrow is of,
+// the newest first. It is put together from the fragments here and nothing that a
+// caller sent, so there are few texts and every one uses an index in its order; see
+// the test that explains them.
+func listQuery(table, columns, narrow string, of any, f Filter, page db.Page) *db.Statement {
+	var s db.Statement
+	s.Add("SELECT "+columns+" FROM "+table+" WHERE "+narrow+" = ?", of)
 	if f.Name != "" {
-		add(" AND name = ", f.Name)
+		s.Add(" AND name = ?", f.Name)
 	}
 	if f.Version != "" {
-		add(" AND version = ", f.Version)
+		s.Add(" AND version = ?", f.Version)
 	}
 	if page.After != nil {
-		add(" AND (created_at, id) < (", page.After.At, page.After.ID)
-		query.WriteString(")")
+		s.Add(" AND (created_at, id) < (?, ?)", page.After.At, page.After.ID)
 	}
-	query.WriteString(" ORDER BY created_at DESC, id DESC LIMIT $2")
-	return query.String(), args
+	s.Add(" ORDER BY created_at DESC, id DESC LIMIT ?", page.Size+1)
+	return &s
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/botyard/botyard/internal/blob"
@@ -24,8 +23,8 @@ func insertIntegration(ctx context.Context, q db.Querier, i Integration) error {
 			signing_secret, max_execution_time, sdk_version, attributes, layers, extra_operations, secret_names, parts)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
 		string(i.ID), string(i.Workspace), i.Name, []byte(i.Name), i.Version, i.Dev, string(i.Visibility), string(i.Lifecycle), string(i.Verification),
-		i.Title, i.Description, i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli(), text(string(i.CreatedBy)), text(string(i.Icon)),
-		text(string(i.Readme)), text(string(i.Code)), text(i.URL), i.SigningSecret, number(i.MaxExecutionTime), text(i.SDKVersion),
+		i.Title, i.Description, i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli(), db.Text(string(i.CreatedBy)), db.Text(string(i.Icon)),
+		db.Text(string(i.Readme)), db.Text(string(i.Code)), db.Text(i.URL), i.SigningSecret, number(i.MaxExecutionTime), db.Text(i.SDKVersion),
 		string(i.Attributes), string(i.Layers), string(i.ExtraOperations), string(i.SecretNames), string(i.Parts))
 	if err != nil {
 		return err
@@ -41,8 +40,8 @@ func updateIntegration(ctx context.Context, q db.Querier, i Integration) error {
 		UPDATE integrations SET visibility = $3, title = $4, description = $5, updated_at = $6, readme_hash = $7, code_hash = $8, url = $9,
 			max_execution_time = $10, sdk_version = $11, attributes = $12, layers = $13, extra_operations = $14, secret_names = $15, parts = $16
 		WHERE id = $1 AND workspace_id = $2`,
-		string(i.ID), string(i.Workspace), string(i.Visibility), i.Title, i.Description, i.UpdatedAt.UnixMilli(), text(string(i.Readme)),
-		text(string(i.Code)), text(i.URL), number(i.MaxExecutionTime), text(i.SDKVersion), string(i.Attributes), string(i.Layers),
+		string(i.ID), string(i.Workspace), string(i.Visibility), i.Title, i.Description, i.UpdatedAt.UnixMilli(), db.Text(string(i.Readme)),
+		db.Text(string(i.Code)), db.Text(i.URL), number(i.MaxExecutionTime), db.Text(i.SDKVersion), string(i.Attributes), string(i.Layers),
 		string(i.ExtraOperations), string(i.SecretNames), string(i.Parts))
 	return err
 }
@@ -65,7 +64,7 @@ func scanIntegration(scan func(...any) error, behind ...any) (i Integration, err
 		&i.ID, &i.Workspace, &i.Name, &i.Version, &i.Dev, &i.Visibility, &i.Lifecycle, &i.Verification, &i.Title, &i.Description,
 		&created, &updated, &createdBy, &i.Installs, &i.Views, &icon, &readme, &attributes, &parts,
 	}, behind...)...)
-	i.CreatedAt, i.UpdatedAt, i.CreatedBy = moment(created), moment(updated), id.Account(createdBy.String)
+	i.CreatedAt, i.UpdatedAt, i.CreatedBy = db.Moment(created), db.Moment(updated), id.Account(createdBy.String)
 	i.Icon, i.Readme, i.Attributes, i.Parts = blob.Hash(icon.String), blob.Hash(readme.String), JSON(attributes), JSON(parts)
 	return i, err
 }
@@ -170,13 +169,13 @@ func selectOpenElsewhere(ctx context.Context, q db.Querier, w id.Workspace, name
 // updateIcon gives an icon to all production versions of a name.
 func updateIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
 	_, err := q.Exec(ctx, `UPDATE integrations SET icon_hash = $3 WHERE workspace_id = $1 AND dev = FALSE AND name_key = $2`,
-		string(w), []byte(name), text(string(icon)))
+		string(w), []byte(name), db.Text(string(icon)))
 	return err
 }
 
 // updateOwnIcon gives an icon to one integration.
 func updateOwnIcon(ctx context.Context, q db.Querier, i id.Integration, icon blob.Hash) error {
-	_, err := q.Exec(ctx, `UPDATE integrations SET icon_hash = $2 WHERE id = $1`, string(i), text(string(icon)))
+	_, err := q.Exec(ctx, `UPDATE integrations SET icon_hash = $2 WHERE id = $1`, string(i), db.Text(string(icon)))
 	return err
 }
 
@@ -215,9 +214,9 @@ func writeImplementations(ctx context.Context, q db.Querier, i id.Integration, i
 	}
 	var rows [][]any
 	for _, alias := range slices.Sorted(maps.Keys(interfaces)) {
-		rows = append(rows, []any{alias, interfaces[alias].ID})
+		rows = append(rows, []any{string(i), alias, interfaces[alias].ID})
 	}
-	return insertRows(ctx, q, `INSERT INTO integration_interfaces (integration_id, alias, interface_id) VALUES `, "", i, rows)
+	return db.InsertRows(ctx, q, `INSERT INTO integration_interfaces (integration_id, alias, interface_id) VALUES `, "", rows)
 }
 
 // writeWords replaces the words that an integration is found by.
@@ -227,9 +226,9 @@ func writeWords(ctx context.Context, q db.Querier, i id.Integration, words []str
 	}
 	var rows [][]any
 	for _, word := range words {
-		rows = append(rows, []any{[]byte(word), listed})
+		rows = append(rows, []any{string(i), []byte(word), listed})
 	}
-	return insertRows(ctx, q, `INSERT INTO integration_words (integration_id, word, listed) VALUES `, "", i, rows)
+	return db.InsertRows(ctx, q, `INSERT INTO integration_words (integration_id, word, listed) VALUES `, "", rows)
 }
 
 func updateListed(ctx context.Context, q db.Querier, i id.Integration, listed bool) error {
@@ -260,42 +259,13 @@ func writeSecrets(ctx context.Context, q db.Querier, i id.Integration, sealed ma
 	var rows [][]any
 	for _, name := range slices.Sorted(maps.Keys(sealed)) {
 		if value := sealed[name]; value != nil {
-			rows = append(rows, []any{name, *value})
+			rows = append(rows, []any{string(i), name, *value})
 		} else if _, err := q.Exec(ctx, `DELETE FROM integration_secrets WHERE integration_id = $1 AND name = $2`, string(i), name); err != nil {
 			return err
 		}
 	}
-	return insertRows(ctx, q, `INSERT INTO integration_secrets (integration_id, name, value) VALUES `,
-		` ON CONFLICT (integration_id, name) DO UPDATE SET value = excluded.value`, i, rows)
-}
-
-// mostRows bounds one statement: databases bound the number of placeholders.
-const mostRows = 100
-
-// insertRows inserts rows that all begin with the integration's id.
-func insertRows(ctx context.Context, q db.Querier, statement, conflict string, i id.Integration, rows [][]any) error {
-	for chunk := range slices.Chunk(rows, mostRows) {
-		var query strings.Builder
-		query.WriteString(statement)
-		args := []any{string(i)}
-		for n, row := range chunk {
-			if n > 0 {
-				query.WriteString(", ")
-			}
-			query.WriteString("($1")
-			for _, value := range row {
-				args = append(args, value)
-				query.WriteString(", ")
-				placeholder(&query, len(args))
-			}
-			query.WriteString(")")
-		}
-		query.WriteString(conflict)
-		if _, err := q.Exec(ctx, query.String(), args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return db.InsertRows(ctx, q, `INSERT INTO integration_secrets (integration_id, name, value) VALUES `,
+		` ON CONFLICT (integration_id, name) DO UPDATE SET value = excluded.value`, rows)
 }
 
 // integrationParts are the tables that hold what belongs to one integration.
@@ -348,7 +318,7 @@ func selectSecretsForSigning(ctx context.Context, q db.Querier, i id.Integration
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", "", time.Time{}, false, nil
 	}
-	return current, before.String, moment(ends.Int64), err == nil, err
+	return current, before.String, db.Moment(ends.Int64), err == nil, err
 }
 
 // selectHandle reads the handle of a workspace, or "".

@@ -124,30 +124,13 @@ func (f IntegrationFilter) few() int {
 // listing puts together the query of a list. It is made of the fragments here and
 // nothing that a caller sent, so there are few texts; see the test that explains
 // them.
-type listing struct {
-	text strings.Builder
-	args []any
-}
-
-// add writes a fragment, in which every ? becomes the placeholder of a value.
-func (l *listing) add(fragment string, values ...any) {
-	for {
-		before, after, found := strings.Cut(fragment, "?")
-		l.text.WriteString(before)
-		if !found {
-			return
-		}
-		l.args = append(l.args, values[0])
-		placeholder(&l.text, len(l.args))
-		fragment, values = after, values[1:]
-	}
-}
+type listing struct{ db.Statement }
 
 // within writes that a column of words begins with a word.
 func (l *listing) within(column, word string) {
-	l.add(column+" >= ?", []byte(word))
+	l.Add(column+" >= ?", []byte(word))
 	if end := beyond([]byte(word)); end != nil {
-		l.add(" AND "+column+" < ?", end)
+		l.Add(" AND "+column+" < ?", end)
 	}
 }
 
@@ -164,31 +147,31 @@ func integrationList(f IntegrationFilter, page db.Page) *listing {
 	if f.Workspace == "" {
 		columns += ", p.handle, p.name"
 	}
-	l.add("SELECT " + columns + " FROM ")
+	l.Add("SELECT " + columns + " FROM ")
 	started := f.start(l, page, direction, behind)
 	how := f.how(started)
 	if started {
-		l.add(" CROSS JOIN ") // in SQLite this fixes the order of the join
+		l.Add(" CROSS JOIN ") // in SQLite this fixes the order of the join
 	}
-	l.add("integrations i")
+	l.Add("integrations i")
 	if f.Workspace == "" {
-		l.add(" JOIN publishers p ON p.id = i.workspace_id WHERE i.visibility = 'public'")
+		l.Add(" JOIN publishers p ON p.id = i.workspace_id WHERE i.visibility = 'public'")
 	} else {
-		l.add(" WHERE i.workspace_id = ? AND i.dev = ?", string(f.Workspace), f.Dev)
+		l.Add(" WHERE i.workspace_id = ? AND i.dev = ?", string(f.Workspace), f.Dev)
 	}
 	if started {
-		l.add(" AND i.id = w.integration_id")
+		l.Add(" AND i.id = w.integration_id")
 	}
 	f.narrow(l)
 	if page.After != nil {
 		marks := strings.Repeat(", ?", len(how.columns))[2:]
-		l.add(" AND ("+strings.Join(how.columns, ", ")+")"+behind+"("+marks+")", how.values(*page.After)...)
+		l.Add(" AND ("+strings.Join(how.columns, ", ")+")"+behind+"("+marks+")", how.values(*page.After)...)
 	}
 	order := strings.Join(how.columns, direction+", ") + direction
 	if started {
 		order = strings.ReplaceAll(order, "i.id", "w.integration_id")
 	}
-	l.add(" ORDER BY "+order+" LIMIT ?", page.Size+1)
+	l.Add(" ORDER BY "+order+" LIMIT ?", page.Size+1)
 	return l
 }
 
@@ -197,62 +180,62 @@ func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind str
 	const from = "(SELECT DISTINCT integration_id FROM "
 	switch {
 	case f.Bot != "":
-		l.add(from+"bot_integration_names WHERE bot_id = ?", string(f.Bot))
+		l.Add(from+"bot_integration_names WHERE bot_id = ?", string(f.Bot))
 	case f.InterfaceID != "":
-		l.add(from+"integration_interfaces WHERE interface_id = ?", f.InterfaceID)
+		l.Add(from+"integration_interfaces WHERE interface_id = ?", f.InterfaceID)
 	case f.InterfaceName != "":
-		l.add(from+"integration_interfaces x WHERE x.interface_id IN (SELECT id FROM interfaces WHERE name = ?)", f.InterfaceName)
+		l.Add(from+"integration_interfaces x WHERE x.interface_id IN (SELECT id FROM interfaces WHERE name = ?)", f.InterfaceName)
 	case f.rare != "":
-		l.add(from + "integration_words WHERE listed = TRUE AND ")
+		l.Add(from + "integration_words WHERE listed = TRUE AND ")
 		l.within("word", f.rare)
 	default:
 		return false
 	}
 	if f.rare != "" && f.byWordAlone() {
 		if page.After != nil {
-			l.add(" AND integration_id"+behind+"?", page.After.ID)
+			l.Add(" AND integration_id"+behind+"?", page.After.ID)
 		}
-		l.add(" ORDER BY integration_id"+direction+" LIMIT ?) w", page.Size+1)
+		l.Add(" ORDER BY integration_id"+direction+" LIMIT ?) w", page.Size+1)
 		return true
 	}
-	l.add(" ORDER BY integration_id" + direction)
+	l.Add(" ORDER BY integration_id" + direction)
 	if f.rare != "" {
 		// There are no more than these. PostgreSQL, which guesses, would else read
 		// all integrations rather than look each of these up.
-		l.add(" LIMIT ?", f.few())
+		l.Add(" LIMIT ?", f.few())
 	}
-	l.add(") w")
+	l.Add(") w")
 	return true
 }
 
 // narrow writes the conditions of the filter that the list does not start from.
 func (f IntegrationFilter) narrow(l *listing) {
 	if f.Name != "" {
-		l.add(" AND i.name_key = ?", []byte(f.Name))
+		l.Add(" AND i.name_key = ?", []byte(f.Name))
 	}
 	if f.Version != "" {
-		l.add(" AND i.version = ?", f.Version)
+		l.Add(" AND i.version = ?", f.Version)
 	}
 	if f.Verification != "" {
-		l.add(" AND i.verification_status = ?", string(f.Verification))
+		l.Add(" AND i.verification_status = ?", string(f.Verification))
 	}
 	if f.Visibility != "" {
-		l.add(" AND i.visibility = ?", string(f.Visibility))
+		l.Add(" AND i.visibility = ?", string(f.Visibility))
 	}
 	if f.Bot != "" && f.InterfaceID != "" {
-		l.add(" AND EXISTS (SELECT 1 FROM integration_interfaces x WHERE x.integration_id = i.id AND x.interface_id = ?)", f.InterfaceID)
+		l.Add(" AND EXISTS (SELECT 1 FROM integration_interfaces x WHERE x.integration_id = i.id AND x.interface_id = ?)", f.InterfaceID)
 	}
 	if (f.Bot != "" || f.InterfaceID != "") && f.InterfaceName != "" {
-		l.add(` AND EXISTS (SELECT 1 FROM integration_interfaces x JOIN interfaces f ON f.id = x.interface_id
+		l.Add(` AND EXISTS (SELECT 1 FROM integration_interfaces x JOIN interfaces f ON f.id = x.interface_id
 			WHERE x.integration_id = i.id AND f.name = ?)`, f.InterfaceName)
 	}
 	for _, word := range f.words {
 		if word == f.rare && f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == "" {
 			continue
 		}
-		l.add(" AND EXISTS (SELECT 1 FROM integration_words x WHERE x.integration_id = i.id AND ")
+		l.Add(" AND EXISTS (SELECT 1 FROM integration_words x WHERE x.integration_id = i.id AND ")
 		l.within("x.word", word)
-		l.add(")")
+		l.Add(")")
 	}
 }
 
@@ -262,11 +245,11 @@ func selectRareWord(ctx context.Context, q db.Querier, f IntegrationFilter) (rar
 	least := f.few() + 1
 	for _, word := range f.words {
 		var l listing
-		l.add("SELECT COUNT(*) FROM (SELECT 1 FROM integration_words WHERE listed = TRUE AND ")
+		l.Add("SELECT COUNT(*) FROM (SELECT 1 FROM integration_words WHERE listed = TRUE AND ")
 		l.within("word", word)
-		l.add(" LIMIT ?) few", least)
+		l.Add(" LIMIT ?) few", least)
 		var n int
-		if err := q.QueryRow(ctx, l.text.String(), l.args...).Scan(&n); err != nil {
+		if err := q.QueryRow(ctx, l.Text(), l.Args()...).Scan(&n); err != nil {
 			return "", err
 		}
 		if n < least {
@@ -287,7 +270,7 @@ type Listed struct {
 // whether another page follows.
 func selectIntegrations(ctx context.Context, q db.Querier, f IntegrationFilter, page db.Page) ([]Listed, error) {
 	query := integrationList(f, page)
-	rows, err := q.Query(ctx, query.text.String(), query.args...)
+	rows, err := q.Query(ctx, query.Text(), query.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -313,18 +296,18 @@ func selectIntegrations(ctx context.Context, q db.Querier, f IntegrationFilter, 
 // of the roles, and which that is; any workspace when w is empty.
 func selectReadableBot(ctx context.Context, q db.Querier, account id.Account, w id.Workspace, bot id.Bot, roles []string) (found bool, err error) {
 	var l listing
-	l.add("SELECT EXISTS (SELECT 1 FROM bot_members WHERE bot_id = ? AND account_id = ?", string(bot), string(account))
+	l.Add("SELECT EXISTS (SELECT 1 FROM bot_members WHERE bot_id = ? AND account_id = ?", string(bot), string(account))
 	if w != "" {
-		l.add(" AND workspace_id = ?", string(w))
+		l.Add(" AND workspace_id = ?", string(w))
 	}
-	l.add(" AND role IN (")
+	l.Add(" AND role IN (")
 	for n, role := range roles {
 		if n > 0 {
-			l.add(", ")
+			l.Add(", ")
 		}
-		l.add("?", role)
+		l.Add("?", role)
 	}
-	l.add("))")
-	err = q.QueryRow(ctx, l.text.String(), l.args...).Scan(&found)
+	l.Add("))")
+	err = q.QueryRow(ctx, l.Text(), l.Args()...).Scan(&found)
 	return found, err
 }

@@ -303,7 +303,7 @@ func TestIntegrationListPlans(t *testing.T) {
 			"interface":           {IntegrationFilter{InterfaceID: "i"}, "integration_interfaces_by_interface"},
 		} {
 			query := integrationList(test.f, db.Page{Size: 20, After: key})
-			plan := explain(t, d, query.text.String(), query.args)
+			plan := explain(t, d, query.Text(), query.Args())
 			used := false
 			for line := range strings.Lines(plan) {
 				for word := range strings.FieldsSeq(line) {
@@ -311,7 +311,7 @@ func TestIntegrationListPlans(t *testing.T) {
 				}
 			}
 			if !used && !(test.f.rare != "" && d.Engine() == db.PostgreSQL) { // PostgreSQL joins empty tables otherwise
-				t.Errorf("%s does not use %s:\n%s\n%s", name, test.want, query.text.String(), plan)
+				t.Errorf("%s does not use %s:\n%s\n%s", name, test.want, query.Text(), plan)
 			}
 			if test.f.rare == "" && test.f.InterfaceID == "" && test.f.Name == "" && (strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort")) {
 				t.Errorf("%s sorts:\n%s", name, plan)

@@ -16,7 +16,7 @@ func insertInterface(ctx context.Context, q db.Querier, i Interface) error {
 			icon_hash, readme_hash, sdk_version, attributes, definition)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		string(i.ID), string(i.Workspace), i.Name, i.Version, i.Public, i.Title, i.Description, i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli(),
-		text(string(i.CreatedBy)), text(string(i.Icon)), text(string(i.Readme)), text(i.SDKVersion), string(i.Attributes), string(i.Definition))
+		db.Text(string(i.CreatedBy)), db.Text(string(i.Icon)), db.Text(string(i.Readme)), db.Text(i.SDKVersion), string(i.Attributes), string(i.Definition))
 	return err
 }
 
@@ -26,8 +26,8 @@ func updateInterface(ctx context.Context, q db.Querier, i Interface) error {
 		UPDATE interfaces SET public = $3, title = $4, description = $5, updated_at = $6, readme_hash = $7, sdk_version = $8,
 			attributes = $9, definition = $10
 		WHERE id = $1 AND workspace_id = $2`,
-		string(i.ID), string(i.Workspace), i.Public, i.Title, i.Description, i.UpdatedAt.UnixMilli(), text(string(i.Readme)),
-		text(i.SDKVersion), string(i.Attributes), string(i.Definition))
+		string(i.ID), string(i.Workspace), i.Public, i.Title, i.Description, i.UpdatedAt.UnixMilli(), db.Text(string(i.Readme)),
+		db.Text(i.SDKVersion), string(i.Attributes), string(i.Definition))
 	return err
 }
 
@@ -49,7 +49,7 @@ func scanInterface(scan func(...any) error, behind ...any) (i Interface, err err
 	var createdBy, icon, readme sql.NullString
 	var created, updated int64
 	err = scan(append([]any{&i.ID, &i.Workspace, &i.Name, &i.Version, &i.Public, &i.Title, &i.Description, &created, &updated, &createdBy, &icon, &readme}, behind...)...)
-	i.CreatedAt, i.UpdatedAt = moment(created), moment(updated)
+	i.CreatedAt, i.UpdatedAt = db.Moment(created), db.Moment(updated)
 	i.CreatedBy, i.Icon, i.Readme = id.Account(createdBy.String), blob.Hash(icon.String), blob.Hash(readme.String)
 	return i, err
 }
@@ -100,8 +100,8 @@ func selectInterfaces(ctx context.Context, q db.Querier, f Filter, page db.Page)
 	if f.Hub {
 		narrow, of = "public", true
 	}
-	query, args := listQuery("interfaces", interfaceColumns, narrow, of, f, page)
-	rows, err := q.Query(ctx, query, args...)
+	statement := listQuery("interfaces", interfaceColumns, narrow, of, f, page)
+	rows, err := q.Query(ctx, statement.Text(), statement.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func selectInterfaceIcon(ctx context.Context, q db.Querier, w id.Workspace, name
 }
 
 func updateInterfaceIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
-	_, err := q.Exec(ctx, `UPDATE interfaces SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), text(string(icon)))
+	_, err := q.Exec(ctx, `UPDATE interfaces SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), db.Text(string(icon)))
 	return err
 }
 

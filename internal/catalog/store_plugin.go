@@ -19,8 +19,8 @@ func insertPlugin(ctx context.Context, q db.Querier, p Plugin) error {
 			created_by, icon_hash, readme_hash, node_code_hash, browser_code_hash, sdk_version, attributes, definition)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		string(p.ID), string(p.Workspace), p.Name, p.Version, string(p.Visibility), string(p.Lifecycle), p.Title, p.Description,
-		p.CreatedAt.UnixMilli(), p.UpdatedAt.UnixMilli(), text(string(p.CreatedBy)), text(string(p.Icon)), text(string(p.Readme)),
-		string(p.NodeCode), string(p.BrowserCode), text(p.SDKVersion), string(p.Attributes), string(p.Definition))
+		p.CreatedAt.UnixMilli(), p.UpdatedAt.UnixMilli(), db.Text(string(p.CreatedBy)), db.Text(string(p.Icon)), db.Text(string(p.Readme)),
+		string(p.NodeCode), string(p.BrowserCode), db.Text(p.SDKVersion), string(p.Attributes), string(p.Definition))
 	return err
 }
 
@@ -31,7 +31,7 @@ func updatePlugin(ctx context.Context, q db.Querier, p Plugin) error {
 			node_code_hash = $9, browser_code_hash = $10, sdk_version = $11, attributes = $12, definition = $13
 		WHERE id = $1 AND workspace_id = $2`,
 		string(p.ID), string(p.Workspace), string(p.Visibility), string(p.Lifecycle), p.Title, p.Description, p.UpdatedAt.UnixMilli(),
-		text(string(p.Readme)), string(p.NodeCode), string(p.BrowserCode), text(p.SDKVersion), string(p.Attributes), string(p.Definition))
+		db.Text(string(p.Readme)), string(p.NodeCode), string(p.BrowserCode), db.Text(p.SDKVersion), string(p.Attributes), string(p.Definition))
 	return err
 }
 
@@ -82,7 +82,7 @@ func scanPlugin(scan func(...any) error, behind ...any) (p Plugin, err error) {
 	var createdBy, icon, readme sql.NullString
 	var created, updated int64
 	err = scan(append([]any{&p.ID, &p.Workspace, &p.Name, &p.Version, &p.Visibility, &p.Lifecycle, &p.Title, &p.Description, &created, &updated, &createdBy, &icon, &readme}, behind...)...)
-	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	p.CreatedAt, p.UpdatedAt = db.Moment(created), db.Moment(updated)
 	p.CreatedBy, p.Icon, p.Readme = id.Account(createdBy.String), blob.Hash(icon.String), blob.Hash(readme.String)
 	return p, err
 }
@@ -134,8 +134,8 @@ func selectPlugins(ctx context.Context, q db.Querier, f Filter, page db.Page) (l
 	if f.Hub {
 		narrow, of = "visibility", string(Public)
 	}
-	query, args := listQuery("plugins", pluginColumns, narrow, of, f, page)
-	rows, err := q.Query(ctx, query, args...)
+	statement := listQuery("plugins", pluginColumns, narrow, of, f, page)
+	rows, err := q.Query(ctx, statement.Text(), statement.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func selectPluginIcon(ctx context.Context, q db.Querier, w id.Workspace, name st
 }
 
 func updatePluginIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
-	_, err := q.Exec(ctx, `UPDATE plugins SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), text(string(icon)))
+	_, err := q.Exec(ctx, `UPDATE plugins SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), db.Text(string(icon)))
 	return err
 }
 

@@ -281,12 +281,12 @@ func TestListsUseIndexes(t *testing.T) {
 				}
 				for _, f := range []Filter{{}, {Name: "n"}, {Name: "n", Version: "1.0.0"}, {Version: "1.0.0"}} {
 					for _, after := range []*db.Key{nil, {At: 5, ID: "x"}} {
-						query, args := listQuery(table, columns, narrow, of, f, db.Page{Size: 20, After: after})
-						plan := explain(t, d, query, args)
+						list := listQuery(table, columns, narrow, of, f, db.Page{Size: 20, After: after})
+						plan := explain(t, d, list.Text(), list.Args())
 						// Few rows have one name: they may be sorted.
 						sorted := strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort")
 						if !strings.Contains(plan, table+"_") || sorted && f.Name == "" || strings.Contains(plan, "SCAN") || strings.Contains(plan, "Seq Scan") {
-							t.Errorf("%s\n%s", query, plan)
+							t.Errorf("%s\n%s", list.Text(), plan)
 						}
 					}
 				}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/wire"
 )
 
@@ -102,7 +103,7 @@ func (c *changes) add(path, format string, args ...any) {
 func each[T any](c *changes, path, what string, old, next map[string]T, compare func(path string, old, next T)) {
 	for _, name := range slices.Sorted(maps.Keys(old)) {
 		then, stands := next[name]
-		switch at := path + "." + bounded(name); {
+		switch at := path + "." + fault.Bounded(name); {
 		case !stands:
 			c.add(at, "the %s was removed", what)
 		case compare != nil:
@@ -170,7 +171,7 @@ func (c *changes) creatable(path, what string, old, next Creatable) {
 	}
 	for _, tag := range slices.Sorted(slices.Values(next.Creation.RequiredTags)) {
 		if !slices.Contains(old.Creation.RequiredTags, tag) {
-			c.add(path+".creation", "required tag %q was added", bounded(tag))
+			c.add(path+".creation", "required tag %q was added", fault.Bounded(tag))
 		}
 	}
 }
@@ -190,7 +191,7 @@ func (c *changes) implementation(path string, old, next Implementation) {
 	} {
 		each(c, path+"."+part.path, "counterpart", part.old, part.next, func(path string, old, next Counterpart) {
 			if old != next {
-				c.add(path, "the %s was %q and is %q", part.what, bounded(old.Name), bounded(next.Name))
+				c.add(path, "the %s was %q and is %q", part.what, fault.Bounded(old.Name), fault.Bounded(next.Name))
 			}
 		})
 	}
@@ -199,7 +200,7 @@ func (c *changes) implementation(path string, old, next Implementation) {
 // A bot must have something for every dependency; one that is gone asks nothing.
 func (c *changes) dependencies(path string, old, next map[string]Reference) {
 	for _, alias := range slices.Sorted(maps.Keys(next)) {
-		at := path + "." + bounded(alias)
+		at := path + "." + fault.Bounded(alias)
 		if before, stood := old[alias]; stood {
 			c.replaced(at, "package", before, next[alias])
 		} else {
@@ -213,9 +214,9 @@ func (c *changes) replaced(path, what string, old, next Reference) bool {
 	oldMajor, nextMajor := majorOf(old.Version), majorOf(next.Version)
 	switch {
 	case old.Name != next.Name:
-		c.add(path, "the %s was %q and is %q", what, bounded(old.Name), bounded(next.Name))
+		c.add(path, "the %s was %q and is %q", what, fault.Bounded(old.Name), fault.Bounded(next.Name))
 	case oldMajor != nextMajor:
-		c.add(path, "the %s %q had major version %s and has %s", what, bounded(old.Name), bounded(oldMajor), bounded(nextMajor))
+		c.add(path, "the %s %q had major version %s and has %s", what, fault.Bounded(old.Name), fault.Bounded(oldMajor), fault.Bounded(nextMajor))
 	default:
 		return false
 	}

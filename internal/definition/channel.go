@@ -67,7 +67,7 @@ func checkMessages(path string, patch map[string]wire.Patch[SchemaHolder]) error
 }
 
 func (c Channel) checkGrowth(name string, next Channel) error {
-	return growth(fmt.Sprintf("The channel %q", bounded(name)), []part{
+	return growth(fmt.Sprintf("The channel %q", fault.Bounded(name)), []part{
 		{"message types", len(c.Messages), len(next.Messages), mostMessageTypes},
 		{"tag definitions of conversations", len(c.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
 		{"tag definitions of messages", len(c.Message.Tags), len(next.Message.Tags), mostTagDefinitions},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/wire"
 )
 
@@ -218,7 +219,7 @@ func (w *walk) shape(path string, a, b shape, depth int) {
 
 func reference(s shape) string {
 	if ref, ok := s["$ref"].(string); ok {
-		return fmt.Sprintf("%q", bounded(ref))
+		return fmt.Sprintf("%q", fault.Bounded(ref))
 	}
 	return "none"
 }
@@ -239,7 +240,7 @@ func (w *walk) values(path string, a, b shape) {
 	}
 	for _, value := range possible {
 		if text := w.text(value); !known[text] {
-			w.say(path, fmt.Sprintf("enum value %s was removed", bounded(text)), fmt.Sprintf("enum value %s was added", bounded(text)))
+			w.say(path, fmt.Sprintf("enum value %s was removed", fault.Bounded(text)), fmt.Sprintf("enum value %s was added", fault.Bounded(text)))
 		}
 	}
 }
@@ -285,10 +286,10 @@ func (w *walk) strings(path string, a, b shape) {
 		switch {
 		case !limited || had && before == limit:
 		case !had:
-			w.say(path, fmt.Sprintf("%s %q was added", keyword, bounded(limit)), fmt.Sprintf("%s %q was removed", keyword, bounded(limit)))
+			w.say(path, fmt.Sprintf("%s %q was added", keyword, fault.Bounded(limit)), fmt.Sprintf("%s %q was removed", keyword, fault.Bounded(limit)))
 		default:
 			old, next := turned(w, before, limit)
-			w.add(path, "%s was %q and is %q", keyword, bounded(old), bounded(next))
+			w.add(path, "%s was %q and is %q", keyword, fault.Bounded(old), fault.Bounded(next))
 		}
 	}
 }
@@ -329,7 +330,7 @@ func (w *walk) objects(path string, a, b shape, depth int) {
 	others, othersOfB := a.others(), b.others()
 	_, patterns := b["patternProperties"]
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
-		at := path + "." + bounded(name)
+		at := path + "." + fault.Bounded(name)
 		if admits, stands := propertiesOfB[name]; stands {
 			w.compare(at, properties[name], admits, depth+1)
 			continue
@@ -338,7 +339,7 @@ func (w *walk) objects(path string, a, b shape, depth int) {
 		case w.direction == given || patterns:
 			// Callers may read more than they know: one more breaks nothing.
 		case othersOfB == false:
-			w.add(path, "property %q was removed", bounded(name))
+			w.add(path, "property %q was removed", fault.Bounded(name))
 		default:
 			w.compare(at, properties[name], othersOfB, depth+1)
 		}
@@ -346,7 +347,7 @@ func (w *walk) objects(path string, a, b shape, depth int) {
 	if w.direction == given {
 		for _, name := range slices.Sorted(maps.Keys(propertiesOfB)) {
 			if _, stands := properties[name]; !stands {
-				w.add(path, "property %q was removed", bounded(name))
+				w.add(path, "property %q was removed", fault.Bounded(name))
 			}
 		}
 	}
@@ -360,7 +361,7 @@ func (w *walk) required(path string, a, b shape, properties map[string]any) {
 	}
 	for _, name := range b.required() {
 		_, known := properties[name]
-		switch name = bounded(name); {
+		switch name = fault.Bounded(name); {
 		case had[name]:
 		case w.direction == given && !known:
 			w.add(path, "property %q was removed", name)

@@ -120,7 +120,7 @@ func referenced(path, ref string, lookup func(ref string) (wire.Object, bool)) (
 	case found:
 		return entity, nil
 	case ofInterface:
-		return nil, fault.New(fault.ReferenceNotFound, "%s refers to %q, and nothing that is given for this interface has such an entity.", path, bounded(ref))
+		return nil, fault.New(fault.ReferenceNotFound, "%s refers to %q, and nothing that is given for this interface has such an entity.", path, fault.Bounded(ref))
 	}
 	return nil, nil
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/wire"
 )
 
@@ -60,7 +61,7 @@ func resolved[T any](entries map[string]T, resolve func(name string, entry T) T)
 	}
 	next := make(map[string]T, len(entries))
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		next[name] = resolve(bounded(name), entries[name])
+		next[name] = resolve(fault.Bounded(name), entries[name])
 	}
 	return next
 }

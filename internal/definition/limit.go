@@ -90,7 +90,7 @@ func growthOfAttributes(events, nextEvents map[string]EventDefinition, actions, 
 }
 
 func checkAttributes(kind, name string, before, then int) error {
-	return growth(fmt.Sprintf("%s %q", kind, bounded(name)), []part{{"attributes", before, then, mostAttributes}})
+	return growth(fmt.Sprintf("%s %q", kind, fault.Bounded(name)), []part{{"attributes", before, then, mostAttributes}})
 }
 
 // CheckKey says whether key may be the key of a map called where, as "tags".
@@ -100,18 +100,9 @@ func CheckKey(where, key string) error {
 		return fault.New(fault.InvalidPayload, "%s has an empty key; every key needs 1 to %d characters.", where, mostKey)
 	}
 	if n := utf8.RuneCountInString(key); n > mostKey {
-		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key has 1 to %d.", where, bounded(key), n, mostKey)
+		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key has 1 to %d.", where, fault.Bounded(key), n, mostKey)
 	}
 	return nil
-}
-
-// bounded cuts what a caller sent to what a message can hold.
-func bounded(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // Check says whether what the patch sets is well formed and within the limits of
@@ -178,10 +169,10 @@ func checkCron(path, expression string) error {
 	// Schedules are in UTC. The parser would take a time zone in front, and
 	// version 3.0.1 panics on one without an expression behind it.
 	if strings.Contains(expression, "TZ=") {
-		return fault.New(fault.InvalidPayload, "%s is %q; schedules are in UTC and name no time zone.", path, bounded(expression))
+		return fault.New(fault.InvalidPayload, "%s is %q; schedules are in UTC and name no time zone.", path, fault.Bounded(expression))
 	}
 	if _, err := schedules.Parse(expression); err != nil {
-		return fault.New(fault.InvalidPayload, "%s is %q, which is no cron expression: %v. One looks like \"0 9 * * 1-5\" or \"@daily\".", path, bounded(expression), err)
+		return fault.New(fault.InvalidPayload, "%s is %q, which is no cron expression: %v. One looks like \"0 9 * * 1-5\" or \"@daily\".", path, fault.Bounded(expression), err)
 	}
 	return nil
 }
@@ -209,7 +200,7 @@ func checkEntries[P any](where string, patch map[string]wire.Patch[P], check fun
 		if check == nil {
 			continue
 		}
-		if err := check(where+"."+bounded(key), entry); err != nil {
+		if err := check(where+"."+fault.Bounded(key), entry); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ func (s schemaReader) refuse(want string) error {
 	if err := s.SkipValue(); err != nil {
 		return err
 	}
-	pointer := bounded(string(s.StackPointer()))
+	pointer := fault.Bounded(string(s.StackPointer()))
 	if pointer == "" {
 		return fmt.Errorf("it is %s and must be %s", got, want)
 	}

@@ -98,7 +98,7 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	case "gzip":
 		r.Body = &gunzip{body: r.Body}
 	default:
-		m.refuse(x, w.(*answer), fault.New(fault.UnsupportedMediaType, "Content-Encoding %q is not supported: send the body plain or with gzip.", bounded(encoding, 100)))
+		m.refuse(x, w.(*answer), fault.New(fault.UnsupportedMediaType, "Content-Encoding %q is not supported: send the body plain or with gzip.", fault.BoundedTo(encoding, 100)))
 		return
 	}
 	u := &upload{ctx: ctx.Context(), body: r.Body, places: m.codeSlots, room: m.limits.Body}
@@ -165,10 +165,10 @@ func checkContentType(r *http.Request) error {
 	}
 	media, parameters, err := mime.ParseMediaType(declared)
 	if err != nil || media != "application/json" {
-		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: the body must be application/json.", bounded(declared, 100))
+		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: the body must be application/json.", fault.BoundedTo(declared, 100))
 	}
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return fault.New(fault.UnsupportedMediaType, "Charset %q is not supported: JSON is sent as UTF-8.", bounded(charset, 100))
+		return fault.New(fault.UnsupportedMediaType, "Charset %q is not supported: JSON is sent as UTF-8.", fault.BoundedTo(charset, 100))
 	}
 	return nil
 }

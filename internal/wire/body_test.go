@@ -129,9 +129,9 @@ func FuzzBounded(f *testing.F) {
 		if most < 0 || !utf8.ValidString(s) {
 			t.Skip()
 		}
-		got := bounded(s, most)
+		got := fault.BoundedTo(s, most)
 		if !utf8.ValidString(got) || len(got) > most+len("…") || len(s) <= most && got != s {
-			t.Errorf("bounded(%q, %d) is %q", s, most, got)
+			t.Errorf("fault.BoundedTo(%q, %d) is %q", s, most, got)
 		}
 	})
 }

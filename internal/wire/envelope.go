@@ -106,7 +106,7 @@ func (m *Mux) translate(status int, message string, details []error) error {
 		if !strings.HasPrefix(d.Location, "query") {
 			kind = fault.InvalidPayload
 		}
-		lines = append(lines, bounded(d.Location, 200)+": "+bounded(d.Message, 300))
+		lines = append(lines, fault.BoundedTo(d.Location, 200)+": "+fault.BoundedTo(d.Message, 300))
 	}
 	const most = 5
 	if more := len(lines) - most; more > 0 {
@@ -126,14 +126,6 @@ func brokenBody(err error) error {
 		return e
 	}
 	return fault.New(fault.InvalidPayload, "The request body broke off before its end. Nothing was changed; send it again.").Because(err)
-}
-
-// bounded cuts text that a caller controls, on a rune's boundary.
-func bounded(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func size(n int64) string {

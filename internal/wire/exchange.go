@@ -9,6 +9,7 @@ import (
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/fault"
 )
 
 // exchange is what is known of one request while it is answered: what its log
@@ -65,7 +66,7 @@ func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answe
 		slog.Duration("took", elapsed),
 	)
 	if x.operation == nil {
-		attrs = append(attrs, slog.String("method", bounded(r.Method, 20)), slog.String("path", bounded(r.URL.Path, 200)))
+		attrs = append(attrs, slog.String("method", fault.BoundedTo(r.Method, 20)), slog.String("path", fault.BoundedTo(r.URL.Path, 200)))
 	}
 	if x.actor.Kind != "" {
 		attrs = append(attrs, slog.String("actor", x.actor.ID()))

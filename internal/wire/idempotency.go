@@ -41,14 +41,8 @@ const (
 var errRefused = errors.New("the operation was refused")
 
 // Answers hold what is shown once and stored nowhere else in the clear: tokens,
-// signing secrets. They are kept sealed, in this place.
-const (
-	answerTable = "idempotency_keys"
-	answerField = "answer"
-)
-
-// answerRow names the row of an answer. An actor's id holds no space.
-func answerRow(actor, key string) string { return actor + " " + key }
+// signing secrets. They are kept sealed. An actor's id holds no slash.
+var answerColumn = db.SealedColumn{Table: "idempotency_keys", Key: []string{"actor", "key"}, Column: "answer"}
 
 // find is the answer that is kept for a key; nil when there is none.
 func (i *idempotency) find(ctx context.Context, q db.Querier, actor, key string, now time.Time) (*kept, error) {
@@ -56,54 +50,18 @@ func (i *idempotency) find(ctx context.Context, q db.Querier, actor, key string,
 	if k == nil || err != nil {
 		return nil, err
 	}
-	k.answer, err = i.keys.Open(sealed, answerTable, answerRow(actor, key), answerField)
+	k.answer, err = answerColumn.Open(i.keys, sealed, actor, key)
 	return k, err
 }
 
 func (i *idempotency) keep(ctx context.Context, q db.Querier, actor, key string, k kept, expires time.Time) error {
-	return keepAnswer(ctx, q, actor, key, k, i.keys.Seal(k.answer, answerTable, answerRow(actor, key), answerField), expires)
+	return keepAnswer(ctx, q, actor, key, k, answerColumn.Seal(i.keys, k.answer, actor, key), expires)
 }
 
-// resealBatch is how many answers one transaction looks at.
-const resealBatch = 200
-
 // ResealAnswers seals anew the kept answers that an older key than the primary one
-// sealed, and answers how many those were. It works in batches, each in a
-// transaction of its own; when it is interrupted, the next run does the rest.
-func ResealAnswers(ctx context.Context, d *db.DB, keys Keys) (resealed int, err error) {
-	for after, more := (sealedAnswer{}), true; more; {
-		var batch []sealedAnswer
-		var n int
-		err := d.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-			n = 0
-			if batch, err = selectAnswers(ctx, tx, after, resealBatch); err != nil {
-				return db.Convert(err)
-			}
-			for _, a := range batch {
-				if !keys.NeedsRotation(a.sealed) {
-					continue
-				}
-				plain, err := keys.Open(a.sealed, answerTable, answerRow(a.actor, a.key), answerField)
-				if err != nil {
-					return err
-				}
-				a.sealed = keys.Seal(plain, answerTable, answerRow(a.actor, a.key), answerField)
-				if err := updateAnswer(ctx, tx, a); err != nil {
-					return db.Convert(err)
-				}
-				n++
-			}
-			return nil
-		})
-		if err != nil {
-			return resealed, err
-		}
-		resealed += n
-		if more = len(batch) == resealBatch; more {
-			after = batch[len(batch)-1]
-		}
-	}
-	return resealed, nil
+// sealed, and answers how many those were.
+func ResealAnswers(ctx context.Context, d *db.DB, keys Keys) (int, error) {
+	return d.Reseal(ctx, keys, answerColumn)
 }
 
 // kept is an answer of an earlier request.

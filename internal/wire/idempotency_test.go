@@ -202,7 +202,7 @@ func TestResealAnswers(t *testing.T) {
 	s := newSample(t, roomy)
 	keys := secret.New()
 	old := idempotency{db: s.db, clock: clock.System(), keys: keys}
-	const answers = resealBatch + 5
+	const answers = 205
 	now := time.Now()
 	err := s.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
 		for n := range answers {

@@ -33,9 +33,7 @@ type Authenticator interface {
 type Keys interface {
 	Sign(purpose string, data []byte) []byte
 	Verify(purpose string, data, mac []byte) bool
-	Seal(plain []byte, table, row, field string) string
-	Open(sealed, table, row, field string) ([]byte, error)
-	NeedsRotation(sealed string) bool
+	db.Sealer
 }
 
 // Limits bound what a request may cost.
@@ -137,10 +135,10 @@ func New(o Options) *Mux {
 	m.api.UseMiddleware(m.admit, m.limitBody, m.idempotent)
 
 	m.router.NotFound(m.strayed(func(r *http.Request) error {
-		return fault.New(fault.ResourceNotFound, "There is no operation %s %s. The reference is at /docs.", bounded(r.Method, 20), bounded(r.URL.Path, 200))
+		return fault.New(fault.ResourceNotFound, "There is no operation %s %s. The reference is at /docs.", fault.BoundedTo(r.Method, 20), fault.BoundedTo(r.URL.Path, 200))
 	}))
 	m.router.MethodNotAllowed(m.strayed(func(r *http.Request) error {
-		return fault.New(fault.MethodNotFound, "%s has no method %s. The reference is at /docs.", bounded(r.URL.Path, 200), bounded(r.Method, 20))
+		return fault.New(fault.MethodNotFound, "%s has no method %s. The reference is at /docs.", fault.BoundedTo(r.URL.Path, 200), fault.BoundedTo(r.Method, 20))
 	}))
 	return m
 }
@@ -197,7 +195,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0) {
 		// No engine has such an id, and PostgreSQL would not even compare it.
 		m.strayed(func(r *http.Request) error {
-			return fault.New(fault.ResourceNotFound, "There is nothing at %s: a path is UTF-8 text without the character U+0000.", bounded(r.URL.EscapedPath(), 200))
+			return fault.New(fault.ResourceNotFound, "There is nothing at %s: a path is UTF-8 text without the character U+0000.", fault.BoundedTo(r.URL.EscapedPath(), 200))
 		})(a, r)
 		return
 	}

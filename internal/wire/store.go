@@ -32,32 +32,6 @@ func keepAnswer(ctx context.Context, q db.Querier, actor, key string, k kept, se
 	return err
 }
 
-// sealedAnswer is a kept answer and where it stands.
-type sealedAnswer struct{ actor, key, sealed string }
-
-func selectAnswers(ctx context.Context, q db.Querier, after sealedAnswer, most int) (list []sealedAnswer, err error) {
-	rows, err := q.Query(ctx, `
-		SELECT actor, key, answer FROM idempotency_keys WHERE (actor, key) > ($1, $2) ORDER BY actor, key LIMIT $3`,
-		after.actor, after.key, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var a sealedAnswer
-		if err := rows.Scan(&a.actor, &a.key, &a.sealed); err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, rows.Err()
-}
-
-func updateAnswer(ctx context.Context, q db.Querier, a sealedAnswer) error {
-	_, err := q.Exec(ctx, `UPDATE idempotency_keys SET answer = $3 WHERE actor = $1 AND key = $2`, a.actor, a.key, a.sealed)
-	return err
-}
-
 func deleteAnswers(ctx context.Context, q db.Querier, now time.Time) error {
 	_, err := q.Exec(ctx, `DELETE FROM idempotency_keys WHERE expires_at <= $1`, now.UnixMilli())
 	return err

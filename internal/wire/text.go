@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/botyard/botyard/internal/fault"
 )
 
 // refuseNUL refuses a typed string, or a map's key, that holds U+0000: PostgreSQL
@@ -15,7 +17,7 @@ func refuseNUL(body []byte, v any) error {
 		return nil
 	}
 	if path, found := findNUL(reflect.ValueOf(v), "body"); found {
-		return fmt.Errorf("%s holds the character U+0000, which no text can hold here", bounded(path, 200))
+		return fmt.Errorf("%s holds the character U+0000, which no text can hold here", fault.BoundedTo(path, 200))
 	}
 	return nil
 }

@@ -6,17 +6,12 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 )
-
-func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
-func moment(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // columns are what scan reads, but for the number of bots, which stands after them.
 const columns = `w.id, w.name, w.owner_id, w.handle, w.plan, w.billing_version, w.blocked, w.spending_limit,
@@ -33,7 +28,7 @@ func scan(row interface{ Scan(...any) error }) (w Workspace, err error) {
 	if err != nil {
 		return Workspace{}, err
 	}
-	w.Handle, w.ActiveTrial, w.CreatedAt, w.UpdatedAt = handle.String, trial.String, moment(created), moment(updated)
+	w.Handle, w.ActiveTrial, w.CreatedAt, w.UpdatedAt = handle.String, trial.String, db.Moment(created), db.Moment(updated)
 	return w, json.Unmarshal(social, &w.SocialAccounts)
 }
 
@@ -63,8 +58,8 @@ func insertWorkspace(ctx context.Context, q db.Querier, w Workspace) error {
 			about, profile_picture, contact_email, website, social_accounts, is_public, active_trial_id,
 			created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-		string(w.ID), w.Name, string(w.Owner), nullable(w.Handle), string(w.Plan), w.BillingVersion, w.Blocked, int64(w.SpendingLimit),
-		w.About, w.ProfilePicture, w.ContactEmail, w.Website, string(social), w.Public, nullable(w.ActiveTrial),
+		string(w.ID), w.Name, string(w.Owner), db.Text(w.Handle), string(w.Plan), w.BillingVersion, w.Blocked, int64(w.SpendingLimit),
+		w.About, w.ProfilePicture, w.ContactEmail, w.Website, string(social), w.Public, db.Text(w.ActiveTrial),
 		w.CreatedAt.UnixMilli(), w.UpdatedAt.UnixMilli())
 	return err
 }
@@ -79,7 +74,7 @@ func updateWorkspace(ctx context.Context, q db.Querier, w Workspace) error {
 		UPDATE workspaces SET name = $2, handle = $3, plan = $4, billing_version = $5, spending_limit = $6, about = $7,
 			profile_picture = $8, contact_email = $9, website = $10, social_accounts = $11, is_public = $12, updated_at = $13
 		WHERE id = $1`,
-		string(w.ID), w.Name, nullable(w.Handle), string(w.Plan), w.BillingVersion, int64(w.SpendingLimit), w.About,
+		string(w.ID), w.Name, db.Text(w.Handle), string(w.Plan), w.BillingVersion, int64(w.SpendingLimit), w.About,
 		w.ProfilePicture, w.ContactEmail, w.Website, string(social), w.Public, w.UpdatedAt.UnixMilli())
 	return err
 }

@@ -16,7 +16,7 @@ func insertMember(ctx context.Context, q db.Querier, w id.Workspace, m Member) (
 	n, err := q.Exec(ctx, `
 		INSERT INTO members (id, workspace_id, account_id, email, email_key, role, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-		string(m.ID), string(w), nullable(string(m.Account)), m.Email, emailKey(m.Email), string(m.Role), m.CreatedAt.UnixMilli())
+		string(m.ID), string(w), db.Text(string(m.Account)), m.Email, emailKey(m.Email), string(m.Role), m.CreatedAt.UnixMilli())
 	return n > 0, err
 }
 
@@ -26,7 +26,7 @@ func scanMember(row interface{ Scan(...any) error }) (m Member, err error) {
 	var account, name, picture sql.NullString
 	var created int64
 	err = row.Scan(&m.ID, &account, &m.Email, &m.Role, &created, &name, &picture)
-	m.Account, m.DisplayName, m.ProfilePicture, m.CreatedAt = id.Account(account.String), name.String, picture.String, moment(created)
+	m.Account, m.DisplayName, m.ProfilePicture, m.CreatedAt = id.Account(account.String), name.String, picture.String, db.Moment(created)
 	return m, err
 }
 
