@@ -116,6 +116,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	m := wire.New(wire.Options{
 		Version: Version, Access: a.Tokens, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
+		Blobs: a.Blobs, PublicURL: func() string { return a.address },
 		Limits: wire.Limits{
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
 			PerToken: c.RateLimitToken, PerWorkspace: c.RateLimitWorkspace,

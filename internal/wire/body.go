@@ -136,14 +136,21 @@ func (u *upload) Read(p []byte) (int, error) {
 }
 
 func (u *upload) take() error {
-	ctx, cancel := context.WithTimeout(u.ctx, placeTime)
+	err := takePlace(u.ctx, u.places, "request bodies")
+	u.placed = err == nil
+	return err
+}
+
+// takePlace waits for one of the places for what is large; RateLimited when all
+// are taken for too long.
+func takePlace(ctx context.Context, places chan struct{}, what string) error {
+	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
 	select {
-	case u.places <- struct{}{}:
-		u.placed = true
+	case places <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return fault.New(fault.RateLimited, "%d large request bodies are worked on already, as many as this server takes at once. Nothing was changed; send it again later.", cap(u.places)).
+		return fault.New(fault.RateLimited, "%d large %s are worked on already, as many as this server takes at once. Nothing was changed; send it again later.", cap(places), what).
 			After(placeTime)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
@@ -65,6 +66,11 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Limits  Limits
+	// Blobs are what downloads may be of.
+	Blobs *blob.Store
+	// PublicURL is the address that callers reach this installation by, without a
+	// slash at its end.
+	PublicURL func() string
 }
 
 // Mux routes requests to operations. It is an http.Handler.
@@ -83,6 +89,10 @@ type Mux struct {
 	workspaces  *limiter
 	codeSlots   chan struct{}
 	idempotency idempotency
+
+	publicURL     func() string
+	sources       map[string]Source
+	downloadSlots chan struct{}
 
 	document func() []byte
 }
@@ -106,6 +116,10 @@ func New(o Options) *Mux {
 		tokens:     newLimiter(o.Limits.PerToken),
 		workspaces: newLimiter(o.Limits.PerWorkspace),
 		codeSlots:  make(chan struct{}, max(1, o.Limits.ParallelCode)),
+
+		publicURL:     o.PublicURL,
+		sources:       map[string]Source{},
+		downloadSlots: make(chan struct{}, max(1, o.Limits.ParallelCode)),
 	}
 	m.idempotency = idempotency{db: o.DB, clock: o.Clock, keys: o.Keys}
 	m.document = sync.OnceValue(m.render)
@@ -133,6 +147,7 @@ func New(o Options) *Mux {
 	}
 	m.api = humachi.New(m.router, config)
 	m.api.UseMiddleware(m.admit, m.limitBody, m.idempotent)
+	m.mountDownloads(o.Blobs)
 
 	m.router.NotFound(m.strayed(func(r *http.Request) error {
 		return fault.New(fault.ResourceNotFound, "There is no operation %s %s. The reference is at /docs.", fault.BoundedTo(r.Method, 20), fault.BoundedTo(r.URL.Path, 200))
