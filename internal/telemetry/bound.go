@@ -1,0 +1,237 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The bounds of records. Sizes are in bytes. Those of messages, issues and action
+// runs are the public ones; the others are ours.
+const (
+	mostLine      = 1 << 20 // of one record as it is sent
+	mostMessage   = 131_072 // of a log line; what is longer is cut
+	mostName      = 200     // of types, names, codes and ids
+	mostText      = 2_000   // of titles, descriptions and error messages; what is longer is cut
+	mostData      = 131_072 // of an issue's or activity's data
+	mostPayload   = 190_000 // of an action run's input and output; what is longer is cut
+	mostGroups    = 20
+	mostCount     = 1_000_000_000_000
+	mostFuture    = 10 * time.Minute // how far a sender's clock may run ahead
+	truncatedMark = "…"
+)
+
+var (
+	issueCategories    = []string{"user_code", "limits", "configuration", "other"}
+	activityCategories = []string{
+		"unknown", "capture", "bot_message", "user_message", "agent_message", "event", "action", "task_status", "subtask_status", "exception",
+	}
+	directions = []string{"incoming", "outgoing"}
+	outcomes   = []string{"SUCCESS", "FAILURE"}
+)
+
+// Check says what is wrong with a record, in words for its sender, or "". It cuts
+// what may be cut: messages, descriptions, inputs and outputs.
+func (r *Record) Check() string {
+	for name, text := range map[string]string{"id": r.ID, "userId": r.User, "conversationId": r.Conversation, "workflowId": r.Workflow} {
+		if wrong := nameProblem(name, text, false); wrong != "" {
+			return wrong
+		}
+	}
+	if r.Kind == KindLog {
+		if r.Level.String() == "" {
+			return "a log record needs a level: debug, info, warn or error"
+		}
+		r.Message = cut(r.Message, mostMessage)
+		return ""
+	}
+	if r.Body == nil || r.Body.kind() != r.Kind {
+		return fmt.Sprintf("kind is %d; it must be one of %s", r.Kind, strings.Join(kindNames[1:], ", "))
+	}
+	return r.Body.check()
+}
+
+// cut shortens text to most bytes, on a character's boundary.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	end := most - len(truncatedMark)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + truncatedMark
+}
+
+// nameProblem says what is wrong with a short text, or "".
+func nameProblem(field, text string, required bool) string {
+	switch {
+	case required && text == "":
+		return field + " is missing"
+	case len(text) > mostName:
+		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(text), mostName)
+	case strings.IndexByte(text, 0) >= 0:
+		return field + " holds the character U+0000, which cannot be kept"
+	}
+	return ""
+}
+
+func choiceProblem(field, value string, choices []string) string {
+	if slices.Contains(choices, value) {
+		return ""
+	}
+	return fmt.Sprintf("%s is %.40q; it must be %s", field, value, strings.Join(choices, ", "))
+}
+
+func countProblem(field string, n, least int64) string {
+	if n < least || n > mostCount {
+		return fmt.Sprintf("%s is %d; it must be from %d to %d", field, n, least, int64(mostCount))
+	}
+	return ""
+}
+
+func durationProblem(field string, ms float64) string {
+	if !(ms >= 0 && ms <= mostCount) { // NaN is neither
+		return fmt.Sprintf("%s is %v; it must be from 0 to %d", field, ms, int64(mostCount))
+	}
+	return ""
+}
+
+func objectProblem(field string, v jsontext.Value, most int) string {
+	switch {
+	case len(v) == 0:
+		return ""
+	case v.Kind() != '{':
+		return field + " must be a JSON object"
+	case len(v) > most:
+		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(v), most)
+	}
+	return ""
+}
+
+// firstProblem is the first that is one.
+func firstProblem(problems ...string) string {
+	for _, p := range problems {
+		if p != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+func (a *ActionRun) check() string {
+	a.ErrorMessage = cut(a.ErrorMessage, mostText)
+	if len(a.Output) == 4 && a.Output.Kind() == 'n' {
+		a.Output = nil // an action that failed has the output null
+	}
+	problem := firstProblem(
+		nameProblem("integrationName", a.IntegrationName, true), nameProblem("actionType", a.ActionType, true),
+		choiceProblem("status", a.Status, outcomes), durationProblem("durationMs", a.DurationMs),
+		objectProblem("input", a.Input, mostLine), objectProblem("output", a.Output, mostLine),
+	)
+	if problem == "" {
+		a.Input, a.InputTruncated = truncate(a.Input)
+		a.Output, a.OutputTruncated = truncate(a.Output)
+	}
+	return problem
+}
+
+func (i *Issue) check() string {
+	i.Title, i.Description = cut(i.Title, mostText), cut(i.Description, mostText)
+	size := 0
+	for key, d := range i.Data {
+		size += len(key) + len(d.Raw) + len(d.Pretty)
+		if wrong := nameProblem("a key of data", key, true); wrong != "" {
+			return wrong
+		}
+		if strings.IndexByte(d.Raw, 0) >= 0 || strings.IndexByte(d.Pretty, 0) >= 0 {
+			return fmt.Sprintf("data.%s holds the character U+0000, which cannot be kept", key)
+		}
+	}
+	if size > mostData {
+		return fmt.Sprintf("data has %d bytes; at most %d are allowed", size, mostData)
+	}
+	if len(i.GroupBy) > mostGroups {
+		return fmt.Sprintf("groupBy has %d entries; at most %d are allowed", len(i.GroupBy), mostGroups)
+	}
+	for _, g := range i.GroupBy {
+		if wrong := nameProblem("an entry of groupBy", g, false); wrong != "" {
+			return wrong
+		}
+	}
+	return firstProblem(
+		nameProblem("code", i.Code, true), choiceProblem("category", i.Category, issueCategories),
+		nulProblem("title", i.Title), nulProblem("description", i.Description),
+		linkProblem(i.ResolutionLink),
+	)
+}
+
+func nulProblem(field, text string) string {
+	if strings.IndexByte(text, 0) >= 0 {
+		return field + " holds the character U+0000, which cannot be kept"
+	}
+	return ""
+}
+
+func linkProblem(link string) string {
+	if link == "" {
+		return ""
+	}
+	if len(link) > mostText || !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
+		return fmt.Sprintf("resolutionLink is %.60q; it must be an http or https URL of at most %d bytes", link, mostText)
+	}
+	return nulProblem("resolutionLink", link)
+}
+
+func (a *Activity) check() string {
+	a.Description = cut(a.Description, mostText)
+	if a.Category == "" {
+		a.Category = "unknown"
+	}
+	return firstProblem(
+		nameProblem("taskId", a.TaskID, true), choiceProblem("category", a.Category, activityCategories),
+		objectProblem("data", a.Data, mostData),
+	)
+}
+
+func (m *Message) check() string { return choiceProblem("direction", m.Direction, directions) }
+
+func (e *Event) check() string { return nameProblem("type", e.Type, true) }
+
+func (c *CustomEvent) check() string {
+	if c.Count == 0 {
+		c.Count = 1
+	}
+	return firstProblem(nameProblem("name", c.Name, true), countProblem("count", c.Count, 1))
+}
+
+func (l *LLMCall) check() string {
+	l.Error = cut(l.Error, mostText)
+	return firstProblem(
+		nameProblem("model", l.Model, false), countProblem("inputTokens", l.InputTokens, 0), countProblem("outputTokens", l.OutputTokens, 0),
+		countProblem("costNanoUsd", l.CostNanoUSD, 0), durationProblem("latencyMs", l.LatencyMs),
+	)
+}
+
+func (u *Usage) check() string {
+	return firstProblem(nameProblem("type", u.Type, true), countProblem("value", u.Value, 0), objectProblem("metadata", u.Metadata, mostText))
+}
+
+// truncate keeps an object that is small enough. A larger one becomes
+// {"truncated": "its first bytes…"}: what is cut inside is no JSON any more, and
+// the contract wants an object.
+func truncate(v jsontext.Value) (jsontext.Value, bool) {
+	if len(v) <= mostPayload {
+		return v, false
+	}
+	// Quoting may double what it quotes.
+	quoted, err := jsontext.AppendQuote([]byte(`{"truncated":`), cut(strings.ToValidUTF8(string(v[:mostPayload/2]), ""), mostPayload/2))
+	if err != nil {
+		return jsontext.Value(`{}`), true
+	}
+	return append(quoted, '}'), true
+}

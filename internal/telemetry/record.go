@@ -1,0 +1,230 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Kind says what a record tells of. Its number is kept on disk: append only.
+type Kind uint8
+
+// The kinds.
+const (
+	KindLog Kind = 1 + iota
+	KindActionRun
+	KindIssue
+	KindActivity
+	KindMessage
+	KindEvent
+	KindCustomEvent
+	KindLLMCall
+	KindUsage
+)
+
+var kindNames = [...]string{
+	KindLog: "log", KindActionRun: "action_run", KindIssue: "issue", KindActivity: "activity", KindMessage: "message",
+	KindEvent: "event", KindCustomEvent: "custom_event", KindLLMCall: "llm_call", KindUsage: "usage",
+}
+
+// String is the kind as it is written in a record's "kind".
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return ""
+}
+
+// KindNamed is the kind of a name; false when there is none.
+func KindNamed(name string) (Kind, bool) {
+	for k, n := range kindNames {
+		if n == name && n != "" {
+			return Kind(k), true
+		}
+	}
+	return 0, false
+}
+
+// Level is how grave a log line is. Its number is kept on disk.
+type Level uint8
+
+// The levels.
+const (
+	Debug Level = 1 + iota
+	Info
+	Warn
+	Error
+)
+
+var levelNames = [...]string{Debug: "debug", Info: "info", Warn: "warn", Error: "error"}
+
+// String is the level as it is written; "" for one that is none.
+func (l Level) String() string {
+	if int(l) < len(levelNames) {
+		return levelNames[l]
+	}
+	return ""
+}
+
+// LevelNamed is the level of a name, in lower case; false when there is none.
+func LevelNamed(name string) (Level, bool) {
+	for l, n := range levelNames {
+		if n == name && n != "" {
+			return Level(l), true
+		}
+	}
+	return 0, false
+}
+
+// Record is one thing that happened.
+type Record struct {
+	Kind Kind
+	// ID is the sender's, and empty when it gave none; activities and action runs
+	// then get one of our making. Log lines do not keep theirs.
+	ID string
+	// At is when it happened, in Unix milliseconds.
+	At int64
+	// Sequence numbers the records in the order in which they became durable; it is
+	// unique and set by Append.
+	Sequence int64
+
+	Workspace   id.Workspace // of the bot, or of the integration when there is no bot
+	Bot         id.Bot       // empty when an integration speaks outside of any bot
+	Integration id.Integration
+
+	User         string
+	Conversation string
+	Workflow     string
+
+	// Level and Message are of log lines.
+	Level   Level
+	Message string
+	// HiddenFromBot and HiddenFromIntegration keep a log line of an integration
+	// from the owner of the bot, or from that of the integration.
+	HiddenFromBot         bool
+	HiddenFromIntegration bool
+
+	// Body is what only this kind has; nil for log lines.
+	Body Body
+}
+
+// Time is when it happened, UTC.
+func (r *Record) Time() time.Time { return time.UnixMilli(r.At).UTC() }
+
+// Body is what only one kind of record has: a pointer to one of the types below.
+// Bodies are kept as their JSON.
+type Body interface {
+	kind() Kind
+	// check says what is wrong with the body, in words for the sender, or "". It cuts
+	// what may be cut.
+	check() string
+}
+
+// ActionRun is the call of an action of an integration.
+type ActionRun struct {
+	IntegrationName string         `json:"integrationName"`
+	ActionType      string         `json:"actionType"`
+	Input           jsontext.Value `json:"input,omitempty"`
+	Output          jsontext.Value `json:"output,omitempty"`
+	InputTruncated  bool           `json:"inputTruncated,omitempty"`
+	OutputTruncated bool           `json:"outputTruncated,omitempty"`
+	Status          string         `json:"status"` // SUCCESS or FAILURE
+	DurationMs      float64        `json:"durationMs"`
+	Cached          bool           `json:"cached,omitempty"`
+	ErrorMessage    string         `json:"errorMessage,omitempty"`
+	// Billable says that the run counts as usage; see needs.go.
+	Billable bool `json:"billable,omitempty"`
+}
+
+// Issue is something wrong that lasts, as it showed itself once.
+type Issue struct {
+	Code           string                `json:"code"`
+	Category       string                `json:"category"` // user_code, limits, configuration or other
+	Title          string                `json:"title"`
+	Description    string                `json:"description"`
+	Data           map[string]IssueDatum `json:"data,omitempty"`
+	GroupBy        []string              `json:"groupBy,omitempty"`
+	ResolutionLink string                `json:"resolutionLink,omitempty"`
+}
+
+// IssueDatum is one value of an issue's data: as it is, and as people read it.
+type IssueDatum struct {
+	Raw    string `json:"raw"`
+	Pretty string `json:"pretty,omitempty"`
+}
+
+// Activity is a step of a task.
+type Activity struct {
+	TaskID      string         `json:"taskId"`
+	Category    string         `json:"category"`
+	Description string         `json:"description"`
+	Data        jsontext.Value `json:"data,omitempty"`
+}
+
+// Message is a message between a bot and a user: Record.User and
+// Record.Conversation say whose and where.
+type Message struct {
+	Direction string `json:"direction"` // incoming or outgoing
+}
+
+// Event is an event that a bot was sent.
+type Event struct {
+	Type string `json:"type"`
+}
+
+// CustomEvent is what a bot counts by itself.
+type CustomEvent struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+}
+
+// LLMCall is the call of a language model.
+type LLMCall struct {
+	Model        string  `json:"model,omitempty"`
+	InputTokens  int64   `json:"inputTokens"`
+	OutputTokens int64   `json:"outputTokens"`
+	LatencyMs    float64 `json:"latencyMs"`
+	CostNanoUSD  int64   `json:"costNanoUsd"`
+	Error        string  `json:"error,omitempty"`
+}
+
+// Usage is a use of something that a plan counts.
+type Usage struct {
+	Type     string         `json:"type"`
+	Value    int64          `json:"value"`
+	Metadata jsontext.Value `json:"metadata,omitempty"`
+}
+
+func (*ActionRun) kind() Kind   { return KindActionRun }
+func (*Issue) kind() Kind       { return KindIssue }
+func (*Activity) kind() Kind    { return KindActivity }
+func (*Message) kind() Kind     { return KindMessage }
+func (*Event) kind() Kind       { return KindEvent }
+func (*CustomEvent) kind() Kind { return KindCustomEvent }
+func (*LLMCall) kind() Kind     { return KindLLMCall }
+func (*Usage) kind() Kind       { return KindUsage }
+
+// newBody is an empty body of a kind; nil for log lines.
+func newBody(k Kind) Body {
+	switch k {
+	case KindActionRun:
+		return &ActionRun{}
+	case KindIssue:
+		return &Issue{}
+	case KindActivity:
+		return &Activity{}
+	case KindMessage:
+		return &Message{}
+	case KindEvent:
+		return &Event{}
+	case KindCustomEvent:
+		return &CustomEvent{}
+	case KindLLMCall:
+		return &LLMCall{}
+	case KindUsage:
+		return &Usage{}
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package telemetry
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+// rollUp adds records to everything that is counted of them. It is called with
+// every kept record of class Events exactly once, in the order of Sequence, in the
+// transaction that also notes how far the roll-up has come: it may be run again, as
+// every function of a transaction, and only one run counts. Records are of many
+// bots and workspaces, some of which may have been deleted meanwhile.
+func (s *Service) rollUp(ctx context.Context, tx *db.Tx, records []Record) error {
+	for _, part := range s.parts {
+		if err := part(ctx, tx, records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part is one of the things that are rolled up.
+type part func(ctx context.Context, tx *db.Tx, records []Record) error
