@@ -40,8 +40,8 @@ const (
 var layers = map[string]layer{
 	"internal/fault": ground, "internal/id": ground, "internal/clock": ground,
 	"deploy/hub":      ground,
-	"internal/secret": sealed,
-	"internal/db":     stored, "internal/config": stored,
+	"internal/secret": sealed, "internal/plan": sealed,
+	"internal/db": stored, "internal/config": stored,
 	"internal/access": shared, "internal/jobs": shared, "internal/blob": shared,
 	"internal/wire":       wired,
 	"internal/definition": defined,

@@ -27,6 +27,8 @@ type Installation struct {
 	SecretKey     secret.Value `name:"secret-key" env:"BOTYARD_SECRET_KEY" placeholder:"KEYS" help:"The keys that seal secrets, as the text of a key file. Without it, the file secret.key in the data directory, made on the first start."`
 	SecretKeyFile string       `name:"secret-key-file" env:"BOTYARD_SECRET_KEY_FILE" placeholder:"FILE" help:"File that holds the keys."`
 
+	Plans string `name:"plans" env:"BOTYARD_PLANS" placeholder:"FILE" help:"The catalogue of plans, add-ons and coupons, as YAML. Without it, the one with the published prices."`
+
 	LogLevel  string `name:"log-level" env:"BOTYARD_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	LogFormat string `name:"log-format" env:"BOTYARD_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: ${enum}."`
 }

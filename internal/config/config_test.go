@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
 )
 
@@ -127,8 +128,9 @@ func TestPrecedence(t *testing.T) {
 // both forms of file, and expects the same Config.
 func TestEverySource(t *testing.T) {
 	keys := write(t, "keys", "k1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+	catalogue := write(t, "plans.yaml", plan.Published())
 	values := map[string]string{
-		"data": "/srv", "dev": "true", "database_url": "postgres://u:p@h/d", "database_max_connections": "7",
+		"plans": catalogue, "data": "/srv", "dev": "true", "database_url": "postgres://u:p@h/d", "database_max_connections": "7",
 		"database_exec_mode": "exec", "sqlite_synchronous": "NORMAL", "blob_url": "s3://b?region=r",
 		"secret_key_file": keys, "log_level": "debug", "log_format": "json", "listen": "[::1]:0",
 		"public_url": "https://example.com/yard", "rate_limit_workspace": "0", "rate_limit_token": "5",
@@ -411,6 +413,29 @@ func TestLogger(t *testing.T) {
 		log := (&Installation{LogLevel: level}).Logger(io.Discard)
 		if !log.Enabled(t.Context(), want) || log.Enabled(t.Context(), want-1) {
 			t.Errorf("log_level %s is not %s", level, want)
+		}
+	}
+}
+
+func TestPlansFile(t *testing.T) {
+	dir := t.TempDir()
+	own, broken := filepath.Join(dir, "own.yaml"), filepath.Join(dir, "broken.yaml")
+	text := strings.Replace(plan.Published(), "month: 89\n", "month: 99.50\n", 1)
+	for path, text := range map[string]string{own: text, broken: "plans: 5\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := (&Installation{Plans: own}).Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := c.Plan(plan.Plus); *p.Month != 9_950 {
+		t.Errorf("plus costs %s a month, want 99.50", *p.Month)
+	}
+	for _, path := range []string{broken, filepath.Join(dir, "none.yaml")} {
+		if _, err := (&Installation{Plans: path}).Catalog(); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: error %v, want one that names the file", path, err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
 )
 
@@ -32,6 +33,7 @@ func (i *Installation) AfterApply() error {
 		checkRange("database_max_connections", i.DatabaseMaxConnections, 1, 10_000),
 		i.checkBlobURL(),
 		i.checkSecretKey(),
+		i.checkPlans(),
 	)
 }
 
@@ -123,6 +125,11 @@ func (i *Installation) checkSecretKey() error {
 	return nil
 }
 
+func (i *Installation) checkPlans() error {
+	_, err := i.Catalog()
+	return err
+}
+
 func (c *Config) checkListen() error {
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err == nil {
@@ -212,6 +219,33 @@ func (i *Installation) Blobs() (string, error) {
 		return "", fmt.Errorf("data is %q, which has no absolute path: %w", i.Data, err)
 	}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(absolute)}).String(), nil
+}
+
+// maxPlans bounds the file of the catalogue, in bytes.
+const maxPlans = 1 << 20
+
+// Catalog is the catalogue of plans: that of the file of plans, or the published one.
+func (i *Installation) Catalog() (*plan.Catalog, error) {
+	if i.Plans == "" {
+		return plan.Default(), nil
+	}
+	opened, err := os.Open(i.Plans)
+	if err != nil {
+		return nil, fmt.Errorf("plans cannot be read: %w", err)
+	}
+	defer opened.Close()
+	text, err := io.ReadAll(io.LimitReader(opened, maxPlans+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("plans cannot be read: %w", err)
+	case len(text) > maxPlans:
+		return nil, fmt.Errorf("plans: %s has more than %d bytes", i.Plans, maxPlans)
+	}
+	c, err := plan.Read(text)
+	if err != nil {
+		return nil, fmt.Errorf("plans: %s: %w", i.Plans, err)
+	}
+	return c, nil
 }
 
 // Logger is a logger that writes to w as log_level and log_format say.

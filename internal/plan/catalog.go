@@ -1,0 +1,321 @@
+package plan
+
+import (
+	_ "embed" // the published catalogue
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// ID names a plan. The public API knows these five and no other.
+type ID string
+
+// The plans.
+const (
+	Community  ID = "community"
+	Plus       ID = "plus"
+	Team       ID = "team"
+	Enterprise ID = "enterprise"
+	// Managed limits nothing and costs nothing. It is the plan of a workspace whose
+	// operator does not bill.
+	Managed ID = "managed"
+)
+
+// IDs lists the plans, the smallest first.
+var IDs = []ID{Community, Plus, Team, Enterprise, Managed}
+
+// Unlimited is the limit that is none.
+const Unlimited = int64(-1)
+
+// Plan is what a workspace may use, and its price.
+type Plan struct {
+	ID          ID     `yaml:"id"`
+	Name        string `yaml:"name"`
+	Description string `yaml:"description"`
+	// Tier orders plans: a higher one is an upgrade.
+	Tier int `yaml:"tier"`
+	// Month and Year are the prices of an interval; nil is not for sale.
+	Month *Cents `yaml:"month"`
+	Year  *Cents `yaml:"year"`
+	// Trial says that a workspace may try the plan.
+	Trial bool `yaml:"trial"`
+	// Features are what it allows. A feature that is absent is not limited.
+	Features map[Feature]int64 `yaml:"features"`
+}
+
+// Price is the plan's price for an interval; ok is false when it is not for sale so.
+func (p Plan) Price(i Interval) (price Cents, ok bool) {
+	at := p.Month
+	if i == Year {
+		at = p.Year
+	}
+	if at == nil {
+		return 0, false
+	}
+	return *at, true
+}
+
+// Interval is how often a plan is paid.
+type Interval string
+
+// The intervals.
+const (
+	Month Interval = "month"
+	Year  Interval = "year"
+)
+
+// Addon is something bought beside a plan, in whole numbers, by the month.
+type Addon struct {
+	ID          string `yaml:"id"`
+	Name        string `yaml:"name"`
+	Description string `yaml:"description"`
+	// Month is the price of one; nil is not for sale.
+	Month *Cents `yaml:"month"`
+	// Increments are what one adds to what the plan allows.
+	Increments map[Feature]int64 `yaml:"increments"`
+}
+
+// Duration is how long a coupon's discount lasts.
+type Duration string
+
+// The durations.
+const (
+	Once      Duration = "once"      // one invoice
+	Repeating Duration = "repeating" // a number of months
+	Forever   Duration = "forever"
+)
+
+// Coupon is a discount that is had by its code. Exactly one of PercentOff and
+// AmountOff is set.
+type Coupon struct {
+	ID         string   `yaml:"id"`
+	Code       string   `yaml:"code"`
+	Name       string   `yaml:"name"`
+	PercentOff int64    `yaml:"percent_off"`
+	AmountOff  Cents    `yaml:"amount_off"`
+	Duration   Duration `yaml:"duration"`
+	// Months is how many months a repeating one lasts.
+	Months int `yaml:"months"`
+	// RedeemBy is when the code ceases to be taken; the zero time is never.
+	RedeemBy time.Time `yaml:"redeem_by"`
+}
+
+// Tax is added to every invoice.
+type Tax struct {
+	Name string `yaml:"name"`
+	// BasisPoints are hundredths of a percent; 0 is no tax.
+	BasisPoints int64 `yaml:"basis_points"`
+}
+
+// Trials are the bounds of trying a plan.
+type Trials struct {
+	// Days is the length of a trial that asks for none.
+	Days int `yaml:"days"`
+	// MostDays is how long one workspace may try one plan, in all.
+	MostDays int `yaml:"most_days"`
+}
+
+// Catalog is a valid catalogue. It is not changed after it was read, so it may be
+// used by everyone at once.
+type Catalog struct {
+	Currency string   `yaml:"currency"`
+	Plans    []Plan   `yaml:"plans"` // the lowest tier first
+	Addons   []Addon  `yaml:"addons"`
+	Coupons  []Coupon `yaml:"coupons"`
+	Tax      Tax      `yaml:"tax"`
+	Trials   Trials   `yaml:"trials"`
+	// DueDays is how long after its date an invoice is to be paid.
+	DueDays int `yaml:"due_days"`
+}
+
+//go:embed catalog.yaml
+var published []byte
+
+// Default is the catalogue with the published numbers.
+func Default() *Catalog {
+	c, err := Read(published)
+	if err != nil {
+		panic("the published catalogue is wrong: " + err.Error())
+	}
+	return c
+}
+
+// Published is the text of the default catalogue, to begin one's own from.
+func Published() string { return string(published) }
+
+// Read reads a catalogue. Its error says what is wrong, where, and what would be
+// right; several are joined. A catalogue without the plan managed is given it.
+func Read(text []byte) (*Catalog, error) {
+	var c Catalog
+	if err := yaml.Load(text, &c, yaml.WithKnownFields()); err != nil {
+		return nil, fmt.Errorf("the catalogue cannot be read: %w", err)
+	}
+	if _, there := c.Plan(Managed); !there {
+		c.Plans = append(c.Plans, Plan{ID: Managed, Name: "Managed", Description: "Everything, without limits or a bill.", Tier: mostTier})
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(c.Plans, func(a, b Plan) int { return a.Tier - b.Tier })
+	return &c, nil
+}
+
+// Plan finds a plan.
+func (c *Catalog) Plan(which ID) (p Plan, found bool) {
+	i := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == which })
+	if i < 0 {
+		return Plan{}, false
+	}
+	return c.Plans[i], true
+}
+
+// Addon finds an add-on.
+func (c *Catalog) Addon(which string) (a Addon, found bool) {
+	i := slices.IndexFunc(c.Addons, func(a Addon) bool { return a.ID == which })
+	if i < 0 {
+		return Addon{}, false
+	}
+	return c.Addons[i], true
+}
+
+// Coupon finds a coupon by its code, without regard to case.
+func (c *Catalog) Coupon(code string) (found Coupon, ok bool) {
+	i := slices.IndexFunc(c.Coupons, func(k Coupon) bool { return strings.EqualFold(k.Code, code) })
+	if i < 0 {
+		return Coupon{}, false
+	}
+	return c.Coupons[i], true
+}
+
+// Limit is the most of t that a plan allows, without add-ons, or Unlimited. A plan
+// that the catalogue does not know limits nothing: a catalogue that was replaced
+// takes nothing away from those on a plan that it left out.
+func (c *Catalog) Limit(which ID, t Type) int64 { return c.Allows(which, t.Feature()) }
+
+// Allows is what a plan allows of a feature, or Unlimited.
+func (c *Catalog) Allows(which ID, f Feature) int64 {
+	p, found := c.Plan(which)
+	if !found {
+		return Unlimited
+	}
+	if limit, limited := p.Features[f]; limited {
+		return limit
+	}
+	return Unlimited
+}
+
+const (
+	mostTier  = 1000
+	mostPrice = Cents(100_000_000)
+	mostItems = 1000
+)
+
+func (c *Catalog) check() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Currency != "usd" {
+		wrong("currency is %q; it must be usd, because AI spend is counted in nano-dollars", c.Currency)
+	}
+	if len(c.Plans) > mostItems || len(c.Addons) > mostItems || len(c.Coupons) > mostItems {
+		wrong("there are more than %d plans, add-ons or coupons", mostItems)
+	}
+	c.checkPlans(wrong)
+	c.checkAddons(wrong)
+	c.checkCoupons(wrong)
+	if c.Tax.BasisPoints < 0 || c.Tax.BasisPoints > 10_000 || c.Tax.BasisPoints > 0 && c.Tax.Name == "" {
+		wrong("tax must have a name and basis_points from 0 to 10000, which is 100 %%")
+	}
+	if c.Trials.Days < 1 || c.Trials.MostDays < c.Trials.Days || c.Trials.MostDays > 366 {
+		wrong("trials.days is %d and trials.most_days %d; days must be at least 1 and most_days from days to 366", c.Trials.Days, c.Trials.MostDays)
+	}
+	if c.DueDays < 0 || c.DueDays > 365 {
+		wrong("due_days is %d; it must be from 0 to 365", c.DueDays)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Catalog) checkPlans(wrong func(string, ...any)) {
+	seen, tiers := map[ID]bool{}, map[int]bool{}
+	for _, p := range c.Plans {
+		if !slices.Contains(IDs, p.ID) {
+			wrong("there can be no plan %q; the public API knows only %v", p.ID, IDs)
+		}
+		if seen[p.ID] || tiers[p.Tier] {
+			wrong("plan %s: another plan has its id, or its tier %d", p.ID, p.Tier)
+		}
+		seen[p.ID], tiers[p.Tier] = true, true
+		if p.Name == "" || p.Tier < 0 || p.Tier > mostTier {
+			wrong("plan %s must have a name and a tier from 0 to %d", p.ID, mostTier)
+		}
+		if p.ID == Managed && (p.Month != nil || p.Year != nil || len(p.Features) > 0 || p.Trial) {
+			wrong("plan managed has a price, a limit or a trial; it limits nothing and costs nothing")
+		}
+		checkPrice(wrong, "plan "+string(p.ID), p.Month)
+		checkPrice(wrong, "plan "+string(p.ID), p.Year)
+		for f, n := range p.Features {
+			if !slices.Contains(Features, f) || n < 0 {
+				wrong("plan %s: feature %s is %d; a feature is one of %v and not negative", p.ID, f, n, Features)
+			}
+		}
+	}
+	for _, needed := range []ID{Community} {
+		if p, _ := c.Plan(needed); !seen[needed] || p.Month == nil || *p.Month != 0 {
+			wrong("there must be a plan %s whose month costs 0: it is what remains when a subscription is cancelled", needed)
+		}
+	}
+}
+
+func (c *Catalog) checkAddons(wrong func(string, ...any)) {
+	seen := map[string]bool{}
+	for _, a := range c.Addons {
+		if a.ID == "" || a.Name == "" || seen[a.ID] {
+			wrong("add-on %q must have a name and an id that no other has", a.ID)
+		}
+		seen[a.ID] = true
+		checkPrice(wrong, "add-on "+a.ID, a.Month)
+		if len(a.Increments) == 0 {
+			wrong("add-on %s adds nothing; it must have increments", a.ID)
+		}
+		for f, n := range a.Increments {
+			if !slices.Contains(Features, f) || n < 1 {
+				wrong("add-on %s: it adds %d of %s; it must be at least 1 of one of %v", a.ID, n, f, Features)
+			}
+		}
+	}
+}
+
+func checkPrice(wrong func(string, ...any), of string, price *Cents) {
+	if price != nil && *price > mostPrice {
+		wrong("%s costs %s; the most is %s", of, *price, mostPrice)
+	}
+}
+
+func (c *Catalog) checkCoupons(wrong func(string, ...any)) {
+	ids, codes := map[string]bool{}, map[string]bool{}
+	for _, k := range c.Coupons {
+		code := strings.ToLower(k.Code)
+		if k.ID == "" || code == "" || ids[k.ID] || codes[code] {
+			wrong("coupon %q must have an id and a code that no other has", k.ID)
+		}
+		ids[k.ID], codes[code] = true, true
+		if (k.PercentOff > 0) == (k.AmountOff > 0) || k.PercentOff < 0 || k.PercentOff > 100 || k.AmountOff > mostPrice {
+			wrong("coupon %s must have percent_off from 1 to 100 or amount_off, and not both", k.ID)
+		}
+		switch k.Duration {
+		case Once, Forever:
+			if k.Months != 0 {
+				wrong("coupon %s lasts %s and has months; only a repeating one has", k.ID, k.Duration)
+			}
+		case Repeating:
+			if k.Months < 1 || k.Months > 120 {
+				wrong("coupon %s is repeating and has %d months; it must have 1 to 120", k.ID, k.Months)
+			}
+		default:
+			wrong("coupon %s lasts %q; it must be once, repeating or forever", k.ID, k.Duration)
+		}
+	}
+}
