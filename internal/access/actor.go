@@ -31,7 +31,9 @@ type Actor struct {
 	// checked, so a store that filters by it cannot reach a foreign row.
 	Workspace id.Workspace
 	Role      Role
-	lastUsed  time.Time
+	// Blocked says that the workspace's invoices are not paid; see Paid.
+	Blocked  bool
+	lastUsed time.Time
 }
 
 // ID names the actor across its tokens: rate limits and idempotency keys are
@@ -49,6 +51,23 @@ func (a Actor) Require(p Permission) error {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which does not allow %s. Ask an administrator of the workspace for a role that does.", a.Role, p)
+}
+
+// Paid is nil unless the actor's workspace is blocked, and PaymentRequired then. It
+// is asked before anything that a blocked workspace may not do: its changes, the
+// calls of its bots and integrations, ingest.
+func (a Actor) Paid() error {
+	if !a.Blocked {
+		return nil
+	}
+	return Unpaid(a.Workspace)
+}
+
+// Unpaid is the PaymentRequired of a workspace that is blocked, for those who know
+// of the block from elsewhere than an Actor.
+func Unpaid(w id.Workspace) error {
+	return fault.New(fault.PaymentRequired, "Workspace %s is blocked: invoices of it are due and were not paid. Its data can be read and its bots do not run until they are. See what is open with GET /v2/billing/invoices, set a card that works with POST /v2/billing/payment-methods, and pay with POST /v2/billing/invoices/{invoiceId}/pay or POST /v1/admin/workspaces/%s/billing/invoices/charge-unpaid: the block ends with the payment.", w, w).
+		With("workspaceId", string(w))
 }
 
 type actorKey struct{}

@@ -285,3 +285,41 @@ func TestMostTokens(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever acts in a blocked workspace is told to pay: its members and its keys.
+func TestBlocked(t *testing.T) {
+	onBoth(t, func(t *testing.T, f fixture) {
+		_, value := f.pat(t, f.mine, time.Time{})
+		var key string
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `
+				INSERT INTO workspaces (id, name, owner_id, plan, billing_version, blocked, spending_limit, about, profile_picture,
+					contact_email, website, social_accounts, is_public, created_at, updated_at)
+				VALUES ($1, 'W', $2, 'plus', 'v4', FALSE, 0, '', '', '', '', '[]', FALSE, 0, 0)`, string(w), string(f.mine))
+			if err == nil {
+				_, key, err = f.CreateKey(ctx, tx, BAK, w, "bot", "")
+			}
+			return err
+		})
+		for _, blocked := range []bool{false, true, false} {
+			f.tx(t, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `UPDATE workspaces SET blocked = $1`, blocked)
+				return err
+			})
+			for token, in := range map[string]id.Workspace{value: w, key: ""} {
+				a, err := f.Authenticate(t.Context(), token, in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if paid := a.Paid(); fault.Is(paid, fault.PaymentRequired) != blocked || (paid == nil) == blocked {
+					t.Errorf("a %s of a workspace that is blocked (%t) is told %v", a.Kind, blocked, paid)
+				} else if blocked && !strings.Contains(paid.Error(), string(w)) {
+					t.Errorf("%v does not name the workspace", paid)
+				}
+			}
+			if a, err := f.Authenticate(t.Context(), value, ""); err != nil || a.Paid() != nil {
+				t.Errorf("outside the blocked workspace: %v, %v", a.Paid(), err)
+			}
+		}
+	})
+}

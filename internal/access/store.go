@@ -24,9 +24,9 @@ func insertToken(ctx context.Context, q db.Querier, t Token, hash string) error 
 func actorInWorkspace(ctx context.Context, q db.Querier, hash string, w id.Workspace) (a Actor, expires time.Time, found bool, err error) {
 	var expiresAt, lastUsed sql.NullInt64
 	row := q.QueryRow(ctx, `
-		SELECT token_id, account_id, email, role, expires_at, last_used_at
+		SELECT token_id, account_id, email, role, expires_at, last_used_at, blocked
 		FROM token_roles WHERE hash = $1 AND workspace_id = $2`, hash, string(w))
-	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &expiresAt, &lastUsed)
+	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &expiresAt, &lastUsed, &a.Blocked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, time.Time{}, false, nil
 	}
@@ -40,9 +40,9 @@ func actorOf(ctx context.Context, q db.Querier, hash string) (a Actor, expires t
 	var account, workspace, subject, email sql.NullString
 	var expiresAt, lastUsed sql.NullInt64
 	row := q.QueryRow(ctx, `
-		SELECT token_id, kind, account_id, workspace_id, subject_id, email, expires_at, last_used_at
+		SELECT token_id, kind, account_id, workspace_id, subject_id, email, expires_at, last_used_at, blocked
 		FROM token_actors WHERE hash = $1`, hash)
-	err = row.Scan(&a.Token, &kind, &account, &workspace, &subject, &email, &expiresAt, &lastUsed)
+	err = row.Scan(&a.Token, &kind, &account, &workspace, &subject, &email, &expiresAt, &lastUsed, &a.Blocked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, time.Time{}, false, nil
 	}

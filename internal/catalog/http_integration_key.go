@@ -70,7 +70,7 @@ func mountIntegrationKeys(m *wire.Mux, s *Service) {
 			return &createIntegrationKeyOutput{Body: CreateIntegrationKeyAnswer{IntegrationKey: shownKey(key), Value: value}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "deleteIntegrationApiKey", Method: http.MethodDelete, Path: integrationKeysPath + "/{id}", Area: "integrations",
-		Summary: "Delete a key of an integration", Detail: "It stops working at once.", Scope: wire.InHeader, Permission: access.CatalogWrite},
+		Summary: "Delete a key of an integration", Detail: "It stops working at once.", Scope: wire.InHeader, Permission: access.CatalogWrite, WhileBlocked: true},
 		func(ctx context.Context, in *integrationKeyInput) (*emptyOutput, error) {
 			return &emptyOutput{}, s.DeleteKey(ctx, access.From(ctx).Workspace, id.Token(in.ID))
 		})

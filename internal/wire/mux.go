@@ -264,6 +264,9 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 		if err = m.workspaces.take(string(workspace), header); err == nil {
 			err = actor.Require(op.Permission)
 		}
+		if err == nil && !op.openToBlocked() {
+			err = actor.Paid()
+		}
 	}
 	if err != nil {
 		m.refuse(x, w.(*answer), err)

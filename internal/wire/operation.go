@@ -44,6 +44,15 @@ type Operation struct {
 	// Harmless marks a POST that changes nothing: doing it twice is doing it once,
 	// so it runs outside a transaction even when it carries an Idempotency-Key.
 	Harmless bool
+	// WhileBlocked marks a change that a workspace may make while it is blocked for
+	// unpaid invoices: what ends the block, and what only takes away. Reading is
+	// always allowed.
+	WhileBlocked bool
+}
+
+// openToBlocked says whether a blocked workspace may ask for the operation.
+func (o *Operation) openToBlocked() bool {
+	return o.WhileBlocked || o.Harmless || o.Method == http.MethodGet
 }
 
 const metadataKey = "operation"

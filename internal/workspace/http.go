@@ -205,7 +205,7 @@ func mountWorkspaces(m *wire.Mux, s *Service) {
 		ID: "deleteWorkspace", Method: http.MethodDelete, Path: workspacePath, Area: "workspaces",
 		Summary: "Delete a workspace",
 		Detail:  "With its members, bots, keys and preferences, for good. Only its owner can. The platform's own workspace cannot be deleted.",
-		Scope:   wire.InPath, Permission: access.WorkspaceDelete,
+		Scope:   wire.InPath, Permission: access.WorkspaceDelete, WhileBlocked: true,
 	}, func(ctx context.Context, _ *workspaceInput) (*emptyOutput, error) {
 		return &emptyOutput{}, s.Delete(ctx, access.From(ctx).Workspace)
 	})

@@ -97,7 +97,7 @@ func mountMembers(m *wire.Mux, s *Service) {
 		ID: "deleteWorkspaceMember", Method: http.MethodDelete, Path: membersPath + "/{id}", Area: "members",
 		Summary: "Remove a member from a workspace",
 		Detail:  "Everybody but the owner may leave; administrators may remove others. The owner cannot be removed.",
-		Scope:   wire.InHeader, Permission: access.MemberLeave,
+		Scope:   wire.InHeader, Permission: access.MemberLeave, WhileBlocked: true,
 	}, func(ctx context.Context, in *memberInput) (*emptyOutput, error) {
 		return &emptyOutput{}, s.RemoveMember(ctx, access.From(ctx), id.Member(in.ID))
 	})

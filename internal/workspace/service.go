@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/botyard/botyard/internal/access"
@@ -298,6 +299,16 @@ func (s *Service) SetPlan(ctx context.Context, w id.Workspace, plan Plan) error 
 	return s.change(ctx, w, "plan="+string(plan), func(w *Workspace) bool {
 		changed := w.Plan != plan
 		w.Plan = plan
+		return changed
+	})
+}
+
+// SetBlocked blocks a workspace whose invoices are not paid, or lifts the block. In
+// the transaction of the payment, when ctx carries one.
+func (s *Service) SetBlocked(ctx context.Context, w id.Workspace, blocked bool) error {
+	return s.change(ctx, w, "blocked="+strconv.FormatBool(blocked), func(w *Workspace) bool {
+		changed := w.Blocked != blocked
+		w.Blocked = blocked
 		return changed
 	})
 }

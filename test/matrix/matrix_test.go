@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -113,6 +114,11 @@ func (s stage) cell(t *testing.T, op wire.Operation, rq request, who actor) (ans
 	if err != nil {
 		return "", err
 	}
+	if who == debtor {
+		if err := s.Workspaces.SetBlocked(t.Context(), sc.owner.Workspace, true); err != nil {
+			return "", err
+		}
+	}
 	status, said, err := s.ask(t.Context(), sc.token, sc.header, op.Method, path, body)
 	if err != nil || status < 400 {
 		return fmt.Sprint(status), err
@@ -181,6 +187,13 @@ func check(t *testing.T, rows []*row) {
 			if strings.Contains(r.operation.Path, "{id}") {
 				want("404 ResourceNotFound", neighbour)
 			}
+		}
+		// A blocked workspace is read, paid and left; nothing else is done in it.
+		op := r.operation
+		if op.Scope == wire.Outside || op.Method == http.MethodGet || op.Harmless || op.WhileBlocked {
+			want(r.answers[actor(access.Owner)], debtor)
+		} else if !strings.HasPrefix(r.answers[actor(access.Owner)], "403") {
+			want("402 PaymentRequired", debtor)
 		}
 		for _, who := range actors {
 			if strings.HasPrefix(r.answers[who], "5") || strings.HasPrefix(r.answers[who], "400") {

@@ -53,13 +53,15 @@ const (
 	neighbour actor = "neighbour"
 	invitee   actor = "invitee" // is not the one that an invitation is for
 	botKey    actor = "bot key" // is a bot of the workspace
-	intKey    actor = "integration key"
+	// debtor is the owner, whose workspace is blocked for unpaid invoices.
+	debtor actor = "blocked"
+	intKey actor = "integration key"
 )
 
 var actors = []actor{
 	nobody, garbage, deleted, expired, stranger, neighbour, invitee,
 	actor(access.Viewer), actor(access.Billing), actor(access.Developer), actor(access.Manager), actor(access.Administrator), actor(access.Owner),
-	botKey, intKey,
+	botKey, intKey, debtor,
 }
 
 // scene is a workspace, its owner and one caller, made for one request.
@@ -86,7 +88,7 @@ func (s stage) scene(ctx context.Context, who actor) (*scene, error) {
 		sc.token = "bp_pat_garbage"
 	case deleted, expired, botKey, intKey:
 		sc.token, err = sc.key(who)
-	case actor(access.Owner):
+	case actor(access.Owner), debtor:
 		sc.token = owner.Token
 		var me map[string]any
 		if me, err = sc.asOwner(http.MethodGet, "/v1/admin/workspace-members/me", ""); err == nil {
