@@ -43,6 +43,7 @@ var layers = map[string]layer{
 	"internal/secret": sealed, "internal/plan": sealed,
 	"internal/db": stored, "internal/config": stored,
 	"internal/access": shared, "internal/jobs": shared, "internal/blob": shared,
+	"internal/backup":     wired,
 	"internal/wire":       wired,
 	"internal/definition": defined,
 	"internal/account":    domain, "internal/workspace": domain, "internal/bot": domain,

@@ -55,6 +55,9 @@ func Open(ctx context.Context, c config.Installation, log *slog.Logger) (*App, e
 	if err := a.DB.Migrate(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
+	if err := a.checkRestored(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	if err := a.checkKey(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

@@ -36,3 +36,8 @@ func selectSetting(ctx context.Context, q db.Querier, key string) (value string,
 	}
 	return value, err == nil, err
 }
+
+func deleteSetting(ctx context.Context, q db.Querier, key string) error {
+	_, err := q.Exec(ctx, `DELETE FROM settings WHERE key = $1`, key)
+	return err
+}

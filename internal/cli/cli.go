@@ -34,6 +34,7 @@ type grammar struct {
 	Plugin      pluginCommand      `cmd:"" help:"Manage published plugins."`
 	Clock       clockCommand       `cmd:"" help:"Move the clock of a --dev installation."`
 	Secret      secretCommand      `cmd:"" help:"Manage the keys that seal secrets."`
+	Backup      backupCommand      `cmd:"" help:"Make, check and restore backups."`
 	Migrate     migrateCommand     `cmd:"" help:"Look at or change the database's schema."`
 	Doctor      doctorCommand      `cmd:"" help:"Check an installation."`
 	OpenAPI     openAPICommand     `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,12 @@ var ErrNewer = errors.New("the database was written by a newer version of botyar
 // file that holds a schema is copied to botyard-before-<version>.db, beside it,
 // where version is the one it is about to get.
 func (d *DB) Migrate(ctx context.Context) error { return d.migrate(ctx, migrations()) }
+
+// MigrateTo brings the schema of an empty database to a version that this program
+// knows, for what was written at that version; Migrate does the rest.
+func (d *DB) MigrateTo(ctx context.Context, version int64) error {
+	return d.migrate(ctx, until{migrations(), version})
+}
 
 func migrations() fs.FS {
 	sub, err := fs.Sub(files, "migrations")
@@ -204,4 +211,27 @@ func (d *DB) applied(ctx context.Context) (map[int64]time.Time, error) {
 		applied[version] = at.UTC()
 	}
 	return applied, rows.Err()
+}
+
+// until hides the migrations behind a version.
+type until struct {
+	fs.FS
+	version int64
+}
+
+// Glob answers the names of the migrations up to the version.
+func (u until) Glob(pattern string) ([]string, error) {
+	names, err := fs.Glob(u.FS, pattern)
+	return slices.DeleteFunc(names, u.hidden), err
+}
+
+// ReadDir answers the migrations up to the version.
+func (u until) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(u.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return u.hidden(e.Name()) }), err
+}
+
+func (u until) hidden(name string) bool {
+	version, err := goose.NumericComponent(name)
+	return err == nil && version > u.version
 }

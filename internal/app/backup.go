@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/botyard/botyard/internal/backup"
+	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/db"
+)
+
+// settingRestoring stands in the table settings while a backup is being restored, so
+// that half of an installation is never taken for one.
+const settingRestoring = "restoring"
+
+// Backup writes a backup of the installation, which may be in use.
+func (a *App) Backup(ctx context.Context, to io.Writer) (backup.Summary, error) {
+	return backup.Create(ctx, backup.Source{
+		DB: a.DB, Blobs: a.Blobs, Program: Version, KeyCheck: a.Keys.Check(), Now: a.Clock.Now(),
+	}, to)
+}
+
+// Restore makes an installation of a backup, in a data directory or database without
+// one. The key that the backup's secrets are sealed with must be there already: a
+// backup does not hold it. from is read twice, first to see that it is whole.
+func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log *slog.Logger) (s backup.Summary, err error) {
+	if s, err = backup.Verify(from); err != nil {
+		return s, err
+	}
+	if _, err := from.Seek(0, io.SeekStart); err != nil {
+		return s, err
+	}
+	a, err := connect(ctx, c, log, false)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := a.Keys.VerifyCheck(s.Header.KeyCheck); err != nil {
+		return s, fmt.Errorf("the secret key here is not the one that the backup's secrets are sealed with; put that one into %s first (%w)", c.KeyFile(), err)
+	}
+	s, err = backup.Restore(ctx, from, backup.Target{DB: a.DB, Blobs: a.Blobs, Begin: func(ctx context.Context, h backup.Header) error {
+		return a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			return db.Convert(setSetting(ctx, tx, settingRestoring, h.CreatedAt.String()))
+		})
+	}})
+	if err != nil {
+		return s, err
+	}
+	if err := a.DB.Migrate(ctx); err != nil {
+		return s, err
+	}
+	return s, a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return db.Convert(deleteSetting(ctx, tx, settingRestoring))
+	})
+}
+
+// checkRestored refuses an installation whose restoration did not come to its end.
+func (a *App) checkRestored(ctx context.Context) error {
+	_, restoring, err := selectSetting(ctx, a.DB.Reader(ctx), settingRestoring)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if restoring {
+		return errors.New("a backup was being restored here and that did not come to its end: empty the data directory but for the secret key (or drop the database), and restore it again")
+	}
+	return nil
+}

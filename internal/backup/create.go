@@ -1,0 +1,166 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+)
+
+// Source is the installation that a backup is made of.
+type Source struct {
+	DB    *db.DB
+	Blobs *blob.Store
+	// Files are kept beside the database; nil when there are none.
+	Files    Files
+	Program  string
+	KeyCheck string
+	Now      time.Time
+}
+
+// Files are what a domain keeps in files of its own beside the database.
+type Files interface {
+	// EachFile calls each for every file with its name, its size, and its content as
+	// it is at one moment, whatever is written meanwhile.
+	EachFile(ctx context.Context, each func(name string, size int64, content io.Reader) error) error
+	// RestoreFile makes a file anew, durably.
+	RestoreFile(ctx context.Context, name string, content io.Reader) error
+}
+
+// Summary says what a backup holds.
+type Summary struct {
+	Header Header           `json:"header"`
+	Rows   map[string]int64 `json:"rows"`
+	Blobs  int              `json:"blobs"`
+	Files  int              `json:"files"`
+}
+
+// Create writes a backup of an installation, which may be in use: the database is
+// read as it is at one moment, and every blob that it refers to then is there.
+//
+// Blobs are copied before that moment and again after it. One that the database
+// refers to was there before, or came between; what is young is not collected, so
+// the second look finds it. That holds while a backup takes less than blob.Settled.
+func Create(ctx context.Context, from Source, to io.Writer) (Summary, error) {
+	w, err := newWriter(to, from.Now)
+	if err != nil {
+		return Summary{}, err
+	}
+	c := &creation{Source: from, writer: w, copied: map[blob.Hash]bool{}}
+	if err := c.writeHeader(ctx); err != nil {
+		return Summary{}, err
+	}
+	if err := c.copyBlobs(ctx); err != nil {
+		return Summary{}, err
+	}
+	if err := from.DB.Snapshot(ctx, c.copyTables); err != nil {
+		return Summary{}, err
+	}
+	if err := c.copyBlobs(ctx); err != nil {
+		return Summary{}, err
+	}
+	if from.Files != nil {
+		err := from.Files.EachFile(ctx, func(name string, size int64, content io.Reader) error {
+			c.summary.Files++
+			return w.add(fileDir+name, size, content)
+		})
+		if err != nil {
+			return Summary{}, err
+		}
+	}
+	c.summary.Rows, c.summary.Blobs = w.manifest.Rows, len(c.copied)
+	return c.summary, w.close()
+}
+
+type creation struct {
+	Source
+	writer  *writer
+	copied  map[blob.Hash]bool
+	summary Summary
+}
+
+func (c *creation) writeHeader(ctx context.Context) error {
+	tables, err := c.DB.Tables(ctx, c.DB.Reader(ctx))
+	if err != nil {
+		return err
+	}
+	status, err := c.DB.Status(ctx)
+	if err != nil {
+		return err
+	}
+	h := Header{Format: format, Program: c.Program, Engine: c.DB.Engine(), CreatedAt: c.Now.UTC(), KeyCheck: c.KeyCheck, Tables: tables}
+	for _, m := range status {
+		if m.Pending() {
+			return fmt.Errorf("the schema is not up to date: migration %d is pending; run \"botyard migrate up\" first", m.Version)
+		}
+		h.Schema = max(h.Schema, m.Version)
+	}
+	text, err := json.Marshal(h, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	c.summary.Header = h
+	return c.writer.add(headerName, int64(len(text)), bytes.NewReader(text))
+}
+
+// copyBlobs copies the blobs that were not copied yet. One that was deleted after it
+// was listed was not referred to.
+func (c *creation) copyBlobs(ctx context.Context) error {
+	return c.Blobs.List(ctx, func(h blob.Hash, _ time.Time) error {
+		if c.copied[h] {
+			return nil
+		}
+		content, err := c.Blobs.Get(ctx, h)
+		if errors.Is(err, blob.ErrMissing) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.copied[h] = true
+		return c.writer.add(blobDir+string(h), int64(len(content)), bytes.NewReader(content))
+	})
+}
+
+func (c *creation) copyTables(ctx context.Context, q db.Querier) error {
+	for _, t := range c.summary.Header.Tables {
+		if err := c.copyTable(ctx, q, t); err != nil {
+			return fmt.Errorf("the table %s cannot be copied: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *creation) copyTable(ctx context.Context, q db.Querier, t db.Table) error {
+	var chunk bytes.Buffer
+	chunks := 0
+	encoder := rowEncoder(&chunk)
+	flush := func() error {
+		chunks++
+		err := c.writer.add(fmt.Sprintf("%s%s/%06d.ndjson", tableDir, t.Name, chunks), int64(chunk.Len()), &chunk)
+		chunk.Reset()
+		return err
+	}
+	c.writer.manifest.Rows[t.Name] = 0
+	err := db.EachRow(ctx, q, t, func(values []any) error {
+		if err := appendRow(encoder, values); err != nil {
+			return err
+		}
+		c.writer.manifest.Rows[t.Name]++
+		if chunk.Len() < mostChunk {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil || chunk.Len() == 0 {
+		return err
+	}
+	return flush()
+}

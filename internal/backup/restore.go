@@ -1,0 +1,187 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+)
+
+// visitor takes the parts of a backup as they are read. A nil function passes over
+// its parts.
+type visitor struct {
+	rows func(t db.Table, rows [][]any) error
+	blob func(h blob.Hash, content []byte) error
+	file func(name string, content io.Reader) error
+}
+
+// mostRows is how many rows are given to a visitor at once.
+const mostRows = 1000
+
+// read reads a whole file and holds it against its manifest. Visitors see the parts
+// before that: what they do with them counts only when read answers no error.
+func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err error) {
+	r, err := newReader(from)
+	if err != nil {
+		return s, err
+	}
+	defer r.close()
+	if s.Header, err = r.header(); err != nil {
+		return s, err
+	}
+	if err := begin(s.Header); err != nil {
+		return s, err
+	}
+	tables := map[string]db.Table{}
+	for _, t := range s.Header.Tables {
+		tables[t.Name] = t
+	}
+	s.Rows = map[string]int64{}
+	for {
+		name, err := r.next()
+		if err != nil {
+			return s, err
+		}
+		kind, rest, _ := strings.Cut(name, "/")
+		switch kind + "/" {
+		case tableDir:
+			table, _, _ := strings.Cut(rest, "/")
+			t, known := tables[table]
+			if !known {
+				return s, damaged("%s is of a table that the header does not name", name)
+			}
+			n, err := readRows(r, t, v.rows)
+			if err != nil {
+				return s, fmt.Errorf("%s: %w", name, err)
+			}
+			s.Rows[table] += n
+		case blobDir:
+			if err := readBlob(r, blob.Hash(rest), v.blob); err != nil {
+				return s, err
+			}
+			s.Blobs++
+		case fileDir:
+			if v.file != nil {
+				if err := v.file(rest, r); err != nil {
+					return s, err
+				}
+			}
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return s, err
+			}
+			s.Files++
+		default:
+			if name != manifestName {
+				return s, damaged("it has a part %q, which no backup has", name)
+			}
+			return s, r.end(s.Rows)
+		}
+	}
+}
+
+func readRows(r *reader, t db.Table, take func(db.Table, [][]any) error) (n int64, err error) {
+	decoder := rowDecoder(r)
+	var rows [][]any
+	for {
+		row, err := readRow(decoder, t)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return n, damaged("row %d cannot be read: %w", n+1, err)
+		}
+		n++
+		if take == nil {
+			continue
+		}
+		if rows = append(rows, row); len(rows) == mostRows {
+			if err := take(t, rows); err != nil {
+				return n, err
+			}
+			rows = rows[:0]
+		}
+	}
+	if len(rows) > 0 {
+		return n, take(t, rows)
+	}
+	return n, nil
+}
+
+func readBlob(r *reader, h blob.Hash, take func(blob.Hash, []byte) error) error {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if got := blob.Of(content); got != h {
+		return damaged("the blob %s has the content of %s", h, got)
+	}
+	if take == nil {
+		return nil
+	}
+	return take(h, content)
+}
+
+// Verify reads a backup to its end and says whether it is whole; ErrDamaged when it
+// is not.
+func Verify(from io.Reader) (Summary, error) {
+	return read(from, func(Header) error { return nil }, visitor{})
+}
+
+// Target is the empty installation that a backup is restored into.
+type Target struct {
+	DB    *db.DB
+	Blobs *blob.Store
+	Files Files
+	// Begin is called when the schema is made and nothing is in it.
+	Begin func(context.Context, Header) error
+}
+
+// Restore makes an installation of a backup: the schema of its moment, the rows, the
+// blobs and the files, and then the schema of this program. from must have been
+// verified: what was written when an error is met stays. The database must be empty.
+func Restore(ctx context.Context, from io.Reader, to Target) (Summary, error) {
+	return read(from, func(h Header) error {
+		return to.begin(ctx, h)
+	}, visitor{
+		rows: func(t db.Table, rows [][]any) error {
+			return to.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return db.InsertInto(ctx, tx, t, rows) })
+		},
+		blob: func(_ blob.Hash, content []byte) error {
+			_, err := to.Blobs.Put(ctx, content)
+			return err
+		},
+		file: func(name string, content io.Reader) error {
+			if to.Files == nil {
+				return fmt.Errorf("the backup has the file %s, and this installation keeps no files", name)
+			}
+			return to.Files.RestoreFile(ctx, name, content)
+		},
+	})
+}
+
+// begin makes the schema that the rows are of.
+func (to Target) begin(ctx context.Context, h Header) error {
+	status, err := to.DB.Status(ctx)
+	if err != nil {
+		return err
+	}
+	known := false
+	for _, m := range status {
+		if !m.Pending() {
+			return errors.New("the database is not empty: a backup is restored into a new data directory, or an empty PostgreSQL database")
+		}
+		known = known || m.Version == h.Schema
+	}
+	if !known {
+		return fmt.Errorf("%w: the backup's schema is at version %d and this program knows versions up to %d; restore it with botyard %s or newer",
+			db.ErrNewer, h.Schema, status[len(status)-1].Version, h.Program)
+	}
+	if err := to.DB.MigrateTo(ctx, h.Schema); err != nil {
+		return err
+	}
+	return to.Begin(ctx, h)
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/backup"
+	"github.com/botyard/botyard/internal/config"
+)
+
+type backupCommand struct {
+	Create  backupCreateCommand  `cmd:"" help:"Write a backup of an installation, which may be in use. The secret key is not in it: keep that apart."`
+	Verify  backupVerifyCommand  `cmd:"" help:"Read a backup to its end and say whether it is whole."`
+	Restore backupRestoreCommand `cmd:"" help:"Make an installation of a backup. The secret key must be in place, and nothing else."`
+}
+
+type backupCreateCommand struct {
+	config.Installation
+	To   string `name:"to" placeholder:"FILE" help:"The file to write, which must not be there. Without it, botyard-<time>.backup in this directory."`
+	JSON bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run writes the backup. The file appears under its name when it is whole and on the
+// disk.
+func (b *backupCreateCommand) Run(ctx context.Context, c console) error {
+	return withInstallation(ctx, b.Installation, c, func(it *app.App) error {
+		path := b.To
+		if path == "" {
+			path = "botyard-" + it.Clock.Now().UTC().Format("20060102T150405Z") + ".backup"
+		}
+		var s backup.Summary
+		err := writeNew(path, func(file *os.File) (err error) {
+			s, err = it.Backup(ctx, file)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return c.printSummary(b.JSON, path, s)
+	})
+}
+
+// writeNew writes a file that was not there, all of it or nothing.
+func writeNew(path string, write func(*os.File) error) (err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already, and is not written over", path)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+		}
+	}()
+	if err := write(file); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	// A link, unlike a renaming, fails when the name was taken meanwhile.
+	if err := os.Link(file.Name(), path); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(file.Name()), file.Close())
+}
+
+type backupVerifyCommand struct {
+	File string `arg:"" help:"The backup."`
+	JSON bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run reads the backup; it needs no installation.
+func (b *backupVerifyCommand) Run(c console) (err error) {
+	file, err := os.Open(b.File)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	s, err := backup.Verify(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.File, err)
+	}
+	return c.printSummary(b.JSON, b.File, s)
+}
+
+type backupRestoreCommand struct {
+	config.Installation
+	File string `arg:"" help:"The backup."`
+	JSON bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run restores the backup into an installation that is not there yet.
+func (b *backupRestoreCommand) Run(ctx context.Context, c console) (err error) {
+	file, err := os.Open(b.File)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	s, err := app.Restore(ctx, b.Installation, file, quiet(c))
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.File, err)
+	}
+	return c.printSummary(b.JSON, b.File, s)
+}
+
+// printSummary prints what a backup holds.
+func (c console) printSummary(asJSON bool, path string, s backup.Summary) error {
+	var rows int64
+	for _, n := range s.Rows {
+		rows += n
+	}
+	if asJSON {
+		return c.printJSON(map[string]any{
+			"file": path, "createdAt": s.Header.CreatedAt, "program": s.Header.Program, "schema": s.Header.Schema,
+			"engine": s.Header.Engine, "rows": rows, "tables": s.Rows, "blobs": s.Blobs, "files": s.Files,
+		})
+	}
+	_, err := fmt.Fprintf(c.out, "%s: %d rows of %d tables, %d blobs, %d files, as of %s\n",
+		path, rows, len(s.Rows), s.Blobs, s.Files, s.Header.CreatedAt.Format(time.RFC3339))
+	return err
+}

@@ -1,0 +1,200 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ColumnType is how a column's values are written elsewhere than in a database.
+type ColumnType string
+
+// The types that the schema uses, on both engines.
+const (
+	TextColumn    ColumnType = "text"
+	IntegerColumn ColumnType = "integer"
+	BooleanColumn ColumnType = "boolean"
+	RealColumn    ColumnType = "real"
+	BytesColumn   ColumnType = "bytes"
+)
+
+// columnTypes are the names that the engines have for them.
+var columnTypes = map[string]ColumnType{
+	"text": TextColumn, "character varying": TextColumn,
+	"bigint": IntegerColumn, "integer": IntegerColumn, "smallint": IntegerColumn, "int": IntegerColumn,
+	"boolean": BooleanColumn, "bool": BooleanColumn,
+	"double precision": RealColumn, "real": RealColumn,
+	"bytea": BytesColumn, "blob": BytesColumn,
+}
+
+// Table is a table of the schema with its columns, in their order.
+type Table struct {
+	Name    string   `json:"name"`
+	Columns []Column `json:"columns"`
+}
+
+// Column is a column of a table.
+type Column struct {
+	Name string     `json:"name"`
+	Type ColumnType `json:"type"`
+}
+
+// names are the columns' names as a list.
+func (t Table) names() string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// Snapshot gives fn a view of the database as it is at one moment, however long fn
+// takes and whatever is written meanwhile. q does not write, and serves one
+// statement at a time.
+func (d *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, q Querier) error) (err error) {
+	options := &sql.TxOptions{ReadOnly: true}
+	if d.engine == PostgreSQL {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := d.pool.BeginTx(ctx, options)
+	if err != nil {
+		return Convert(err)
+	}
+	defer func() {
+		// Nothing was written: how it ends makes no difference to what was read.
+		if end := tx.Rollback(); err == nil && !errors.Is(end, sql.ErrTxDone) {
+			err = Convert(end)
+		}
+	}()
+	return fn(ctx, snapshot{tx})
+}
+
+// snapshot reads in a transaction of its own.
+type snapshot struct{ tx *sql.Tx }
+
+func (snapshot) Exec(context.Context, string, ...any) (int64, error) { return 0, errReader }
+
+func (s snapshot) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return s.tx.QueryContext(ctx, query, args...)
+}
+
+func (s snapshot) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.tx.QueryRowContext(ctx, query, args...)
+}
+
+// Tables lists the tables that migrations made, by name, without the one that
+// keeps which migrations were applied. A partitioned table is one table.
+func (d *DB) Tables(ctx context.Context, q Querier) ([]Table, error) {
+	rows, err := q.Query(ctx, catalogs[d.engine])
+	if err != nil {
+		return nil, Convert(err)
+	}
+	defer rows.Close()
+	var tables []Table
+	for rows.Next() {
+		var table, column, of string
+		if err := rows.Scan(&table, &column, &of); err != nil {
+			return nil, Convert(err)
+		}
+		if table == versions {
+			continue
+		}
+		kind, known := columnTypes[strings.ToLower(of)]
+		if !known {
+			return nil, fmt.Errorf("the column %s.%s has the type %s, which is none of those that the schema uses", table, column, of)
+		}
+		if n := len(tables); n == 0 || tables[n-1].Name != table {
+			tables = append(tables, Table{Name: table})
+		}
+		last := &tables[len(tables)-1]
+		last.Columns = append(last.Columns, Column{column, kind})
+	}
+	return tables, Convert(rows.Err())
+}
+
+// catalogs ask for every column of every table, by the table's name and the
+// column's place.
+var catalogs = map[Engine]string{
+	SQLite: `
+		SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'
+		ORDER BY m.name, c.cid`,
+	PostgreSQL: `
+		SELECT t.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_catalog.pg_class t
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition
+			AND t.relnamespace IN (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY (current_schemas(false)))
+		ORDER BY t.relname COLLATE "C", a.attnum`,
+}
+
+// EachRow reads a whole table, a row at a time. A value is nil, a string, an int64,
+// a bool, a float64 or a []byte, as its column's type says; the slice is used again
+// for the next row.
+func EachRow(ctx context.Context, q Querier, t Table, each func(values []any) error) error {
+	rows, err := q.Query(ctx, "SELECT "+t.names()+" FROM "+t.Name)
+	if err != nil {
+		return Convert(err)
+	}
+	defer rows.Close()
+	cells := make([]any, len(t.Columns))
+	for i, c := range t.Columns {
+		switch c.Type {
+		case TextColumn:
+			cells[i] = new(sql.NullString)
+		case IntegerColumn:
+			cells[i] = new(sql.NullInt64)
+		case BooleanColumn:
+			cells[i] = new(sql.NullBool)
+		case RealColumn:
+			cells[i] = new(sql.NullFloat64)
+		case BytesColumn:
+			cells[i] = new([]byte)
+		}
+	}
+	values := make([]any, len(cells))
+	for rows.Next() {
+		if err := rows.Scan(cells...); err != nil {
+			return Convert(err)
+		}
+		for i, cell := range cells {
+			values[i] = valueOf(cell)
+		}
+		if err := each(values); err != nil {
+			return err
+		}
+	}
+	return Convert(rows.Err())
+}
+
+func valueOf(cell any) any {
+	switch c := cell.(type) {
+	case *sql.NullString:
+		if c.Valid {
+			return c.String
+		}
+	case *sql.NullInt64:
+		if c.Valid {
+			return c.Int64
+		}
+	case *sql.NullBool:
+		if c.Valid {
+			return c.Bool
+		}
+	case *sql.NullFloat64:
+		if c.Valid {
+			return c.Float64
+		}
+	case *[]byte:
+		if *c != nil {
+			return *c
+		}
+	}
+	return nil
+}
+
+// InsertInto inserts whole rows of a table, with the values of EachRow.
+func InsertInto(ctx context.Context, tx *Tx, t Table, rows [][]any) error {
+	return Convert(InsertRows(ctx, tx, "INSERT INTO "+t.Name+" ("+t.names()+") VALUES ", "", rows))
+}
