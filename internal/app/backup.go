@@ -33,14 +33,18 @@ func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log
 	if _, err := from.Seek(0, io.SeekStart); err != nil {
 		return s, err
 	}
+	keys, err := c.Keys(false)
+	if err != nil {
+		return s, err
+	}
+	if err := keys.VerifyCheck(s.Header.KeyCheck); err != nil {
+		return s, fmt.Errorf("the secret key here is not the one that the backup's secrets are sealed with; put that one into %s first (%w)", c.KeyFile(), err)
+	}
 	a, err := connect(ctx, c, log, false)
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	if err := a.Keys.VerifyCheck(s.Header.KeyCheck); err != nil {
-		return s, fmt.Errorf("the secret key here is not the one that the backup's secrets are sealed with; put that one into %s first (%w)", c.KeyFile(), err)
-	}
 	s, err = backup.Restore(ctx, from, backup.Target{DB: a.DB, Blobs: a.Blobs, Begin: func(ctx context.Context, h backup.Header) error {
 		return a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 			return db.Convert(setSetting(ctx, tx, settingRestoring, h.CreatedAt.String()))

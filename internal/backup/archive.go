@@ -221,5 +221,9 @@ func (r *reader) end(rows map[string]int64) error {
 	if _, err := r.tar.Next(); !errors.Is(err, io.EOF) {
 		return damaged("something follows its manifest")
 	}
+	// The checksum of the compression stands behind the last of the tar.
+	if _, err := io.Copy(io.Discard, r.compressed); err != nil {
+		return damaged("its end is garbled: %w", err)
+	}
 	return nil
 }

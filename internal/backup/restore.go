@@ -185,3 +185,20 @@ func (to Target) begin(ctx context.Context, h Header) error {
 	}
 	return to.Begin(ctx, h)
 }
+
+// Each reads a whole backup and shows its rows and blobs; ErrDamaged when it is not
+// whole, which is known only at its end.
+func Each(from io.Reader, row func(t db.Table, row []any) error, content func(h blob.Hash) error) error {
+	_, err := read(from, func(Header) error { return nil }, visitor{
+		rows: func(t db.Table, rows [][]any) error {
+			for _, r := range rows {
+				if err := row(t, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		blob: func(h blob.Hash, _ []byte) error { return content(h) },
+	})
+	return err
+}
