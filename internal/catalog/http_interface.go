@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/id"
@@ -106,7 +104,6 @@ type (
 		Body wire.Document[InterfaceAnswer]
 	}
 	listInterfacesOutput struct{ Body ListInterfacesAnswer }
-	emptyOutput          struct{ Body wire.Empty }
 )
 
 const (
@@ -239,17 +236,4 @@ func (s *Service) appendInterface(out []byte, i Interface) []byte {
 	out = strconv.AppendBool(append(out, `,"public":`...), i.Public)
 	out = append(append(out, `,"attributes":`...), i.Attributes...)
 	return append(appendMembers(out, i.Definition), '}')
-}
-
-// appendMembers writes the members of an object that is never empty behind those of
-// another one, and its brace.
-func appendMembers(out []byte, object JSON) []byte {
-	return append(append(out, ','), object[1:]...)
-}
-
-// appendText writes a string. AppendQuote fails only on bytes that are no UTF-8,
-// and then has written the string with U+FFFD in their place.
-func appendText(out []byte, s string) []byte {
-	out, _ = jsontext.AppendQuote(out, s)
-	return out
 }

@@ -11,16 +11,6 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Filter says which interfaces or plugins a list holds; the newest come first.
-// Empty narrows nothing.
-type Filter struct {
-	// Workspace is whose they are; with Hub, they are the public ones of all.
-	Workspace id.Workspace
-	Hub       bool
-	Name      string
-	Version   string
-}
-
 // CreateInterface makes a version of an interface in the actor's workspace.
 // Forbidden when the name is not one that the workspace publishes under,
 // AlreadyExists when the name has that version, BreakingChanges when the version
@@ -185,12 +175,6 @@ func interfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, name, ref
 	return selectInterfaceNamed(ctx, q, w, name, version)
 }
 
-// pick finds the version that a reference means among those that there are.
-func pick(reference string, versions []string) (version string, ok bool) {
-	r, _ := ParseReference(reference)
-	return r.Pick(versions)
-}
-
 // ListInterfaces reads a page of interfaces without their definitions; next is nil
 // on the last page.
 func (s *Service) ListInterfaces(ctx context.Context, f Filter, page db.Page) (list []Interface, next *db.Key, err error) {
@@ -326,41 +310,4 @@ func (s *Service) leaveInterfaces(ctx context.Context, tx *db.Tx, w id.Workspace
 		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: %s of other workspaces are built on its interfaces. They must let go of them first.", count(built, "package"))
 	}
 	return db.Convert(deleteInterfacesOf(ctx, tx, w))
-}
-
-// mayDelete says whether the actor may delete what the account made. Forbidden when
-// not.
-func mayDelete(actor access.Actor, k Kind, what string, createdBy id.Account) error {
-	if actor.Role.Allows(access.CatalogDelete) || createdBy != "" && createdBy == actor.Account {
-		return nil
-	}
-	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, k, fault.Bounded(what))
-}
-
-// record keeps in the trail what was done to a version. The public API has no
-// actions of its own for packages.
-func (s *Service) record(ctx context.Context, tx *db.Tx, w id.Workspace, what, name, version, done string) error {
-	return s.Trail.Record(ctx, tx, w, access.Act{Action: "UNKNOWN", Resource: what, Name: name + "@" + version, Value: done})
-}
-
-// checkVersions says whether a name has room for a version beside those it has.
-func checkVersions(k Kind, name, version string, versions []string) error {
-	for _, v := range versions {
-		if v == version {
-			return taken(k, name, version)
-		}
-	}
-	if len(versions) >= mostVersions {
-		return tooMany("The "+string(k)+" "+fault.Bounded(name), "versions", mostVersions, len(versions)+1)
-	}
-	return nil
-}
-
-// takenOr is the fault of writing a version that another transaction published
-// meanwhile, and any other failure as it is.
-func takenOr(k Kind, name, version string, err error) error {
-	if err = db.Convert(err); fault.Is(err, fault.AlreadyExists) {
-		return taken(k, name, version)
-	}
-	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/wire"
 )
 
@@ -40,6 +41,16 @@ const (
 	Published  Lifecycle = "published"
 	Deprecated Lifecycle = "deprecated"
 )
+
+// Filter says which interfaces or plugins a list holds; the newest come first.
+// Empty narrows nothing.
+type Filter struct {
+	// Workspace is whose they are; with Hub, they are the public ones of all.
+	Workspace id.Workspace
+	Hub       bool
+	Name      string
+	Version   string
+}
 
 // JSON is text in the form in which it is stored and answered.
 type JSON string

@@ -330,3 +330,9 @@ func (p partial) caret() []comparator {
 	}
 	return []comparator{p.self(">="), p.next("<", 3, floor)}
 }
+
+// pick finds the version that a reference means among those that there are.
+func pick(reference string, versions []string) (version string, ok bool) {
+	r, _ := ParseReference(reference)
+	return r.Pick(versions)
+}
