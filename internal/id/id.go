@@ -42,6 +42,12 @@ type Interface string
 // Plugin names one version of a plugin: plugver_ and a ULID.
 type Plugin string
 
+// Invoice names an invoice: invoice_ and a ULID.
+type Invoice string
+
+// Trial names a trial of a plan: trial_ and a ULID.
+type Trial string
+
 // monotonic makes ids of one process ascend within a millisecond, so that lists
 // sorted by id are in the order of creation.
 var monotonic = struct {
@@ -114,6 +120,18 @@ func NewInterface(now time.Time) Interface { return Interface(prefixed("ifver", 
 
 // NewPlugin makes the id of a version of a plugin.
 func NewPlugin(now time.Time) Plugin { return Plugin(prefixed("plugver", now)) }
+
+// NewInvoice makes an invoice's id.
+func NewInvoice(now time.Time) Invoice { return Invoice(prefixed("invoice", now)) }
+
+// NewTrial makes a trial's id.
+func NewTrial(now time.Time) Trial { return Trial(prefixed("trial", now)) }
+
+// NewGrant makes the id of a grant of credit.
+func NewGrant(now time.Time) string { return prefixed("grant", now) }
+
+// NewDiscount makes the id of a discount.
+func NewDiscount(now time.Time) string { return prefixed("discount", now) }
 
 // NewError makes the id of one error answer, in the form the official client
 // makes its own: err_, the UTC second, an x and eight upper-case hex digits.

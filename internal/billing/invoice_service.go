@@ -1,0 +1,123 @@
+package billing
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// invoiceNumbers is the counter of the installation's invoices.
+const invoiceNumbers = "invoices"
+
+// draft is the invoice of a bill, without a number.
+func (s *Service) draft(p party, b bill, which id.Invoice, kind InvoiceKind, period Period, at time.Time) Invoice {
+	return Invoice{
+		ID: which, Workspace: b.Subscription.Workspace, Kind: kind, Status: Draft, Currency: s.Plans.Currency,
+		Total: b.Total, Period: period, CreatedAt: at, DueAt: at.AddDate(0, 0, s.Plans.DueDays),
+		BillTo: BillTo{Name: p.name, Email: p.email, Address: b.Subscription.Address}, Lines: b.Lines,
+	}
+}
+
+// issue gives an invoice its number and keeps it; from then on it does not change. One
+// over nothing is paid.
+func (s *Service) issue(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
+	var err error
+	if i.Number, err = nextNumber(ctx, tx, invoiceNumbers); err != nil {
+		return i, db.Convert(err)
+	}
+	if i.Status = Open; i.Total == 0 {
+		i.Status, i.PaidAt = Paid, i.CreatedAt
+	}
+	if err := insertInvoice(ctx, tx, i); err != nil {
+		return i, db.Convert(err)
+	}
+	if s.Collect == nil || i.Status == Paid {
+		return i, nil
+	}
+	return i, s.Collect.Issued(ctx, tx, i)
+}
+
+// Invoice reads an issued invoice of a workspace; ResourceNotFound when it has none of
+// that id.
+func (s *Service) Invoice(ctx context.Context, w id.Workspace, which id.Invoice) (Invoice, error) {
+	return s.invoice(ctx, s.DB.Reader(ctx), w, which)
+}
+
+func (s *Service) invoice(ctx context.Context, q db.Querier, w id.Workspace, which id.Invoice) (Invoice, error) {
+	i, found, err := selectInvoice(ctx, q, w, which)
+	if err != nil {
+		return Invoice{}, db.Convert(err)
+	}
+	if !found || i.Status == Draft {
+		return Invoice{}, fault.New(fault.ResourceNotFound, "There is no invoice %q in this workspace.", fault.Bounded(string(which)))
+	}
+	return i, nil
+}
+
+// Invoices reads the issued invoices of a workspace, the newest first; next is nil on
+// the last page.
+func (s *Service) Invoices(ctx context.Context, w id.Workspace, page db.Page) (list []Invoice, next *db.Key, err error) {
+	list, err = selectInvoices(ctx, s.DB.Reader(ctx), w, page)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	if page.Size == 0 {
+		return list, nil, nil
+	}
+	list, next = db.Cut(list, page, func(i Invoice) db.Key { return db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)} })
+	return list, next, nil
+}
+
+// MarkPaid notes that an invoice was paid, in the caller's transaction. One that is
+// paid already stays as it is; InvalidPayload when it is void.
+func (s *Service) MarkPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice) (Invoice, error) {
+	i, err := s.invoice(ctx, tx, w, which)
+	if err != nil || i.Status == Paid {
+		return i, err
+	}
+	if i, err = i.pay(s.Clock.Now()); err != nil {
+		return i, err
+	}
+	if err := updateInvoice(ctx, tx, i); err != nil {
+		return i, db.Convert(err)
+	}
+	if s.Collect == nil {
+		return i, nil
+	}
+	return i, s.Collect.Paid(ctx, tx, i)
+}
+
+// Annul makes an invoice void, or gives it up as uncollectible, in the caller's
+// transaction. What a void one took from the balance is given back, and what it
+// charged for is credited to nobody later. InvalidPayload when it was paid.
+func (s *Service) Annul(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice, to InvoiceStatus, reason string) (Invoice, error) {
+	i, err := s.invoice(ctx, tx, w, which)
+	if err != nil {
+		return i, err
+	}
+	if i, err = i.annul(to, reason); err != nil {
+		return i, err
+	}
+	if err := updateInvoice(ctx, tx, i); err != nil {
+		return i, db.Convert(err)
+	}
+	// The workspace may have been deleted since.
+	sub, found, err := selectSubscription(ctx, tx, w)
+	if err != nil || !found {
+		return i, db.Convert(err)
+	}
+	if to == Void {
+		sub.Balance += max(i.balanceUsed(), 0)
+	}
+	sub.Coverages = slices.Clone(sub.Coverages)
+	for at := range sub.Coverages {
+		if c := &sub.Coverages[at]; c.Invoice == i.ID {
+			c.Net = 0
+		}
+	}
+	return i, s.save(ctx, tx, sub)
+}

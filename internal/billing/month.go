@@ -1,0 +1,29 @@
+package billing
+
+import "time"
+
+// Period is a time from Start, inclusive, to End, exclusive.
+type Period struct{ Start, End time.Time }
+
+// seconds is how long the period is. Proration goes by whole seconds.
+func (p Period) seconds() int64 { return p.End.Unix() - p.Start.Unix() }
+
+// from is the rest of the period that begins at a moment.
+func (p Period) from(at time.Time) Period {
+	if at.After(p.Start) {
+		p.Start = at
+	}
+	return p
+}
+
+// monthOf is the calendar month, UTC, that holds a moment. Billing cycles are those.
+func monthOf(at time.Time) Period { return months(at, 1) }
+
+// yearOf is the year that is paid for by who begins one at a moment: twelve calendar
+// months from the first of the month.
+func yearOf(at time.Time) Period { return months(at, 12) }
+
+func months(at time.Time, n int) Period {
+	year, month, _ := at.UTC().Date()
+	return Period{time.Date(year, month, 1, 0, 0, 0, 0, time.UTC), time.Date(year, month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)}
+}

@@ -1,0 +1,61 @@
+package billing
+
+import (
+	"context"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// trail keeps what was done.
+type trail interface {
+	// Record keeps what the actor of ctx did, in the transaction of the change.
+	Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error
+}
+
+// queue does work later.
+type queue interface {
+	// Enqueue adds a job in the transaction of tx.
+	Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...jobs.Option) error
+}
+
+// usage knows how much was used, and holds workspaces to what they may use.
+type usage interface {
+	// Used is how much of a type a workspace used in a month, or has of it now when
+	// the type is not counted by the month.
+	Used(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type, month time.Time) (int64, error)
+	// Quota is the most of a type that a workspace may use, or plan.Unlimited.
+	Quota(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) (int64, error)
+	// SetExtras sets what add-ons and credits add to what the plan allows.
+	SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extras map[plan.Type]int64) error
+}
+
+// workspaces has the workspaces, each with the plan that it is held to.
+type workspaces interface {
+	// SetPlan changes the plan that a workspace is held to. Called with the context
+	// of a transaction, it is a part of it.
+	SetPlan(ctx context.Context, w id.Workspace, p plan.ID) error
+	// SetTrial notes the trial that a workspace is in; empty is none.
+	SetTrial(ctx context.Context, w id.Workspace, t id.Trial) error
+}
+
+// collector charges invoices by what workspaces have given to pay with.
+type collector interface {
+	// Prompt says whether what the workspace buys is charged before it is had: it has
+	// given a method of payment that can be charged at once.
+	Prompt(ctx context.Context, q db.Querier, w id.Workspace) (bool, error)
+	// Charge takes the invoice's total. It is called outside a transaction; called
+	// again for the same invoice, it takes nothing more and answers the same.
+	// PaymentRequired when the payment is declined; any other error leaves open
+	// whether it was made.
+	Charge(ctx context.Context, i Invoice) error
+	// Issued is told of every invoice that is issued and not paid yet, in the
+	// transaction that issues it.
+	Issued(ctx context.Context, tx *db.Tx, i Invoice) error
+	// Paid is told of every invoice that is paid now, in the transaction that notes it.
+	Paid(ctx context.Context, tx *db.Tx, i Invoice) error
+}

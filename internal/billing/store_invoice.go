@@ -1,0 +1,150 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+const invoiceColumns = `id, workspace_id, number, kind, status, currency, total, period_start, period_end, created_at, due_at,
+	paid_at, attempts, next_attempt_at, reason, bill_to, lines`
+
+func scanInvoice(row interface{ Scan(...any) error }) (i Invoice, err error) {
+	var number, paid, next sql.NullInt64
+	var start, end, created, due int64
+	var billTo, lines []byte
+	err = row.Scan(&i.ID, &i.Workspace, &number, &i.Kind, &i.Status, &i.Currency, &i.Total, &start, &end, &created, &due,
+		&paid, &i.Attempts, &next, &i.Reason, &billTo, &lines)
+	if err != nil {
+		return Invoice{}, err
+	}
+	i.Number, i.Period = number.Int64, Period{moment(start), moment(end)}
+	i.CreatedAt, i.DueAt, i.PaidAt, i.NextAttempt = moment(created), moment(due), instantOf(paid), instantOf(next)
+	if err := json.Unmarshal(billTo, &i.BillTo); err != nil {
+		return Invoice{}, err
+	}
+	return i, json.Unmarshal(lines, &i.Lines)
+}
+
+func selectInvoiceRows(ctx context.Context, q db.Querier, query string, args ...any) ([]Invoice, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := []Invoice{}
+	for rows.Next() {
+		i, err := scanInvoice(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, i)
+	}
+	return list, rows.Err()
+}
+
+func insertInvoice(ctx context.Context, q db.Querier, i Invoice) error {
+	billTo, err := json.Marshal(i.BillTo)
+	if err != nil {
+		return err
+	}
+	lines, err := json.Marshal(i.Lines)
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, `
+		INSERT INTO invoices (id, workspace_id, number, kind, status, currency, total, period_start, period_end, created_at,
+			due_at, paid_at, attempts, next_attempt_at, reason, bill_to, lines)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		string(i.ID), string(i.Workspace), sql.NullInt64{Int64: i.Number, Valid: i.Number != 0}, string(i.Kind), string(i.Status),
+		i.Currency, int64(i.Total), i.Period.Start.UnixMilli(), i.Period.End.UnixMilli(), i.CreatedAt.UnixMilli(),
+		i.DueAt.UnixMilli(), instant(i.PaidAt), i.Attempts, instant(i.NextAttempt), i.Reason, string(billTo), string(lines))
+	return err
+}
+
+// updateInvoice writes what may change of an invoice: how its payment stands.
+func updateInvoice(ctx context.Context, q db.Querier, i Invoice) error {
+	_, err := q.Exec(ctx, `
+		UPDATE invoices SET status = $2, paid_at = $3, attempts = $4, next_attempt_at = $5, reason = $6 WHERE id = $1`,
+		string(i.ID), string(i.Status), instant(i.PaidAt), i.Attempts, instant(i.NextAttempt), i.Reason)
+	return err
+}
+
+func deleteDraft(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) error {
+	_, err := q.Exec(ctx, `DELETE FROM invoices WHERE id = $1 AND workspace_id = $2 AND status = 'draft'`, string(i), string(w))
+	return err
+}
+
+// selectInvoice reads one invoice of a workspace.
+func selectInvoice(ctx context.Context, q db.Querier, w id.Workspace, which id.Invoice) (i Invoice, found bool, err error) {
+	i, err = scanInvoice(q.QueryRow(ctx, `SELECT `+invoiceColumns+` FROM invoices WHERE id = $1 AND workspace_id = $2`, string(which), string(w)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Invoice{}, false, nil
+	}
+	return i, err == nil, err
+}
+
+// selectInvoices reads the issued invoices of a workspace, the newest first, one more
+// than the page holds. A page of size 0 is all of them.
+func selectInvoices(ctx context.Context, q db.Querier, w id.Workspace, page db.Page) ([]Invoice, error) {
+	size, after := page.Size+1, db.Key{At: 1 << 62}
+	if page.Size == 0 {
+		size = 1 << 30
+	}
+	if page.After != nil {
+		after = *page.After
+	}
+	return selectInvoiceRows(ctx, q, `
+		SELECT `+invoiceColumns+` FROM invoices
+		WHERE workspace_id = $1 AND (created_at, id) < ($2, $3) AND number IS NOT NULL
+		ORDER BY created_at DESC, id DESC LIMIT $4`, string(w), after.At, after.ID, size)
+}
+
+// selectUnpaid reads the invoices of a workspace that are to be paid, the oldest first.
+func selectUnpaid(ctx context.Context, q db.Querier, w id.Workspace) ([]Invoice, error) {
+	return selectInvoiceRows(ctx, q, `
+		SELECT `+invoiceColumns+` FROM invoices WHERE workspace_id = $1 AND status IN ('open', 'uncollectible')
+		ORDER BY created_at, id`, string(w))
+}
+
+// nextNumber takes the next number of a counter. It is given back when the
+// transaction fails, so that numbers have no gaps.
+func nextNumber(ctx context.Context, q db.Querier, counter string) (n int64, err error) {
+	err = q.QueryRow(ctx, `
+		INSERT INTO counters (name, value) VALUES ($1, 1)
+		ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value`, counter).Scan(&n)
+	return n, err
+}
+
+// Grant is credit for AI spend in a period.
+type grant struct {
+	id        string
+	workspace id.Workspace
+	invoice   id.Invoice
+	nano      int64
+	period    Period
+	created   time.Time
+}
+
+func insertGrant(ctx context.Context, q db.Querier, g grant) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO credit_grants (id, workspace_id, invoice_id, nano_amount, period_start, period_end, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+		g.id, string(g.workspace), string(g.invoice), g.nano, g.period.Start.UnixMilli(), g.period.End.UnixMilli(), g.created.UnixMilli())
+	return err
+}
+
+// sumGrants adds up the credit of a workspace for a month: that of grants which
+// began in it.
+func sumGrants(ctx context.Context, q db.Querier, w id.Workspace, month Period) (nano int64, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT COALESCE(SUM(nano_amount), 0) FROM credit_grants WHERE workspace_id = $1 AND period_start >= $2 AND period_start < $3`,
+		string(w), month.Start.UnixMilli(), month.End.UnixMilli()).Scan(&nano)
+	return nano, err
+}

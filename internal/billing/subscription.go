@@ -1,0 +1,208 @@
+package billing
+
+import (
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// Status is how a subscription stands; the names are those of the public API.
+type Status string
+
+// The states of a subscription.
+const (
+	Active Status = "active"
+	// PastDue: an invoice could not be collected, and is tried again.
+	PastDue Status = "past_due"
+	// ActionRequired: the bank wants the owner of the card to confirm a payment.
+	ActionRequired Status = "action_required"
+	// Canceled: the workspace is blocked until it pays.
+	Canceled Status = "canceled"
+)
+
+// Subscription is what a workspace pays for.
+type Subscription struct {
+	Workspace id.Workspace
+	Plan      plan.ID
+	Term      plan.Interval
+	Status    Status
+	// Period is the month or year of the plan that is paid for now.
+	Period Period
+	// CycleEnd is the first of the month at which the open month is closed.
+	CycleEnd time.Time
+	// Balance is what we owe the workspace. It is used before anything is charged.
+	Balance plan.Cents
+	// PlanReadonly and AddonsReadonly say that the operator alone changes them.
+	PlanReadonly, AddonsReadonly bool
+	// Held is the draft of an invoice that a change waits for to be paid; empty when
+	// there is none. Nothing else is changed meanwhile.
+	Held    id.Invoice
+	Address *Address
+	Terms
+	CreatedAt, UpdatedAt time.Time
+	// kept says that the database has a row of it.
+	kept bool
+}
+
+// Terms is the part of a subscription that the database keeps as one document.
+type Terms struct {
+	// Next is what the plan becomes at the end of its period; nil stays as it is.
+	Next *Change `json:"next,omitempty"`
+	// Canceled says that Next is there because the subscription was cancelled.
+	Canceled  bool       `json:"canceled,omitempty"`
+	Addons    []Addon    `json:"addons,omitempty"` // in the order of their ids
+	Coverages []Coverage `json:"coverages,omitempty"`
+	Discounts []Discount `json:"discounts,omitempty"`
+	// Redeemed are the coupons that were ever taken: each is taken once.
+	Redeemed  []string            `json:"redeemed,omitempty"`
+	Recharges map[string]Recharge `json:"recharges,omitempty"`
+	// Arrears is the last closed month, for what was used in it and told late.
+	Arrears *Arrears `json:"arrears,omitempty"`
+	// Pending is the change that waits for Held.
+	Pending *Pending `json:"pending,omitempty"`
+}
+
+// Change is a plan and the interval that it is paid by.
+type Change struct {
+	Plan plan.ID       `json:"plan"`
+	Term plan.Interval `json:"term"`
+}
+
+// Addon is how much of an add-on a workspace has.
+type Addon struct {
+	ID       string `json:"id"`
+	Quantity int64  `json:"quantity"`
+	// Next is the quantity from the next cycle on; nil stays as it is.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// next is the quantity from the next cycle on.
+func (a Addon) next() int64 {
+	if a.Next != nil {
+		return *a.Next
+	}
+	return a.Quantity
+}
+
+// Coverage is a part of the plan or of an add-on that is paid for.
+type Coverage struct {
+	Kind LineKind `json:"kind"` // PlanLine or AddonLine
+	ID   string   `json:"id"`
+	// Term is the plan's interval.
+	Term     plan.Interval `json:"term,omitempty"`
+	Quantity int64         `json:"quantity"`
+	From     time.Time     `json:"from"`
+	Until    time.Time     `json:"until"`
+	// Net is what was charged for it, discounts taken off.
+	Net plan.Cents `json:"net"`
+	// Invoice is what it was charged by.
+	Invoice id.Invoice `json:"invoice,omitempty"`
+}
+
+// Recharge buys one more of an add-on when what it adds to is used up.
+type Recharge struct {
+	Enabled bool `json:"enabled"`
+	// Threshold is how many percent must be used; 0 is the default.
+	Threshold int `json:"threshold,omitempty"`
+	// DisabledReason says why it was switched off, when it was not by its owner.
+	DisabledReason string `json:"disabledReason,omitempty"`
+}
+
+// Pending is a change that takes effect when its invoice is paid.
+type Pending struct {
+	At     time.Time        `json:"at"`
+	Change *Change          `json:"change,omitempty"`
+	Addons map[string]int64 `json:"addons,omitempty"`
+	Coupon string           `json:"coupon,omitempty"`
+	// Recharge is the add-on that is bought by itself.
+	Recharge string    `json:"recharge,omitempty"`
+	Grant    plan.Nano `json:"grant,omitempty"`
+}
+
+// Arrears is what was billed for the AI spend of a month.
+type Arrears struct {
+	Month  time.Time  `json:"month"`
+	Free   plan.Nano  `json:"free"`
+	Limit  plan.Nano  `json:"limit"`
+	Billed plan.Cents `json:"billed"`
+}
+
+// newSubscription is that of a workspace which has none yet: it is on its plan and
+// owes nothing for it.
+func newSubscription(w id.Workspace, p plan.ID, now time.Time) Subscription {
+	month := monthOf(now)
+	return Subscription{
+		Workspace: w, Plan: p, Term: plan.Month, Status: Active, Period: month, CycleEnd: month.End,
+		Terms: Terms{}, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+// addon is the place of an add-on.
+func (s *Subscription) addon(which string) *Addon {
+	i := slices.IndexFunc(s.Addons, func(a Addon) bool { return a.ID == which })
+	if i < 0 {
+		return nil
+	}
+	return &s.Addons[i]
+}
+
+// clone is a copy that shares nothing which is changed.
+func (s Subscription) clone() Subscription {
+	s.Addons, s.Coverages = slices.Clone(s.Addons), slices.Clone(s.Coverages)
+	s.Discounts, s.Redeemed = slices.Clone(s.Discounts), slices.Clone(s.Redeemed)
+	return s
+}
+
+// closing is the subscription from the end of its cycle on: what is scheduled has
+// happened, nothing is charged yet.
+func (s Subscription) closing() Subscription {
+	at, s := s.CycleEnd, s.clone()
+	if !s.Period.End.After(at) {
+		if s.Next != nil {
+			s.Plan, s.Term = s.Next.Plan, s.Next.Term
+		}
+		s.Next, s.Canceled = nil, false
+		s.Period = periodOf(s.Term, at)
+	}
+	var addons []Addon
+	for _, a := range s.Addons {
+		if n := a.next(); n > 0 {
+			addons = append(addons, Addon{ID: a.ID, Quantity: n})
+		}
+	}
+	s.Addons, s.CycleEnd = addons, monthOf(at).End
+	return s
+}
+
+func periodOf(term plan.Interval, at time.Time) Period {
+	if term == plan.Year {
+		return yearOf(at)
+	}
+	return monthOf(at)
+}
+
+// extras is what the add-ons add to what the plan allows, by type.
+func (s *Subscription) extras(c *plan.Catalog) map[plan.Type]int64 {
+	extras := map[plan.Type]int64{}
+	for _, a := range s.Addons {
+		of, _ := c.Addon(a.ID)
+		for feature, n := range of.Increments {
+			for _, t := range plan.TypesOf(feature) {
+				extras[t] += n * a.Quantity
+			}
+		}
+	}
+	return extras
+}
+
+// Address is where invoices go.
+type Address struct {
+	LineOne    string `json:"lineOne"`
+	LineTwo    string `json:"lineTwo,omitempty"`
+	City       string `json:"city"`
+	State      string `json:"state,omitempty"`
+	PostalCode string `json:"postalCode"`
+	Country    string `json:"country"` // two letters, upper case
+}
