@@ -31,6 +31,9 @@ type Actor struct {
 	// checked, so a store that filters by it cannot reach a foreign row.
 	Workspace id.Workspace
 	Role      Role
+	// Confined says that the workspace has bots which the role alone does not
+	// open: whoever is asked about a bot looks at its allowlist then.
+	Confined bool
 	// Blocked says that the workspace's invoices are not paid; see Paid.
 	Blocked  bool
 	lastUsed time.Time
@@ -68,6 +71,12 @@ func (a Actor) Paid() error {
 func Unpaid(w id.Workspace) error {
 	return fault.New(fault.PaymentRequired, "Workspace %s is blocked: invoices of it are due and were not paid. Its data can be read and its bots do not run until they are. See what is open with GET /v2/billing/invoices, set a card that works with POST /v2/billing/payment-methods, and pay with POST /v2/billing/invoices/{invoiceId}/pay or POST /v1/admin/workspaces/%s/billing/invoices/charge-unpaid: the block ends with the payment.", w, w).
 		With("workspaceId", string(w))
+}
+
+// NoSuchBot is the one answer for a bot that does not exist, for one of another
+// workspace, and for one that the caller is not let into.
+func NoSuchBot(bot id.Bot) error {
+	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", fault.Bounded(string(bot)))
 }
 
 type actorKey struct{}

@@ -42,6 +42,8 @@ const (
 	BotWrite        Permission = "bot.write"
 	BotDeleteOwn    Permission = "bot.delete_own"
 	BotDelete       Permission = "bot.delete"
+	BotTransfer     Permission = "bot.transfer" // away from this workspace
+	BotAdmit        Permission = "bot.admit"    // say who is let into a bot
 	// The catalog's permissions are for what the workspace publishes itself.
 	CatalogRead      Permission = "catalog.read"
 	CatalogWrite     Permission = "catalog.write"
@@ -66,6 +68,8 @@ var granted = map[Permission][]Role{
 	BotWrite:        {Developer, Manager, Administrator, Owner},
 	BotDeleteOwn:    {Developer, Manager, Administrator, Owner},
 	BotDelete:       {Manager, Administrator, Owner},
+	BotTransfer:     {Manager, Administrator, Owner},
+	BotAdmit:        {Administrator, Owner},
 
 	CatalogRead:      {Viewer, Developer, Manager, Administrator, Owner},
 	CatalogWrite:     {Developer, Manager, Administrator, Owner},

@@ -174,6 +174,25 @@ func (s *Service) Keys(ctx context.Context, q db.Querier, kind TokenKind, w id.W
 	return tokens, db.Convert(err)
 }
 
+// NoSuchKey is the one answer for a key that does not exist, for one of another
+// workspace, and for one of what the caller is not let into.
+func NoSuchKey(key id.Token) error {
+	return fault.New(fault.ResourceNotFound, "This workspace has no such key %q.", fault.Bounded(string(key)))
+}
+
+// Key reads a key of a workspace's bot or integration. ResourceNotFound when the
+// workspace has no such key of this kind.
+func (s *Service) Key(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, key id.Token) (Token, error) {
+	subject, found, err := subjectOf(ctx, q, kind, w, key)
+	if err != nil {
+		return Token{}, db.Convert(err)
+	}
+	if !found {
+		return Token{}, NoSuchKey(key)
+	}
+	return Token{ID: key, Kind: kind, Workspace: w, Subject: subject}, nil
+}
+
 // DeleteKey deletes a key of a workspace's bot or integration; it stops working at
 // once. ResourceNotFound when the workspace has no such key of this kind.
 func (s *Service) DeleteKey(ctx context.Context, tx *db.Tx, kind TokenKind, w id.Workspace, key id.Token) error {
@@ -182,7 +201,7 @@ func (s *Service) DeleteKey(ctx context.Context, tx *db.Tx, kind TokenKind, w id
 		return db.Convert(err)
 	}
 	if !deleted {
-		return fault.New(fault.ResourceNotFound, "This workspace has no such key %q.", fault.Bounded(string(key)))
+		return NoSuchKey(key)
 	}
 	return nil
 }
@@ -216,6 +235,12 @@ func (s *Service) DeleteAccount(ctx context.Context, tx *db.Tx, account id.Accou
 // DeleteWorkspace deletes every key of a workspace's bots and integrations.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	return db.Convert(deleteTokensIn(ctx, tx, w))
+}
+
+// MoveSubject moves the keys of a bot or an integration to another workspace; they
+// stay good.
+func (s *Service) MoveSubject(ctx context.Context, tx *db.Tx, from, to id.Workspace, subject string) error {
+	return db.Convert(moveTokensFor(ctx, tx, from, to, subject))
 }
 
 // DeleteSubject deletes every key of one bot or integration.

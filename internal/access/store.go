@@ -24,9 +24,9 @@ func insertToken(ctx context.Context, q db.Querier, t Token, hash string) error 
 func actorInWorkspace(ctx context.Context, q db.Querier, hash string, w id.Workspace) (a Actor, expires time.Time, found bool, err error) {
 	var expiresAt, lastUsed sql.NullInt64
 	row := q.QueryRow(ctx, `
-		SELECT token_id, account_id, email, role, expires_at, last_used_at, blocked
+		SELECT token_id, account_id, email, role, confined, expires_at, last_used_at, blocked
 		FROM token_roles WHERE hash = $1 AND workspace_id = $2`, hash, string(w))
-	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &expiresAt, &lastUsed, &a.Blocked)
+	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &a.Confined, &expiresAt, &lastUsed, &a.Blocked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, time.Time{}, false, nil
 	}
@@ -103,6 +103,19 @@ func keysOf(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, s
 		tokens = append(tokens, t)
 	}
 	return tokens, rows.Err()
+}
+
+func subjectOf(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, key id.Token) (subject string, found bool, err error) {
+	err = q.QueryRow(ctx, `SELECT subject_id FROM tokens WHERE id = $1 AND workspace_id = $2 AND kind = $3`, string(key), string(w), string(kind)).Scan(&subject)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return subject, err == nil, err
+}
+
+func moveTokensFor(ctx context.Context, q db.Querier, from, to id.Workspace, subject string) error {
+	_, err := q.Exec(ctx, `UPDATE tokens SET workspace_id = $2 WHERE workspace_id = $1 AND subject_id = $3`, string(from), string(to), subject)
+	return err
 }
 
 func deleteKey(ctx context.Context, q db.Querier, kind TokenKind, w id.Workspace, key id.Token) (bool, error) {

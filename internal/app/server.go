@@ -115,7 +115,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 // it still knows every operation, which is all that the document needs.
 func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	m := wire.New(wire.Options{
-		Version: Version, Access: a.Tokens, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
+		Version: Version, Access: a.Tokens, Bots: a.Bots, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
 		Blobs: a.Blobs, PublicURL: func() string { return a.address },
 		Limits: wire.Limits{
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,

@@ -153,7 +153,7 @@ func Mount(m *wire.Mux, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			bots, next, err := s.List(ctx, access.From(ctx).Workspace, in.filter(), page)
+			bots, next, err := s.List(ctx, access.From(ctx), in.filter(), page)
 			if err != nil {
 				return nil, err
 			}
@@ -193,6 +193,8 @@ func Mount(m *wire.Mux, s *Service) {
 			w, err := s.Introspect(ctx, account, id.Bot(in.Body.BotID))
 			return &introspectOutput{Body: IntrospectAnswer{WorkspaceID: string(w), BotID: in.Body.BotID, UserID: string(account)}}, err
 		})
+	mountKeys(m, s)
+	mountAllowlist(m, s)
 }
 
 func (b CreateBotBody) draft() Draft {

@@ -23,6 +23,11 @@ type quota interface {
 
 // keys are the access keys that act as bots; package access.
 type keys interface {
+	Key(ctx context.Context, q db.Querier, kind access.TokenKind, w id.Workspace, key id.Token) (access.Token, error)
+	Keys(ctx context.Context, q db.Querier, kind access.TokenKind, w id.Workspace, subject string) ([]access.Token, error)
+	CreateKey(ctx context.Context, tx *db.Tx, kind access.TokenKind, w id.Workspace, subject, note string) (key access.Token, value string, err error)
+	DeleteKey(ctx context.Context, tx *db.Tx, kind access.TokenKind, w id.Workspace, key id.Token) error
+	MoveSubject(ctx context.Context, tx *db.Tx, from, to id.Workspace, subject string) error
 	DeleteSubject(ctx context.Context, tx *db.Tx, w id.Workspace, subject string) error
 }
 

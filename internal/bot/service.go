@@ -40,12 +40,6 @@ type Service struct{ Options }
 // New makes the service over a migrated database.
 func New(o Options) *Service { return &Service{o} }
 
-// noSuchBot is the one answer for a bot that does not exist and for one of another
-// workspace.
-func noSuchBot(bot id.Bot) error {
-	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", fault.Bounded(string(bot)))
-}
-
 // signingSecretLength gives a signing secret 288 random bits.
 const signingSecretLength = 48
 
@@ -132,14 +126,15 @@ func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id
 		return Bot{}, db.Convert(err)
 	}
 	if !found {
-		return Bot{}, noSuchBot(bot)
+		return Bot{}, access.NoSuchBot(bot)
 	}
 	return s.withPackages(ctx, q, b)
 }
 
-// List reads a page of the workspace's bots without their definitions; next is nil
+// List reads a page of those of the actor's workspace's bots that it is let into,
+// without their definitions; next is nil
 // on the last page. InvalidQuery when the filter has too many tags or names.
-func (s *Service) List(ctx context.Context, w id.Workspace, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
+func (s *Service) List(ctx context.Context, actor access.Actor, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
 	if len(f.Tags) > mostTagFilters {
 		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; it can be by %d.", len(f.Tags), mostTagFilters)
 	}
@@ -151,7 +146,10 @@ func (s *Service) List(ctx context.Context, w id.Workspace, f Filter, page db.Pa
 	if !f.storable() {
 		return []Bot{}, nil, nil
 	}
-	bots, err = selectBots(ctx, s.DB.Reader(ctx), w, f, page)
+	if actor.Confined {
+		f.letIn = actor.Account
+	}
+	bots, err = selectBots(ctx, s.DB.Reader(ctx), actor.Workspace, f, page)
 	if err != nil {
 		return nil, nil, db.Convert(err)
 	}
@@ -220,7 +218,7 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 			return db.Convert(err)
 		}
 		if !found {
-			return noSuchBot(bot)
+			return access.NoSuchBot(bot)
 		}
 		if !actor.Role.Allows(access.BotDelete) && (b.CreatedBy == "" || b.CreatedBy != actor.Account) {
 			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, fault.Bounded(string(bot)))
@@ -260,7 +258,7 @@ func (s *Service) Introspect(ctx context.Context, account id.Account, bot id.Bot
 		return "", db.Convert(err)
 	}
 	if !found || !role.Allows(access.BotRead) {
-		return "", noSuchBot(bot)
+		return "", access.NoSuchBot(bot)
 	}
 	return w, nil
 }

@@ -157,6 +157,8 @@ func deleteBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) er
 		`DELETE FROM bot_secrets WHERE bot_id = $1`,
 		`DELETE FROM bot_integrations WHERE bot_id = $1`,
 		`DELETE FROM bot_plugins WHERE bot_id = $1`,
+		`DELETE FROM bot_allowlist WHERE bot_id = $1`,
+		`DELETE FROM bot_shareable_ids WHERE bot_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(bot)); err != nil {
 			return err
@@ -172,6 +174,8 @@ func deleteBotsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
 		`DELETE FROM bot_secrets WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_integrations WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_plugins WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
+		`DELETE FROM bot_allowlist WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
+		`DELETE FROM bot_shareable_ids WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bots WHERE workspace_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(w)); err != nil {

@@ -40,6 +40,9 @@ type Filter struct {
 	PluginNames      []string
 	Sort             Sort
 	Ascending        bool
+	// letIn leaves out the bots that keep this account out; none is left out when
+	// it is empty.
+	letIn id.Account
 }
 
 // storable says that a bot could be what the filter asks for. PostgreSQL would
@@ -84,6 +87,9 @@ func listQuery(w id.Workspace, f Filter, page db.Page) *db.Statement {
 		WHERE workspace_id = ? AND dev = ?`, string(w), f.Dev)
 	if page.After != nil {
 		s.Add(" AND ("+column+", id) "+beyond+" (?, ?)", page.After.At, page.After.ID)
+	}
+	if f.letIn != "" {
+		s.Add(" AND (restricted = FALSE OR EXISTS (SELECT 1 FROM bot_selected s WHERE s.bot_id = bots.id AND s.account_id = ?))", string(f.letIn))
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Tags)) {
 		s.Add(" AND EXISTS (SELECT 1 FROM bot_tags WHERE bot_id = bots.id AND key = ? AND value = ?)", key, f.Tags[key])

@@ -37,6 +37,14 @@ type Keys interface {
 	db.Sealer
 }
 
+// Doorkeeper knows who is let into bots; see bot.Service.
+type Doorkeeper interface {
+	// LetIn is nil when the account may know of the bots: none of them keeps it
+	// out. What is no bot keeps nobody out. ResourceNotFound otherwise, as of a bot
+	// that does not exist.
+	LetIn(ctx context.Context, account id.Account, bots []id.Bot) error
+}
+
 // Limits bound what a request may cost.
 type Limits struct {
 	Body     int64 // bytes of a body
@@ -60,6 +68,8 @@ type Limits struct {
 type Options struct {
 	Version string
 	Access  Authenticator
+	// Bots guards every operation that names a bot.
+	Bots    Doorkeeper
 	Keys    Keys
 	DB      *db.DB
 	Clock   clock.Clock
@@ -80,6 +90,7 @@ type Mux struct {
 	operations []*Operation
 
 	access      Authenticator
+	bots        Doorkeeper
 	keys        Keys
 	clock       clock.Clock
 	log         *slog.Logger
@@ -108,6 +119,7 @@ func New(o Options) *Mux {
 	m := &Mux{
 		router:     chi.NewRouter(),
 		access:     o.Access,
+		bots:       o.Bots,
 		keys:       o.Keys,
 		clock:      o.Clock,
 		log:        o.Log,

@@ -48,6 +48,9 @@ type Operation struct {
 	// unpaid invoices: what ends the block, and what only takes away. Reading is
 	// always allowed.
 	WhileBlocked bool
+
+	// Bots are the parameters and members that name bots, as Register found them.
+	Bots []string
 }
 
 // openToBlocked says whether a blocked workspace may ask for the operation.
@@ -68,6 +71,10 @@ func operationOf(op *huma.Operation) *Operation {
 func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) (*O, error)) {
 	if op.Permission == "" {
 		panic(op.ID + ": an operation must declare its permission")
+	}
+	named := botFields(op.Path, reflect.TypeFor[I]())
+	for _, f := range named {
+		op.Bots = append(op.Bots, f.name)
 	}
 	declared := &op
 	m.operations = append(m.operations, declared)
@@ -103,6 +110,9 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 	huma.Register(m.api, h, func(ctx context.Context, in *I) (*O, error) {
 		if len(dotted) > 0 {
 			readDotted(reflect.ValueOf(in).Elem(), dotted, exchangeOf(ctx).query)
+		}
+		if err := m.letIn(ctx, declared, named, reflect.ValueOf(in).Elem()); err != nil {
+			return nil, err
 		}
 		return handler(ctx, in)
 	})

@@ -114,6 +114,11 @@ func (s stage) cell(t *testing.T, op wire.Operation, rq request, who actor) (ans
 	if err != nil {
 		return "", err
 	}
+	if who == shutOut {
+		if err := s.checkShut(sc, op, path, body); err != nil {
+			return "", err
+		}
+	}
 	if who == debtor {
 		if err := s.Workspaces.SetBlocked(t.Context(), sc.owner.Workspace, true); err != nil {
 			return "", err
@@ -124,6 +129,35 @@ func (s stage) cell(t *testing.T, op wire.Operation, rq request, who actor) (ans
 		return fmt.Sprint(status), err
 	}
 	return fmt.Sprintf("%d %s", status, said["type"]), nil
+}
+
+// missingBot has the form of a bot's id and is none's.
+const missingBot = "00000000-0000-4000-8000-000000000000"
+
+// checkShut closes the bots of the scene. A request that names one of them must be
+// answered as if it named none, word for word but for the ids.
+func (s stage) checkShut(sc *scene, op wire.Operation, path, body string) error {
+	bots, err := sc.close()
+	if err != nil {
+		return err
+	}
+	for _, bot := range bots {
+		if !strings.Contains(path+body, bot) {
+			continue
+		}
+		var said [2]string
+		for n, named := range []string{bot, missingBot} {
+			status, answer, err := s.ask(sc.ctx, sc.token, sc.header, op.Method, strings.ReplaceAll(path, bot, named), strings.ReplaceAll(body, bot, named))
+			if err != nil {
+				return err
+			}
+			said[n] = strings.ReplaceAll(fmt.Sprint(status, answer["type"], answer["message"]), named, "")
+		}
+		if said[0] != said[1] {
+			return fmt.Errorf("a bot that keeps its caller out is answered %q, a missing one %q", said[0], said[1])
+		}
+	}
+	return nil
 }
 
 // fill puts values in the place of a path's parameters; a last value that begins

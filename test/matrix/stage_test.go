@@ -52,7 +52,9 @@ const (
 	// neighbour is a stranger who names the own workspace and a foreign object.
 	neighbour actor = "neighbour"
 	invitee   actor = "invitee" // is not the one that an invitation is for
-	botKey    actor = "bot key" // is a bot of the workspace
+	// shutOut is a manager whom the allowlist of every bot keeps out.
+	shutOut actor = "shut out"
+	botKey  actor = "bot key" // is a bot of the workspace
 	// debtor is the owner, whose workspace is blocked for unpaid invoices.
 	debtor actor = "blocked"
 	intKey actor = "integration key"
@@ -60,7 +62,7 @@ const (
 
 var actors = []actor{
 	nobody, garbage, deleted, expired, stranger, neighbour, invitee,
-	actor(access.Viewer), actor(access.Billing), actor(access.Developer), actor(access.Manager), actor(access.Administrator), actor(access.Owner),
+	actor(access.Viewer), actor(access.Billing), actor(access.Developer), actor(access.Manager), actor(access.Administrator), actor(access.Owner), shutOut,
 	botKey, intKey, debtor,
 }
 
@@ -103,6 +105,8 @@ func (s stage) scene(ctx context.Context, who actor) (*scene, error) {
 		case stranger:
 		case neighbour:
 			sc.header = string(sc.caller.Workspace)
+		case shutOut:
+			sc.member, err = sc.invite(sc.caller.Account.Email, access.Manager)
 		case invitee:
 			_, err = sc.invite("somebody.else@example.com", access.Viewer)
 		default:
@@ -132,6 +136,25 @@ func (sc *scene) key(who actor) (value string, err error) {
 		return err
 	})
 	return value, err
+}
+
+// close lets nobody into the bots of the workspace but its owner and administrators,
+// and answers their ids.
+func (sc *scene) close() (bots []string, err error) {
+	for _, dev := range []string{"false", "true"} {
+		answer, err := sc.asOwner(http.MethodGet, "/v1/admin/bots?dev="+dev, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range answer["bots"].([]any) {
+			bot := item.(map[string]any)["id"].(string)
+			if _, err := sc.asOwner(http.MethodPut, "/v1/admin/bots/"+bot+"/allowlist", `{"setting":"SELECTED_USERS"}`); err != nil {
+				return nil, err
+			}
+			bots = append(bots, bot)
+		}
+	}
+	return bots, nil
 }
 
 // asOwner asks as the owner, to set the scene.
@@ -197,6 +220,18 @@ func (sc *scene) publish(token, kind, more string) (packageID, name string, err 
 		return "", "", err
 	}
 	return answer[kind].(map[string]any)["id"].(string), handle + "%2Fthing", nil
+}
+
+// botKeyOf makes a key of a bot of the owner, and answers the key's id and the bot's.
+func (sc *scene) botKeyOf() (key, of string, err error) {
+	if of, err = sc.bot(); err != nil {
+		return "", "", err
+	}
+	answer, err := sc.asOwner(http.MethodPost, "/v1/admin/bots/baks", fmt.Sprintf(`{"botId":%q}`, of))
+	if err != nil {
+		return "", "", err
+	}
+	return answer["id"].(string), of, nil
 }
 
 // integrationKey makes a key of an integration of the owner, and answers the key's

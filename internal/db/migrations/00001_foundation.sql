@@ -111,6 +111,11 @@ CREATE TABLE bots (
   max_execution_time BIGINT,
   created_by         TEXT,
   signing_secret     TEXT NOT NULL,
+  -- the secret before the last rotation, good until old_secret_until
+  old_signing_secret TEXT,
+  old_secret_until   BIGINT,
+  -- whether only selected members are let in; see bot_allowlist
+  restricted         BOOLEAN NOT NULL DEFAULT FALSE,
   code_hash          TEXT,
   layers             TEXT NOT NULL,
   secret_names       TEXT NOT NULL,
@@ -120,6 +125,7 @@ CREATE TABLE bots (
 );
 CREATE INDEX bots_by_creation ON bots (workspace_id, dev, created_at, id);
 CREATE INDEX bots_by_update ON bots (workspace_id, dev, updated_at, id);
+CREATE INDEX bots_restricted ON bots (workspace_id) WHERE restricted = TRUE;
 
 CREATE TABLE bot_tags (
   bot_id TEXT NOT NULL,
@@ -194,10 +200,13 @@ SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.workspace_id, t.subject
        t.expires_at, t.last_used_at, a.email
 FROM tokens t LEFT JOIN accounts a ON a.id = t.account_id;
 
--- Who a token is and which role it has in a workspace, in one read.
+-- Who a token is and which role it has in a workspace, in one read. confined is
+-- whether there are bots that the role alone does not open.
 CREATE VIEW token_roles AS
 SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.expires_at, t.last_used_at,
-       a.email, m.workspace_id, m.role
+       a.email, m.workspace_id, m.role,
+       CASE WHEN m.role IN ('administrator', 'owner') THEN FALSE
+            ELSE EXISTS (SELECT 1 FROM bots b WHERE b.workspace_id = m.workspace_id AND b.restricted = TRUE) END AS confined
 FROM tokens t
 JOIN accounts a ON a.id = t.account_id
 JOIN members m ON m.account_id = t.account_id;

@@ -66,7 +66,9 @@ LEFT JOIN workspaces w ON w.id = t.workspace_id;
 DROP VIEW token_roles;
 CREATE VIEW token_roles AS
 SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.expires_at, t.last_used_at,
-       a.email, m.workspace_id, m.role, COALESCE(w.blocked, FALSE) AS blocked
+       a.email, m.workspace_id, m.role, COALESCE(w.blocked, FALSE) AS blocked,
+       CASE WHEN m.role IN ('administrator', 'owner') THEN FALSE
+            ELSE EXISTS (SELECT 1 FROM bots b WHERE b.workspace_id = m.workspace_id AND b.restricted = TRUE) END AS confined
 FROM tokens t
 JOIN accounts a ON a.id = t.account_id
 JOIN members m ON m.account_id = t.account_id
@@ -81,7 +83,9 @@ SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.workspace_id, t.subject
 FROM tokens t LEFT JOIN accounts a ON a.id = t.account_id;
 CREATE VIEW token_roles AS
 SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.expires_at, t.last_used_at,
-       a.email, m.workspace_id, m.role
+       a.email, m.workspace_id, m.role,
+       CASE WHEN m.role IN ('administrator', 'owner') THEN FALSE
+            ELSE EXISTS (SELECT 1 FROM bots b WHERE b.workspace_id = m.workspace_id AND b.restricted = TRUE) END AS confined
 FROM tokens t
 JOIN accounts a ON a.id = t.account_id
 JOIN members m ON m.account_id = t.account_id;

@@ -1,0 +1,69 @@
+package bot
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// SelectedUser is a user on the allowlist of a bot.
+type SelectedUser struct {
+	ID string `json:"id" doc:"The user's account."`
+}
+
+// AllowlistAnswer is the answer of getBotAllowlist.
+type AllowlistAnswer struct {
+	Setting Admission      `json:"setting" enum:"ALL_WORKSPACE_USERS,SELECTED_USERS" doc:"Whom the bot lets in beside owner and administrators."`
+	Users   []SelectedUser `json:"users" doc:"The selected users."`
+}
+
+// UpdateAllowlistBody is the body of updateBotAllowlist.
+type UpdateAllowlistBody struct {
+	Setting *Admission      `json:"setting,omitempty" enum:"ALL_WORKSPACE_USERS,SELECTED_USERS" doc:"Whom the bot lets in beside owner and administrators."`
+	Users   map[string]bool `json:"users,omitempty" doc:"Users by their account: true selects one, false no longer; others stay."`
+}
+
+type (
+	allowlistInput struct {
+		BotID string `path:"botId" doc:"The bot."`
+	}
+	allowlistOutput      struct{ Body AllowlistAnswer }
+	updateAllowlistInput struct {
+		BotID string `path:"botId" doc:"The bot."`
+		Body  UpdateAllowlistBody
+	}
+)
+
+const allowlistPath = botsPath + "/{botId}/allowlist"
+
+// mountAllowlist registers the operations that say who is let into a bot.
+func mountAllowlist(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{ID: "getBotAllowlist", Method: http.MethodGet, Path: allowlistPath, Area: "bots",
+		Summary: "Say who is let into a bot", Detail: "The owner and the administrators of the workspace always are.",
+		Scope: wire.InHeader, Permission: access.BotAdmit},
+		func(ctx context.Context, in *allowlistInput) (*allowlistOutput, error) {
+			list, err := s.Allowlist(ctx, access.From(ctx).Workspace, id.Bot(in.BotID))
+			if err != nil {
+				return nil, err
+			}
+			users := make([]SelectedUser, len(list.Users))
+			for n, user := range list.Users {
+				users[n] = SelectedUser{string(user)}
+			}
+			return &allowlistOutput{Body: AllowlistAnswer{Setting: list.Admission, Users: users}}, nil
+		})
+	wire.Register(m, wire.Operation{ID: "updateBotAllowlist", Method: http.MethodPut, Path: allowlistPath, Area: "bots",
+		Summary: "Change who is let into a bot",
+		Detail:  "From then on the bot does not exist for the others, in any operation or list. Users that are not named stay as they are.",
+		Scope:   wire.InHeader, Permission: access.BotAdmit},
+		func(ctx context.Context, in *updateAllowlistInput) (*emptyOutput, error) {
+			u := AllowlistUpdate{Admission: in.Body.Setting, Users: make(map[id.Account]bool, len(in.Body.Users))}
+			for user, selected := range in.Body.Users {
+				u.Users[id.Account(user)] = selected
+			}
+			return &emptyOutput{}, s.UpdateAllowlist(ctx, access.From(ctx).Workspace, id.Bot(in.BotID), u)
+		})
+}
