@@ -51,6 +51,7 @@ openapi:
 
 ## update: write golden files and generated pages anew; read the diff
 update: openapi
+	$(GO) run ./internal/notice/collect
 	$(GO) test ./internal/access ./internal/config ./test/matrix ./test/contract -update
 
 ## fuzz: every fuzz target for a short while

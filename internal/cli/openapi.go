@@ -8,7 +8,9 @@ import (
 	"github.com/botyard/botyard/internal/app"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/notice"
 	"github.com/botyard/botyard/internal/script"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 type openAPICommand struct{}
@@ -22,14 +24,18 @@ func (openAPICommand) Run(c console) error {
 
 type versionCommand struct {
 	JSON   bool `name:"json" help:"Print the result as JSON."`
-	Notice bool `name:"notice" help:"Print the licences of the VRL engine that is built in."`
+	Notice bool `name:"notice" help:"Print the licences of everything that is built in."`
 }
 
 // Run prints the version.
 func (v *versionCommand) Run(c console) error {
 	if v.Notice {
-		_, err := io.WriteString(c.out, script.Notice())
-		return err
+		for _, text := range []string{notice.Modules, script.Notice(), wire.ReferenceNotice()} {
+			if _, err := io.WriteString(c.out, text+"\n"); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if v.JSON {
 		return c.printJSON(map[string]string{"version": app.Version})

@@ -57,6 +57,15 @@ func closeObjects(v any) {
 //go:embed reference
 var reference embed.FS
 
+// ReferenceNotice is the licence of the reference page's script.
+func ReferenceNotice() string {
+	text, err := reference.ReadFile("reference/redoc.LICENSE.txt")
+	if err != nil {
+		panic(err) // the file is part of every build
+	}
+	return "The reference page at /docs is shown by ReDoc.\n\n" + string(text)
+}
+
 // MountReference adds the document and the offline reference page.
 func (m *Mux) MountReference() {
 	m.Handle("/openapi.json", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
