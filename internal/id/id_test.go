@@ -103,3 +103,22 @@ func TestJitter(t *testing.T) {
 		t.Error("waits lie in one half of the range only")
 	}
 }
+
+func TestIssueEventOf(t *testing.T) {
+	later := now.Add(time.Millisecond)
+	ids := []string{
+		string(id.IssueEventOf(now, 1)), string(id.IssueEventOf(now, 2)), string(id.IssueEventOf(now, 1<<40)),
+		string(id.IssueEventOf(later, 1)),
+	}
+	if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
+		t.Errorf("the events are not in order: %v", ids)
+	}
+	for _, made := range append(ids, string(id.NewIssueEvent(now))) {
+		if !regexp.MustCompile(`^issevt_[0-7][0-9A-HJKMNP-TV-Z]{25}$`).MatchString(made) {
+			t.Errorf("%s is not the id of an issue's event", made)
+		}
+	}
+	if id.IssueEventOf(now, 1) != id.IssueEventOf(now, 1) {
+		t.Error("one record has two events")
+	}
+}

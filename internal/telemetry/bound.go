@@ -25,12 +25,15 @@ const (
 	truncatedMark = "…"
 )
 
+// incoming is the direction of what users send.
+const incoming = "incoming"
+
 var (
 	issueCategories    = []string{"user_code", "limits", "configuration", "other"}
 	activityCategories = []string{
 		"unknown", "capture", "bot_message", "user_message", "agent_message", "event", "action", "task_status", "subtask_status", "exception",
 	}
-	directions = []string{"incoming", "outgoing"}
+	directions = []string{incoming, "outgoing"}
 	outcomes   = []string{"SUCCESS", "FAILURE"}
 )
 

@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"cmp"
 	"log/slog"
+	"time"
 
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
@@ -14,6 +16,8 @@ type Options struct {
 	Log   *slog.Logger
 	// Dir is where the day files of SQLite are.
 	Dir string
+	// Silence ends a session; half an hour when zero.
+	Silence time.Duration
 }
 
 // Service takes records in and answers what is kept of them.
@@ -23,9 +27,16 @@ type Service struct {
 	log   *slog.Logger
 	store storage
 	parts []part
+
+	silence time.Duration
 }
+
+// defaultSilence is how long a user is silent before a session ends.
+const defaultSilence = 30 * time.Minute
 
 // New makes the service over a migrated database.
 func New(o Options) *Service {
-	return &Service{db: o.DB, clock: o.Clock, log: o.Log}
+	s := &Service{db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence)}
+	s.parts = []part{s.rollUpBots}
+	return s
 }

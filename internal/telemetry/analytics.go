@@ -1,0 +1,166 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Day is what happened in one bot on one UTC day. Two Days of records that were
+// counted once each merge into the Day of all.
+type Day struct {
+	// ActiveUsers were active on the day; NewUsers are those of them who had never
+	// been before. The others are returning.
+	ActiveUsers int64 `json:"activeUsers,omitempty"`
+	NewUsers    int64 `json:"newUsers,omitempty"`
+	// Sessions are those that began on the day.
+	Sessions     int64            `json:"sessions,omitempty"`
+	UserMessages int64            `json:"userMessages,omitempty"`
+	BotMessages  int64            `json:"botMessages,omitempty"`
+	Events       int64            `json:"events,omitempty"`
+	EventTypes   map[string]int64 `json:"eventTypes,omitempty"`
+	CustomEvents map[string]int64 `json:"customEvents,omitempty"`
+	LLM          LLM              `json:"llm,omitzero"`
+}
+
+// LLM are the calls of language models on a day.
+type LLM struct {
+	Calls        int64 `json:"calls,omitempty"`
+	Errors       int64 `json:"errors,omitempty"` // of Calls
+	InputTokens  int64 `json:"inputTokens,omitempty"`
+	OutputTokens int64 `json:"outputTokens,omitempty"`
+	// CostNanoUSD is the exact sum; Cost has the moments of the calls, in dollars.
+	CostNanoUSD int64   `json:"costNanoUsd,omitempty"`
+	Cost        Moments `json:"cost,omitzero"`
+	// Latency is in milliseconds, over the calls that took any.
+	Latency Moments `json:"latency,omitzero"`
+	// TokensPerSecond is over the calls that took time, answered something and did
+	// not fail.
+	TokensPerSecond Moments `json:"tokensPerSecond,omitzero"`
+}
+
+// mostNames bounds the names that a day keeps apart in EventTypes and in
+// CustomEvents. Names beyond are counted together as otherNames, so a bot that
+// makes names up fills no row without end.
+const (
+	mostNames  = 1000
+	otherNames = "(other)"
+)
+
+// mostSum is where sums stop growing: the greatest number that every client reads
+// exactly. No honest bot gets there; one that lies must not stop the roll-up.
+const mostSum = 1<<53 - 1
+
+func sum(a, b int64) int64 { return min(a+b, mostSum) }
+
+func count(names map[string]int64, name string, n int64) map[string]int64 {
+	if names == nil {
+		names = map[string]int64{}
+	}
+	if _, known := names[name]; !known && len(names) >= mostNames {
+		name = otherNames
+	}
+	names[name] = sum(names[name], n)
+	return names
+}
+
+// Merge takes in what o counts.
+func (d *Day) Merge(o Day) {
+	d.ActiveUsers = sum(d.ActiveUsers, o.ActiveUsers)
+	d.NewUsers = sum(d.NewUsers, o.NewUsers)
+	d.Sessions = sum(d.Sessions, o.Sessions)
+	d.UserMessages = sum(d.UserMessages, o.UserMessages)
+	d.BotMessages = sum(d.BotMessages, o.BotMessages)
+	d.Events = sum(d.Events, o.Events)
+	for name, n := range o.EventTypes {
+		d.EventTypes = count(d.EventTypes, name, n)
+	}
+	for name, n := range o.CustomEvents {
+		d.CustomEvents = count(d.CustomEvents, name, n)
+	}
+	d.LLM.Calls = sum(d.LLM.Calls, o.LLM.Calls)
+	d.LLM.Errors = sum(d.LLM.Errors, o.LLM.Errors)
+	d.LLM.InputTokens = sum(d.LLM.InputTokens, o.LLM.InputTokens)
+	d.LLM.OutputTokens = sum(d.LLM.OutputTokens, o.LLM.OutputTokens)
+	d.LLM.CostNanoUSD = sum(d.LLM.CostNanoUSD, o.LLM.CostNanoUSD)
+	d.LLM.Cost.Merge(o.LLM.Cost)
+	d.LLM.Latency.Merge(o.LLM.Latency)
+	d.LLM.TokensPerSecond.Merge(o.LLM.TokensPerSecond)
+}
+
+// date is a UTC day: the number of days since 1970.
+type date int64
+
+const dayLength = 24 * time.Hour
+
+// dateOf is the UTC day of a time in milliseconds.
+func dateOf(ms int64) date {
+	length := dayLength.Milliseconds()
+	d := ms / length
+	if ms%length < 0 {
+		d--
+	}
+	return date(d)
+}
+
+// start is the first millisecond of the day.
+func (d date) start() int64 { return int64(d) * dayLength.Milliseconds() }
+
+// end is the last millisecond of the day.
+func (d date) end() int64 { return (d + 1).start() - 1 }
+
+// DatedDay is a Day and when it was: Start is its first millisecond, End its last.
+type DatedDay struct {
+	Start, End time.Time
+	Day
+}
+
+// mostDays bounds one answer, at ten years.
+const mostDays = 3660
+
+// Analytics reads the days from that of start to that of end, which are dates or
+// moments as a client writes them. Every day is answered, also one on which nothing
+// happened. InvalidQuery when one of the two is neither, when they are in the wrong
+// order or too far apart; ResourceNotFound when the workspace has no such bot.
+func (s *Service) Analytics(ctx context.Context, w id.Workspace, bot id.Bot, start, end string) ([]DatedDay, error) {
+	from, err := dayNamed("startDate", start)
+	if err != nil {
+		return nil, err
+	}
+	until, err := dayNamed("endDate", end)
+	if err != nil {
+		return nil, err
+	}
+	switch n := int64(until-from) + 1; {
+	case n < 1:
+		return nil, fault.New(fault.InvalidQuery, "endDate is %q, which is before startDate, %q.", fault.Bounded(end), fault.Bounded(start))
+	case n > mostDays:
+		return nil, fault.New(fault.InvalidQuery, "From startDate to endDate are %d days; at most %d can be asked for at once.", n, mostDays)
+	}
+	q := s.db.Reader(ctx)
+	if err := seek(ctx, q, w, bot); err != nil {
+		return nil, err
+	}
+	known, err := selectDays(ctx, q, w, bot, from, until)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	days := make([]DatedDay, 0, until-from+1)
+	for on := from; on <= until; on++ {
+		days = append(days, DatedDay{time.UnixMilli(on.start()).UTC(), time.UnixMilli(on.end()).UTC(), known[on]})
+	}
+	return days, nil
+}
+
+// dayNamed reads a date, or the UTC day of a moment.
+func dayNamed(parameter, text string) (date, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04"} {
+		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
+			return dateOf(t.UnixMilli()), nil
+		}
+	}
+	return 0, fault.New(fault.InvalidQuery, "%s is %q; it must be a date, 2026-01-31, or a moment, 2026-01-31T10:00:00Z, from 1970 on.", parameter, fault.Bounded(text))
+}

@@ -1,0 +1,245 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// OpenIssue is a lasting fault of a bot: all its events that are of one group. It is
+// open until somebody deletes it; an event that comes later opens it anew.
+type OpenIssue struct {
+	ID   id.Issue
+	Code string
+	// Title, Description, Category and ResolutionLink are those of the newest event.
+	Title, Description string
+	Category           fault.Category
+	ResolutionLink     string // empty: none
+	// GroupedData is what tells the group from others of the code.
+	GroupedData map[string]IssueDatum
+	// EventsCount counts every event, also those that are kept no more.
+	EventsCount         int64
+	FirstSeen, LastSeen time.Time
+}
+
+// IssueEvent is one time that an issue was met.
+type IssueEvent struct {
+	ID        id.IssueEvent
+	CreatedAt time.Time
+	Data      map[string]IssueDatum
+}
+
+// mostIssueEvents is how many events an issue keeps: the newest.
+const mostIssueEvents = 50
+
+// issueKey is the place of an issue: one bot has one of each group.
+type issueKey struct {
+	bot   id.Bot
+	group string
+}
+
+// meeting is what a batch of records adds to one issue.
+type meeting struct {
+	issueKey
+	grouped     map[string]IssueDatum
+	count       int64
+	first, last int64
+	// newest tells the issue's texts; events are the newest, in the order of time.
+	newest Issue
+	events []met
+}
+
+// met is one event.
+type met struct {
+	id   id.IssueEvent
+	at   int64
+	data map[string]IssueDatum
+}
+
+// meet adds an event to what the batch has of its issue.
+func meet(issues map[issueKey]*meeting, bot id.Bot, event met, i *Issue) {
+	group, grouped := groupOf(i.Code, i.Data, i.GroupBy)
+	key := issueKey{bot, group}
+	m := issues[key]
+	if m == nil {
+		m = &meeting{issueKey: key, grouped: grouped, first: event.at, last: event.at}
+		issues[key] = m
+	}
+	m.count++
+	m.first, m.last = min(m.first, event.at), max(m.last, event.at)
+	at, _ := slices.BinarySearchFunc(m.events, event, func(a, b met) int { return cmp.Compare(a.id, b.id) })
+	m.events = slices.Insert(m.events, at, event)
+	if at == len(m.events)-1 {
+		m.newest = *i
+	}
+	if extra := len(m.events) - mostIssueEvents; extra > 0 {
+		m.events = slices.Delete(m.events, 0, extra)
+	}
+}
+
+// rollUpIssues adds records to the issues of their bots.
+func (s *Service) rollUpIssues(ctx context.Context, tx *db.Tx, records []Record) error {
+	issues := map[issueKey]*meeting{}
+	for i := range records {
+		r := &records[i]
+		if body, is := r.Body.(*Issue); is {
+			meet(issues, r.Bot, met{id.IssueEventOf(r.Time(), r.Sequence), r.At, body.Data}, body)
+		}
+	}
+	return s.writeIssues(ctx, tx, issues)
+}
+
+func (s *Service) writeIssues(ctx context.Context, tx *db.Tx, issues map[issueKey]*meeting) error {
+	if len(issues) == 0 {
+		return nil
+	}
+	all := slices.SortedFunc(maps.Values(issues), func(a, b *meeting) int {
+		return cmp.Or(cmp.Compare(a.bot, b.bot), cmp.Compare(a.group, b.group))
+	})
+	return mergeIssues(ctx, tx, all, func() id.Issue { return id.NewIssue(s.clock.Now()) })
+}
+
+// Report tells the owner of a bot of a lasting fault that botyard itself met, in the
+// transaction of what it was met in. A bot that is gone, or in another workspace by
+// now, has nobody to be told.
+func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i fault.Issue) error {
+	owners, err := selectOwners(ctx, tx, []id.Bot{bot})
+	if err != nil || owners[bot] != w {
+		return db.Convert(err)
+	}
+	body := &Issue{
+		Code: i.Code, Category: string(i.Category), Title: i.Title, Description: i.Description,
+		Data: make(map[string]IssueDatum, len(i.Data)), GroupBy: i.GroupBy, ResolutionLink: i.ResolutionLink,
+	}
+	for name, value := range i.Data {
+		body.Data[name] = IssueDatum{Raw: value}
+	}
+	if wrong := body.check(); wrong != "" {
+		return fmt.Errorf("the issue %q that is to be reported of bot %s is wrong: %s", i.Code, bot, wrong)
+	}
+	now := s.clock.Now()
+	issues := map[issueKey]*meeting{}
+	meet(issues, bot, met{id.NewIssueEvent(now), now.UnixMilli(), body.Data}, body)
+	return db.Convert(s.writeIssues(ctx, tx, issues))
+}
+
+// noSuchBot is the one answer for a bot that does not exist and for one of another
+// workspace.
+func noSuchBot(bot id.Bot) error {
+	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", fault.Bounded(string(bot)))
+}
+
+func noSuchIssue(issue id.Issue) error {
+	return fault.New(fault.ResourceNotFound, "Issue %q does not exist, or it is not of this bot.", fault.Bounded(string(issue)))
+}
+
+// seek is nil when the workspace has the bot.
+func seek(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) error {
+	owners, err := selectOwners(ctx, q, []id.Bot{bot})
+	if err != nil {
+		return db.Convert(err)
+	}
+	if owners[bot] != w || w == "" {
+		return noSuchBot(bot)
+	}
+	return nil
+}
+
+// Issues reads a page of a bot's open issues, those that were opened last first.
+// ResourceNotFound when the workspace has no such bot.
+func (s *Service) Issues(ctx context.Context, w id.Workspace, bot id.Bot, page db.Page) ([]OpenIssue, *db.Key, error) {
+	q := s.db.Reader(ctx)
+	if err := seek(ctx, q, w, bot); err != nil {
+		return nil, nil, err
+	}
+	issues, err := selectIssues(ctx, q, w, bot, page)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	issues, next := db.Cut(issues, page, func(i OpenIssue) db.Key { return db.Key{ID: string(i.ID)} })
+	return issues, next, nil
+}
+
+// Issue reads one issue. ResourceNotFound when the workspace has no such bot, or the
+// bot no such issue.
+func (s *Service) Issue(ctx context.Context, w id.Workspace, bot id.Bot, issue id.Issue) (OpenIssue, error) {
+	q := s.db.Reader(ctx)
+	if err := seek(ctx, q, w, bot); err != nil {
+		return OpenIssue{}, err
+	}
+	i, found, err := selectIssue(ctx, q, w, bot, issue)
+	if err != nil {
+		return OpenIssue{}, db.Convert(err)
+	}
+	if !found {
+		return OpenIssue{}, noSuchIssue(issue)
+	}
+	return i, nil
+}
+
+// IssueEvents reads the events of an issue that are kept, the newest first. It
+// answers as Issue does when there is none.
+func (s *Service) IssueEvents(ctx context.Context, w id.Workspace, bot id.Bot, issue id.Issue) ([]IssueEvent, error) {
+	if _, err := s.Issue(ctx, w, bot, issue); err != nil {
+		return nil, err
+	}
+	events, err := selectIssueEvents(ctx, s.db.Reader(ctx), w, bot, issue)
+	return events, db.Convert(err)
+}
+
+// DeleteIssue closes an issue: it is forgotten, with its events, until the next one
+// opens it anew. It answers as Issue does when there is none.
+func (s *Service) DeleteIssue(ctx context.Context, w id.Workspace, bot id.Bot, issue id.Issue) error {
+	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := seek(ctx, tx, w, bot); err != nil {
+			return err
+		}
+		found, err := deleteIssue(ctx, tx, w, bot, issue)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return noSuchIssue(issue)
+		}
+		return nil
+	})
+}
+
+// groupOf is the key of the group that an event belongs to, and what tells the
+// group from others of its code. An entry of groupBy that is the name of no data
+// is a literal part of the key: integrations send both. The order of entries does
+// not matter, nor one that comes twice.
+func groupOf(code string, data map[string]IssueDatum, groupBy []string) (key string, grouped map[string]IssueDatum) {
+	entries := slices.Compact(slices.Sorted(slices.Values(groupBy)))
+	grouped = make(map[string]IssueDatum, len(entries))
+	digest := sha256.New()
+	write := func(part string) {
+		// Its length keeps a part from being read as two.
+		_, _ = digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a digest takes all
+		_, _ = digest.Write([]byte(part))
+	}
+	write(code)
+	for _, entry := range entries {
+		if value, isData := data[entry]; isData {
+			write("data")
+			write(entry)
+			write(value.Raw)
+			grouped[entry] = value
+			continue
+		}
+		write("literal")
+		write(entry)
+		grouped[entry] = IssueDatum{Raw: entry}
+	}
+	return hex.EncodeToString(digest.Sum(nil)[:16]), grouped
+}

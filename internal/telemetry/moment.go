@@ -1,0 +1,54 @@
+package telemetry
+
+import "math"
+
+// Moments are the count, mean, spread, least and greatest of numbers that were
+// seen once each. Two of them merge into what one over all the numbers would be,
+// whatever the order, so roll-ups need no number twice. The zero Moments are those
+// of no numbers.
+type Moments struct {
+	Count int64   `json:"n,omitempty"`
+	Mean  float64 `json:"mean,omitempty"`
+	// Squares is the sum of the squared distances to the mean.
+	Squares float64 `json:"m2,omitempty"`
+	Min     float64 `json:"min,omitempty"`
+	Max     float64 `json:"max,omitempty"`
+}
+
+// Add takes one number in, by Welford's method.
+func (m *Moments) Add(x float64) {
+	if m.Count++; m.Count == 1 {
+		*m = Moments{Count: 1, Mean: x, Min: x, Max: x}
+		return
+	}
+	distance := x - m.Mean
+	m.Mean += distance / float64(m.Count)
+	m.Squares += distance * (x - m.Mean)
+	m.Min, m.Max = min(m.Min, x), max(m.Max, x)
+}
+
+// Merge takes in the numbers of o, by the method of Chan, Golub and LeVeque.
+func (m *Moments) Merge(o Moments) {
+	switch {
+	case o.Count == 0:
+		return
+	case m.Count == 0:
+		*m = o
+		return
+	}
+	ours, theirs := float64(m.Count), float64(o.Count)
+	all, distance := ours+theirs, o.Mean-m.Mean
+	m.Count += o.Count
+	m.Mean += distance * theirs / all
+	m.Squares += o.Squares + distance*distance*ours*theirs/all
+	m.Min, m.Max = min(m.Min, o.Min), max(m.Max, o.Max)
+}
+
+// Deviation is the standard deviation of the numbers. They are all there are, not
+// a sample of more, so it divides by their count.
+func (m Moments) Deviation() float64 {
+	if m.Count == 0 {
+		return 0
+	}
+	return math.Sqrt(m.Squares / float64(m.Count))
+}

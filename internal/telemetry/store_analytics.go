@@ -1,0 +1,201 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// selectOwners answers in which workspaces bots are; those that are gone are
+// missing.
+func selectOwners(ctx context.Context, q db.Querier, bots []id.Bot) (map[id.Bot]id.Workspace, error) {
+	owners := make(map[id.Bot]id.Workspace, len(bots))
+	err := ofKeys(ctx, q, bots, `SELECT bot_id, workspace_id FROM bot_workspaces`, "bot_id = ?",
+		func(b id.Bot) []any { return []any{string(b)} },
+		func(scan func(...any) error) error {
+			var bot, w string
+			if err := scan(&bot, &w); err != nil {
+				return err
+			}
+			owners[id.Bot(bot)] = id.Workspace(w)
+			return nil
+		})
+	return owners, err
+}
+
+func scanDay(scan func(...any) error) (key botDay, d Day, err error) {
+	var bot string
+	var on int64
+	var totals []byte
+	if err := scan(&bot, &on, &totals); err != nil {
+		return key, d, err
+	}
+	key = botDay{id.Bot(bot), date(on)}
+	if err := json.Unmarshal(totals, &d); err != nil {
+		return key, d, fmt.Errorf("the analytics of bot %s on day %d cannot be read: %w", bot, on, err)
+	}
+	return key, d, nil
+}
+
+// selectDays reads the days of a range that one bot has anything of. A bot of
+// another workspace has nothing.
+func selectDays(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot, from, until date) (map[date]Day, error) {
+	var s db.Statement
+	s.Add(`
+		SELECT bot_id, day, totals FROM analytics_days
+		WHERE bot_id = (SELECT bot_id FROM bot_workspaces WHERE bot_id = ? AND workspace_id = ?) AND day BETWEEN ? AND ?`,
+		string(bot), string(w), int64(from), int64(until))
+	days := map[date]Day{}
+	err := scanAll(ctx, q, &s, func(scan func(...any) error) error {
+		key, d, err := scanDay(scan)
+		days[key.day] = d
+		return err
+	})
+	return days, err
+}
+
+// mergeDays adds to days.
+func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*Day) error {
+	merged := make(map[botDay]Day, len(keys))
+	err := ofKeys(ctx, tx, keys, `SELECT bot_id, day, totals FROM analytics_days`, "bot_id = ? AND day = ?",
+		func(d botDay) []any { return []any{string(d.bot), int64(d.day)} },
+		func(scan func(...any) error) error {
+			key, d, err := scanDay(scan)
+			merged[key] = d
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(keys))
+	for i, key := range keys {
+		d := merged[key]
+		d.Merge(*added[key])
+		totals, err := json.Marshal(d, json.Deterministic(true))
+		if err != nil {
+			return err
+		}
+		rows[i] = []any{string(key.bot), int64(key.day), string(totals)}
+	}
+	return db.InsertRows(ctx, tx, `INSERT INTO analytics_days (bot_id, day, totals) VALUES `,
+		` ON CONFLICT (bot_id, day) DO UPDATE SET totals = excluded.totals`, rows)
+}
+
+// insertUserDays notes who was active when, and answers what was not known.
+func insertUserDays(ctx context.Context, tx *db.Tx, active []botUserDay) (unknown []botUserDay, err error) {
+	for chunk := range slices.Chunk(active, mostKeys) {
+		var s db.Statement
+		s.Add(`INSERT INTO analytics_user_days (bot_id, user_id, day) VALUES `)
+		for i, u := range chunk {
+			if i > 0 {
+				s.Add(", ")
+			}
+			s.AddList(string(u.bot), u.user, int64(u.day))
+		}
+		s.Add(` ON CONFLICT (bot_id, user_id, day) DO NOTHING RETURNING bot_id, user_id, day`)
+		err := scanAll(ctx, tx, &s, func(scan func(...any) error) error {
+			var bot, user string
+			var on int64
+			if err := scan(&bot, &user, &on); err != nil {
+				return err
+			}
+			unknown = append(unknown, botUserDay{botUser{id.Bot(bot), user}, date(on)})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return unknown, nil
+}
+
+// selectFirstDays answers when users were first active; users without an answer
+// never were.
+func selectFirstDays(ctx context.Context, q db.Querier, users []botUser) (map[botUser]date, error) {
+	first := make(map[botUser]date, len(users))
+	err := ofKeys(ctx, q, users, `SELECT bot_id, user_id, first_day FROM analytics_users`, "bot_id = ? AND user_id = ?",
+		func(u botUser) []any { return []any{string(u.bot), u.user} },
+		func(scan func(...any) error) error {
+			var bot, user string
+			var on int64
+			if err := scan(&bot, &user, &on); err != nil {
+				return err
+			}
+			first[botUser{id.Bot(bot), user}] = date(on)
+			return nil
+		})
+	return first, err
+}
+
+// writeFirstDays sets when users were first active.
+func writeFirstDays(ctx context.Context, tx *db.Tx, first []botUserDay) error {
+	rows := make([][]any, len(first))
+	for i, u := range first {
+		rows[i] = []any{string(u.bot), u.user, int64(u.day)}
+	}
+	return db.InsertRows(ctx, tx, `INSERT INTO analytics_users (bot_id, user_id, first_day) VALUES `,
+		` ON CONFLICT (bot_id, user_id) DO UPDATE SET first_day = excluded.first_day`, rows)
+}
+
+// selectSessions reads the sessions of lanes that end after a time, and so may be
+// joined by activity that comes later.
+func selectSessions(ctx context.Context, q db.Querier, lanes []lane, after int64) (map[lane][]span, error) {
+	sessions := make(map[lane][]span, len(lanes))
+	err := ofKeys(ctx, q, lanes, `SELECT bot_id, conversation_id, user_id, starts_at, ends_at FROM analytics_sessions`,
+		"bot_id = ? AND conversation_id = ? AND user_id = ? AND ends_at > ?",
+		func(l lane) []any { return []any{string(l.bot), l.conversation, l.user, after} },
+		func(scan func(...any) error) error {
+			var bot string
+			var l lane
+			var s span
+			if err := scan(&bot, &l.conversation, &l.user, &s.from, &s.to); err != nil {
+				return err
+			}
+			l.bot = id.Bot(bot)
+			sessions[l] = append(sessions[l], s)
+			return nil
+		})
+	return sessions, err
+}
+
+// laneSpan is a session in its lane.
+type laneSpan struct {
+	lane
+	span
+}
+
+func deleteSessions(ctx context.Context, tx *db.Tx, gone []laneSpan) error {
+	return deleteKeys(ctx, tx, gone, `DELETE FROM analytics_sessions`, "bot_id = ? AND conversation_id = ? AND user_id = ? AND ends_at = ?",
+		func(s laneSpan) []any { return []any{string(s.bot), s.conversation, s.user, s.to} })
+}
+
+func insertSessions(ctx context.Context, tx *db.Tx, made []laneSpan) error {
+	rows := make([][]any, len(made))
+	for i, s := range made {
+		rows[i] = []any{string(s.bot), s.conversation, s.user, s.from, s.to}
+	}
+	return db.InsertRows(ctx, tx, `INSERT INTO analytics_sessions (bot_id, conversation_id, user_id, starts_at, ends_at) VALUES `, "", rows)
+}
+
+// mostForgotten bounds what one transaction forgets: on SQLite it holds the writer.
+const mostForgotten = 2000
+
+// forgetActivity drops user days and sessions that no record can add to any more,
+// a bounded number of them, and says whether more are left.
+func forgetActivity(ctx context.Context, tx *db.Tx, before int64) (more bool, err error) {
+	days, err := tx.Exec(ctx, `
+		DELETE FROM analytics_user_days WHERE (bot_id, user_id, day) IN
+			(SELECT bot_id, user_id, day FROM analytics_user_days WHERE day < $1 ORDER BY day LIMIT $2)`, int64(dateOf(before)), mostForgotten)
+	if err != nil {
+		return false, err
+	}
+	sessions, err := tx.Exec(ctx, `
+		DELETE FROM analytics_sessions WHERE (bot_id, conversation_id, user_id, ends_at) IN
+			(SELECT bot_id, conversation_id, user_id, ends_at FROM analytics_sessions WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)`, before, mostForgotten)
+	return days == mostForgotten || sessions == mostForgotten, err
+}
