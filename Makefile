@@ -27,7 +27,7 @@ build:
 ## test: install what the tests need, then check and test everything
 test: setup check unit
 
-## setup: what the tests need beside Go: PostgreSQL's server, node, the official clients
+## setup: what the tests need beside Go: PostgreSQL's server, node, poppler, the official clients
 setup:
 	./test/setup.sh
 	$(MAKE) engine

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, and nothing that is there already:
-# PostgreSQL's server programs, node with npm, and the official clients.
+# PostgreSQL's server programs, node with npm, the programs that read PDFs, and the
+# official clients.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +12,7 @@ packages=()
 have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
 have node || packages+=(nodejs)
 have npm || packages+=(npm)
+have pdftotext || packages+=(poppler-utils)
 if [ ${#packages[@]} -gt 0 ]; then
   if ! have apt-get; then
     echo "The tests need ${packages[*]}; install them and run this again." >&2

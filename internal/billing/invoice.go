@@ -60,6 +60,8 @@ type Invoice struct {
 	Reason string
 	BillTo BillTo
 	Lines  []Line
+	// Seller is who issued it and Note what stands below its sums, as they were then.
+	Seller, Note string
 }
 
 // BillTo is who an invoice is for, as it was when it was issued.

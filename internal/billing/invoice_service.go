@@ -19,6 +19,7 @@ func (s *Service) draft(p party, b bill, which id.Invoice, kind InvoiceKind, per
 		ID: which, Workspace: b.Subscription.Workspace, Kind: kind, Status: Draft, Currency: s.Plans.Currency,
 		Total: b.Total, Period: period, CreatedAt: at, DueAt: at.AddDate(0, 0, s.Plans.DueDays),
 		BillTo: BillTo{Name: p.name, Email: p.email, Address: b.Subscription.Address}, Lines: b.Lines,
+		Seller: s.Seller, Note: s.Note,
 	}
 }
 

@@ -23,6 +23,9 @@ type Options struct {
 	Workspaces workspaces
 	// Collect charges invoices; nil leaves that to the operator.
 	Collect collector
+	// Seller is who issues the invoices, with address and numbers, and Note what
+	// stands below their sums; both may have several lines.
+	Seller, Note string
 }
 
 // Service holds the use cases of subscriptions and invoices.

@@ -13,14 +13,14 @@ import (
 )
 
 const invoiceColumns = `id, workspace_id, number, kind, status, currency, total, period_start, period_end, created_at, due_at,
-	paid_at, attempts, next_attempt_at, reason, bill_to, lines`
+	paid_at, attempts, next_attempt_at, reason, bill_to, lines, seller, note`
 
 func scanInvoice(row interface{ Scan(...any) error }) (i Invoice, err error) {
 	var number, paid, next sql.NullInt64
 	var start, end, created, due int64
 	var billTo, lines []byte
 	err = row.Scan(&i.ID, &i.Workspace, &number, &i.Kind, &i.Status, &i.Currency, &i.Total, &start, &end, &created, &due,
-		&paid, &i.Attempts, &next, &i.Reason, &billTo, &lines)
+		&paid, &i.Attempts, &next, &i.Reason, &billTo, &lines, &i.Seller, &i.Note)
 	if err != nil {
 		return Invoice{}, err
 	}
@@ -60,11 +60,11 @@ func insertInvoice(ctx context.Context, q db.Querier, i Invoice) error {
 	}
 	_, err = q.Exec(ctx, `
 		INSERT INTO invoices (id, workspace_id, number, kind, status, currency, total, period_start, period_end, created_at,
-			due_at, paid_at, attempts, next_attempt_at, reason, bill_to, lines)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+			due_at, paid_at, attempts, next_attempt_at, reason, bill_to, lines, seller, note)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		string(i.ID), string(i.Workspace), sql.NullInt64{Int64: i.Number, Valid: i.Number != 0}, string(i.Kind), string(i.Status),
 		i.Currency, int64(i.Total), i.Period.Start.UnixMilli(), i.Period.End.UnixMilli(), i.CreatedAt.UnixMilli(),
-		i.DueAt.UnixMilli(), instant(i.PaidAt), i.Attempts, instant(i.NextAttempt), i.Reason, string(billTo), string(lines))
+		i.DueAt.UnixMilli(), instant(i.PaidAt), i.Attempts, instant(i.NextAttempt), i.Reason, string(billTo), string(lines), i.Seller, i.Note)
 	return err
 }
 

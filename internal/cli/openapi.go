@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/billing"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/notice"
@@ -30,7 +31,7 @@ type versionCommand struct {
 // Run prints the version.
 func (v *versionCommand) Run(c console) error {
 	if v.Notice {
-		for _, text := range []string{notice.Modules, script.Notice(), wire.ReferenceNotice()} {
+		for _, text := range []string{notice.Modules, script.Notice(), wire.ReferenceNotice(), billing.Notice()} {
 			if _, err := io.WriteString(c.out, text+"\n"); err != nil {
 				return err
 			}

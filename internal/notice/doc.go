@@ -6,7 +6,8 @@
 //
 // when a dependency changes; a test tells when that was forgotten. It does not own
 // the notices of what else is built in: the VRL engine's are package script's, the
-// reference page's stand beside it in package wire.
+// reference page's stand beside it in package wire, the licence of the font of
+// invoices in package billing.
 package notice
 
 import (

@@ -3,6 +3,10 @@
 
 -- +goose Up
 
+-- Who issued an invoice and what stands below its sums, as they were then.
+ALTER TABLE invoices ADD COLUMN seller TEXT NOT NULL DEFAULT '';
+ALTER TABLE invoices ADD COLUMN note TEXT NOT NULL DEFAULT '';
+
 -- What a workspace pays with. customer is what the provider knows it by; it is there
 -- before a method is. method is NULL until one was set.
 CREATE TABLE payment_methods (
@@ -20,7 +24,9 @@ CREATE TABLE payment_methods (
 
 -- One row an attempt to have an invoice paid, written before the provider is asked.
 -- state is pending while the outcome is not known, then paid, declined,
--- action_required or abandoned. reference is the provider's name of the charge.
+-- action_required. reference is the provider's name of the charge. request_key is the
+-- caller's, by which a repeated request is known. dispute is open, won or lost once
+-- the payer disputed what was paid.
 CREATE TABLE payment_attempts (
   id           TEXT PRIMARY KEY,
   workspace_id TEXT NOT NULL,
@@ -36,7 +42,7 @@ CREATE TABLE payment_attempts (
   request_key  TEXT,
   started_at   BIGINT NOT NULL,
   ended_at     BIGINT,
-  disputed_at  BIGINT,
+  dispute      TEXT NOT NULL DEFAULT '',
   refunded_at  BIGINT
 );
 -- No invoice is ever charged twice at once.
@@ -89,6 +95,8 @@ SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.expires_at, t.last_used
 FROM tokens t
 JOIN accounts a ON a.id = t.account_id
 JOIN members m ON m.account_id = t.account_id;
+ALTER TABLE invoices DROP COLUMN note;
+ALTER TABLE invoices DROP COLUMN seller;
 DROP TABLE payment_events;
 DROP TABLE payment_attempts;
 DROP TABLE payment_methods;
