@@ -93,7 +93,7 @@ func TestDownload(t *testing.T) {
 func isNoDownload(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
 	f := told(t, w)
-	if f.Type != fault.ResourceNotFound || f.Message != noDownload().Error() {
+	if f.Type != fault.ResourceNotFound || f.Message != fault.From(noDownload()).Message {
 		t.Errorf("answered %s %s", f.Type, f.Message)
 	}
 	for _, name := range []string{"Content-Disposition", "Content-Security-Policy"} {
