@@ -169,6 +169,9 @@ type Update struct {
 // installs says whether the update is about what is installed.
 func (u Update) installs() bool { return len(u.Integrations) > 0 || len(u.Plugins) > 0 }
 
+// defines says whether the update is about the definition.
+func (u Update) defines() bool { return len(u.Definition.Members()) > 0 }
+
 // members names what the update has, for the audit trail.
 func (u Update) members() []string {
 	names := u.Definition.Members()
@@ -294,7 +297,7 @@ func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 			return b, err
 		}
 	}
-	if len(u.Definition.Members()) > 0 {
+	if u.defines() {
 		own, err := applyDefinition(b.own(), u.Definition)
 		if err != nil {
 			return b, err

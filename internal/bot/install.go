@@ -66,53 +66,66 @@ func (s *Service) newInstallation(ctx context.Context, q db.Querier, before Bot,
 	return in
 }
 
-// rehearse sets up what an update installs and writes nothing. It has the same
-// answer as the transaction that follows, unless something else comes between them,
-// and leaves the checker with the checks done: they take as long as the schemas of
-// strangers want, and transactions must not.
-func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Update, c *checker, now time.Time) error {
+// rehearse is the bot after an update, as far as that can be said without writing.
+// It has the same answer as the transaction that follows, unless something else
+// comes between them, and leaves the checker with the checks done: they take as
+// long as the schemas of strangers want, and transactions must not.
+func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Update, c *checker, now time.Time) (Bot, error) {
 	q := s.DB.Reader(ctx)
 	before, err := s.read(ctx, q, w, bot)
 	if err != nil {
-		return err
+		return Bot{}, err
 	}
-	return s.newInstallation(ctx, q, before, u, c, now).setUp()
+	after, _, err := s.plan(ctx, q, before, u, c, now)
+	return after, err
 }
 
 // install is the bot after an update, but for code and secrets. What is installed
 // is written here; the bot is not.
 func (s *Service) install(ctx context.Context, tx *db.Tx, before Bot, u Update, c *checker, now time.Time) (Bot, error) {
+	after, in, err := s.plan(ctx, tx, before, u, c, now)
+	if err != nil || !u.installs() {
+		return after, err
+	}
+	if err := in.write(tx); err != nil {
+		return Bot{}, err
+	}
+	return s.withPackages(ctx, tx, after)
+}
+
+// plan is the bot after an update, but for code and secrets, and what is to be
+// installed for it. Nothing is written.
+func (s *Service) plan(ctx context.Context, q db.Querier, before Bot, u Update, c *checker, now time.Time) (Bot, *installation, error) {
 	if len(before.Plugins) > 0 {
-		own, err := selectOwnDefinition(ctx, tx, before.ID)
+		own, err := selectOwnDefinition(ctx, q, before.ID)
 		if err != nil {
-			return Bot{}, db.Convert(err)
+			return Bot{}, nil, db.Convert(err)
 		}
 		before.Own = own
 	}
-	in := s.newInstallation(ctx, tx, before, u, c, now)
+	in := s.newInstallation(ctx, q, before, u, c, now)
 	if u.installs() {
 		if err := in.setUp(); err != nil {
-			return Bot{}, err
+			return Bot{}, nil, err
 		}
 	}
 	u.Definition = withoutOwned(u.Definition, in.havePlugins)
 	after, err := before.apply(u, now)
 	if err != nil {
-		return Bot{}, err
+		return Bot{}, nil, err
 	}
-	if (u.installs() || len(u.Definition.Members()) > 0) && len(in.hadPlugins)+len(in.havePlugins) > 0 {
+	if (u.installs() || u.defines()) && len(in.hadPlugins)+len(in.havePlugins) > 0 {
 		if after, err = in.merge(after); err != nil {
-			return Bot{}, err
+			return Bot{}, nil, err
 		}
 	}
-	if !u.installs() {
-		return after, nil
-	}
-	if err := in.write(tx); err != nil {
-		return Bot{}, err
-	}
 	after.Packages = len(in.have) + len(in.havePlugins)
-	return s.withPackages(ctx, tx, after)
+	after.Integrations = slices.SortedFunc(maps.Values(in.have), byAge)
+	after.Plugins = after.Plugins[:0:0]
+	for _, alias := range slices.Sorted(maps.Keys(in.havePlugins)) {
+		after.Plugins = append(after.Plugins, in.havePlugins[alias])
+	}
+	return after, in, nil
 }
 
 // setUp removes, then installs and sets up, in the order of the keys.

@@ -54,7 +54,8 @@ type Instance struct {
 
 	// Sealed is Configuration as it is stored.
 	Sealed string
-	// Of is read, never written.
+	// Of is read, never written; of what is just being installed it has the name and
+	// version.
 	Of Package
 }
 
@@ -130,6 +131,7 @@ func (all instances) remove(key string) {
 func (i Instance) setUp(path string, s IntegrationSetup, v definition.InstallableIntegration, c *checker, now time.Time) (Instance, error) {
 	next := i
 	next.Integration, next.UpdatedAt = v.ID, now
+	next.Of.Name, next.Of.Version = v.Name, v.Version
 	if i.Webhook == "" {
 		next.Enabled, next.Configuration, next.DisabledChannels = true, wire.Object(`{}`), "[]"
 		next.Webhook, next.CreatedAt = id.NewWebhook(), now

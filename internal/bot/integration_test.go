@@ -108,6 +108,7 @@ func TestSetUpIntegration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := test.before
 			want.UpdatedAt, want.Integration = now, test.version.ID
+			want.Of.Name, want.Of.Version = test.version.Name, test.version.Version
 			test.want(&want)
 			got, err := test.before.setUp("integrations.a", test.setup, test.version, newChecker(), now)
 			if err != nil {

@@ -26,7 +26,8 @@ type PluginInstance struct {
 
 	// Sealed is Configuration as it is stored.
 	Sealed string
-	// Of is read, never written.
+	// Of is read, never written; of what is just being installed it has the name and
+	// version.
 	Of Package
 }
 
@@ -44,6 +45,7 @@ type PluginSetup struct {
 func (p PluginInstance) setUp(path string, s PluginSetup, v definition.InstallablePlugin, c *checker, now time.Time) (PluginInstance, error) {
 	next := p
 	next.Plugin, next.UpdatedAt = v.ID, now
+	next.Of.Name, next.Of.Version = v.Name, v.Version
 	if p.Plugin == "" {
 		next.Enabled, next.Configuration, next.CreatedAt = true, wire.Object(`{}`), now
 	}

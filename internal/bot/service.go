@@ -170,7 +170,7 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 	if u.Code != nil || u.installs() {
 		// Code of a bot that does not exist is not worth storing, nor that of one
 		// that cannot have what it needs.
-		if err := s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
+		if _, err := s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
 			return Bot{}, err
 		}
 	}
