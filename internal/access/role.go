@@ -40,6 +40,7 @@ const (
 	AuditRead       Permission = "audit.read"
 	BotRead         Permission = "bot.read"
 	BotWrite        Permission = "bot.write"
+	BotExport       Permission = "bot.export" // read its code and what is configured, as one file
 	BotDeleteOwn    Permission = "bot.delete_own"
 	BotDelete       Permission = "bot.delete"
 	BotTransfer     Permission = "bot.transfer" // away from this workspace
@@ -66,6 +67,7 @@ var granted = map[Permission][]Role{
 	AuditRead:       {Manager, Administrator, Owner},
 	BotRead:         {Viewer, Developer, Manager, Administrator, Owner},
 	BotWrite:        {Developer, Manager, Administrator, Owner},
+	BotExport:       {Developer, Manager, Administrator, Owner},
 	BotDeleteOwn:    {Developer, Manager, Administrator, Owner},
 	BotDelete:       {Manager, Administrator, Owner},
 	BotTransfer:     {Manager, Administrator, Owner},

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -164,13 +165,17 @@ type Update struct {
 	// null removes.
 	Integrations map[string]wire.Patch[IntegrationSetup]
 	Plugins      map[string]wire.Patch[PluginSetup]
+	// Whole is nil for an update that keeps what it does not say.
+	Whole *Whole
 }
 
 // installs says whether the update is about what is installed.
-func (u Update) installs() bool { return len(u.Integrations) > 0 || len(u.Plugins) > 0 }
+func (u Update) installs() bool {
+	return len(u.Integrations) > 0 || len(u.Plugins) > 0 || u.Whole != nil
+}
 
 // defines says whether the update is about the definition.
-func (u Update) defines() bool { return len(u.Definition.Members()) > 0 }
+func (u Update) defines() bool { return len(u.Definition.Members()) > 0 || u.Whole != nil }
 
 // members names what the update has, for the audit trail.
 func (u Update) members() []string {
@@ -201,10 +206,18 @@ func (u Update) members() []string {
 	return names
 }
 
+// says is what the audit trail holds of the update.
+func (u Update) says() string {
+	if u.Whole != nil {
+		return u.Whole.what()
+	}
+	return strings.Join(u.members(), ", ")
+}
+
 // action is what the audit trail calls the update.
 func (u Update) action() string {
 	switch names := u.members(); {
-	case u.Code != nil:
+	case u.Code != nil, u.Whole != nil:
 		return "DEPLOY_BOT"
 	case len(names) == 1 && names[0] == "configuration":
 		return "UPDATE_BOT_CONFIG"
@@ -248,6 +261,11 @@ func (u Update) check() error {
 	if err := u.checkAliases(); err != nil {
 		return err
 	}
+	if u.Whole != nil {
+		if err := u.Whole.Archive.Definition.Patch().Check(); err != nil {
+			return err
+		}
+	}
 	return u.Definition.Check()
 }
 
@@ -282,6 +300,11 @@ func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 		b.MaxExecutionTime = *u.MaxExecutionTime
 	}
 	var err error
+	if u.Whole != nil {
+		if b, err = b.becomeWhole(u.Whole, b.own()); err != nil {
+			return b, err
+		}
+	}
 	if u.Layers != nil {
 		if b.Layers, err = toJSON(u.Layers); err != nil {
 			return b, err
@@ -297,7 +320,7 @@ func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 			return b, err
 		}
 	}
-	if u.defines() {
+	if len(u.Definition.Members()) > 0 {
 		own, err := applyDefinition(b.own(), u.Definition)
 		if err != nil {
 			return b, err

@@ -185,6 +185,7 @@ func Mount(m *wire.Mux, s *Service) {
 		func(ctx context.Context, in *botInput) (*emptyOutput, error) {
 			return &emptyOutput{}, s.Delete(ctx, access.From(ctx), id.Bot(in.ID))
 		})
+	mountVersions(m, s)
 	wire.Register(m, wire.Operation{ID: "introspect", Method: http.MethodPost, Path: "/v1/admin/introspect", Area: "bots",
 		Summary: "Say which workspace a bot is in", Detail: "For bots that the caller may read, in any of the caller's workspaces.",
 		Scope: wire.Outside, Permission: access.Self, Harmless: true},

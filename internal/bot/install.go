@@ -130,6 +130,11 @@ func (s *Service) plan(ctx context.Context, q db.Querier, before Bot, u Update, 
 
 // setUp removes, then installs and sets up, in the order of the keys.
 func (in *installation) setUp() error {
+	if in.u.Whole != nil {
+		if err := in.clear(); err != nil {
+			return err
+		}
+	}
 	for key, patch := range in.u.Integrations {
 		if patch.IsNull() {
 			in.have.remove(key)
@@ -186,14 +191,18 @@ func (in *installation) setUpIntegration(key string, s IntegrationSetup) error {
 	if v.Dev && !in.bot.Dev {
 		return fault.New(fault.InvalidPayload, "%s is the development integration %q, which only development bots can have. Deploy the integration and install that version.", path, of)
 	}
-	if v.Deprecated && !in.had.have(of) {
+	if v.Deprecated && !in.had.have(of) && !in.u.rollsBack() {
 		return deprecated(path, v.Name, v.Version)
 	}
 	i := in.have[alias]
 	i.Alias = alias
-	if i, err = i.setUp(path, s, v, in.checker, in.now); err != nil {
-		return err
+	if in.u.imports() && i.Of.Name == v.Name {
+		s.Configuration = configurationSecrecy(v, in.u.Whole.Archive.Integrations[key].ConfigurationType).fill(s.Configuration, i.Configuration)
 	}
+	if i, err = i.setUp(path, s, v, in.checker, in.now); err != nil {
+		return in.u.hintAtSecrets(err)
+	}
+	i = in.resume(i)
 	i.Sealed = in.sealConfiguration(integrationConfigurationColumn, in.bot.ID, alias, i.Configuration, in.had[alias].Configuration, i.Sealed)
 	in.have[alias] = i
 	return nil
@@ -216,13 +225,16 @@ func (in *installation) setUpPlugin(alias string, s PluginSetup) error {
 		return err
 	}
 	installed := slices.ContainsFunc(in.bot.Plugins, func(p PluginInstance) bool { return p.Plugin == s.Plugin })
-	if v.Deprecated && !installed {
+	if v.Deprecated && !installed && !in.u.rollsBack() {
 		return deprecated(path, v.Name, v.Version)
 	}
 	p := in.havePlugins[alias]
 	p.Alias = alias
+	if in.u.imports() && p.Of.Name == v.Name {
+		s.Configuration = secrecyOf(v.Configuration.Schema, 0).fill(s.Configuration, p.Configuration)
+	}
 	if p, err = p.setUp(path, s, v, in.checker, in.now); err != nil {
-		return err
+		return in.u.hintAtSecrets(err)
 	}
 	p.Sealed = in.sealConfiguration(pluginConfigurationColumn, in.bot.ID, alias, p.Configuration, in.hadPlugins[alias].Configuration, p.Sealed)
 	in.havePlugins[alias] = p
@@ -230,35 +242,43 @@ func (in *installation) setUpPlugin(alias string, s PluginSetup) error {
 }
 
 // integration is the version that path refers to.
-func (in *installation) integration(path string, integration id.Integration) (v definition.InstallableIntegration, err error) {
-	if v, known := in.integrations[integration]; known {
-		return v, nil
-	}
-	v, found, err := in.Catalog.Integration(in.ctx, in.q, in.bot.Workspace, integration)
+func (in *installation) integration(path string, integration id.Integration) (definition.InstallableIntegration, error) {
+	v, found, err := in.findIntegration(integration)
 	if err == nil && !found {
 		err = unknownReference(path, "integration", string(integration))
 	}
-	if err != nil {
-		return v, err
+	return v, err
+}
+
+// findIntegration looks a version up once.
+func (in *installation) findIntegration(integration id.Integration) (v definition.InstallableIntegration, found bool, err error) {
+	if v, known := in.integrations[integration]; known {
+		return v, true, nil
 	}
-	in.integrations[integration] = v
-	return v, nil
+	if v, found, err = in.Catalog.Integration(in.ctx, in.q, in.bot.Workspace, integration); found && err == nil {
+		in.integrations[integration] = v
+	}
+	return v, found, err
 }
 
 // plugin is the version that path refers to.
-func (in *installation) plugin(path string, plugin id.Plugin) (v definition.InstallablePlugin, err error) {
-	if v, known := in.plugins[plugin]; known {
-		return v, nil
-	}
-	v, found, err := in.Catalog.Plugin(in.ctx, in.q, in.bot.Workspace, plugin)
+func (in *installation) plugin(path string, plugin id.Plugin) (definition.InstallablePlugin, error) {
+	v, found, err := in.findPlugin(plugin)
 	if err == nil && !found {
 		err = unknownReference(path, "plugin", string(plugin))
 	}
-	if err != nil {
-		return v, err
+	return v, err
+}
+
+// findPlugin looks a version up once.
+func (in *installation) findPlugin(plugin id.Plugin) (v definition.InstallablePlugin, found bool, err error) {
+	if v, known := in.plugins[plugin]; known {
+		return v, true, nil
 	}
-	in.plugins[plugin] = v
-	return v, nil
+	if v, found, err = in.Catalog.Plugin(in.ctx, in.q, in.bot.Workspace, plugin); found && err == nil {
+		in.plugins[plugin] = v
+	}
+	return v, found, err
 }
 
 func unknownReference(path, kind, reference string) error {

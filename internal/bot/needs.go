@@ -15,10 +15,12 @@ type trail interface {
 	Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error
 }
 
-// quota counts the bots of a workspace; package meter. It answers QuotaExceeded
-// when n more are too many.
+// quota counts what a workspace has; package meter. It answers QuotaExceeded when
+// it is too much.
 type quota interface {
 	Bots(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error
+	// Versions says whether a bot of the workspace may have n saved versions.
+	Versions(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error
 }
 
 // keys are the access keys that act as bots; package access.

@@ -15,6 +15,7 @@ var (
 	secretColumn                   = db.SealedColumn{Table: "bot_secrets", Key: []string{"bot_id", "name"}, Column: "value"}
 	integrationConfigurationColumn = db.SealedColumn{Table: "bot_integrations", Key: []string{"bot_id", "alias"}, Column: "configuration"}
 	pluginConfigurationColumn      = db.SealedColumn{Table: "bot_plugins", Key: []string{"bot_id", "alias"}, Column: "configuration"}
+	versionSettingsColumn          = db.SealedColumn{Table: "bot_versions", Key: []string{"bot_id", "id"}, Column: "settings"}
 )
 
 func (s *Service) sealSigningSecret(bot id.Bot, plain string) string {
@@ -51,5 +52,5 @@ func (s *Service) openConfiguration(c db.SealedColumn, bot id.Bot, alias, sealed
 // Reseal seals anew whatever an older key than the primary one sealed, and answers
 // how many values that were.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
-	return s.DB.Reseal(ctx, s.Keys, signingSecretColumn, secretColumn, integrationConfigurationColumn, pluginConfigurationColumn)
+	return s.DB.Reseal(ctx, s.Keys, signingSecretColumn, secretColumn, integrationConfigurationColumn, pluginConfigurationColumn, versionSettingsColumn)
 }

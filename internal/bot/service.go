@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +68,10 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bo
 		return Bot{}, "", err
 	}
 	sealed := s.sealSecrets(bot, made.Secrets)
+	saved, err := s.prepare(ctx, b, d.Code != nil)
+	if err != nil {
+		return Bot{}, "", err
+	}
 
 	counted := int64(1)
 	if b.Dev {
@@ -86,6 +89,9 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bo
 		}
 		if err := writeSecrets(ctx, tx, b.ID, sealed); err != nil {
 			return db.Convert(err)
+		}
+		if err := s.saveDeployed(ctx, tx, actor, b, saved, now); err != nil {
+			return err
 		}
 		return s.Trail.Record(ctx, tx, b.Workspace, access.Act{Action: "CREATE_BOT", Resource: string(b.ID), Name: b.Name})
 	})
@@ -167,14 +173,20 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		return Bot{}, err
 	}
 	now, checks := s.Clock.Now(), newChecker()
+	var expected Bot
 	if u.Code != nil || u.installs() {
 		// Code of a bot that does not exist is not worth storing, nor that of one
 		// that cannot have what it needs.
-		if _, err := s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
+		var err error
+		if expected, err = s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
 			return Bot{}, err
 		}
 	}
 	deployed, err := s.withCode(ctx, Bot{}, u.Code, now)
+	if err != nil {
+		return Bot{}, err
+	}
+	saved, err := s.prepare(ctx, expected, u.deploysAnew())
 	if err != nil {
 		return Bot{}, err
 	}
@@ -186,12 +198,13 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		if err != nil {
 			return err
 		}
+		if err := s.stillSaved(ctx, tx, before, u); err != nil {
+			return err
+		}
 		if after, err = s.install(ctx, tx, before, u, checks, now); err != nil {
 			return err
 		}
-		if u.Code != nil {
-			after.CodeHash, after.DeployedAt = deployed.CodeHash, deployed.DeployedAt
-		}
+		after = after.deploy(u, deployed, now)
 		if err := updateBot(ctx, tx, after); err != nil {
 			return db.Convert(err)
 		}
@@ -201,15 +214,18 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		if err := writeSecrets(ctx, tx, bot, sealed); err != nil {
 			return db.Convert(err)
 		}
+		if err := s.saveDeployed(ctx, tx, actor, after, saved, now); err != nil {
+			return err
+		}
 		return s.Trail.Record(ctx, tx, actor.Workspace, access.Act{
-			Action: u.action(), Resource: string(bot), Name: after.Name, Value: strings.Join(u.members(), ", "),
+			Action: u.action(), Resource: string(bot), Name: after.Name, Value: u.says(),
 		})
 	})
 	return after, err
 }
 
-// Delete deletes a bot with its tags, secrets, keys and what it has installed; the bytes of its code are
-// collected later. Forbidden when the actor's role allows only to delete bots of
+// Delete deletes a bot with its tags, secrets, keys, versions and what it has
+// installed; the bytes of its code are collected later. Forbidden when the actor's role allows only to delete bots of
 // one's own and this is another's. ResourceNotFound when there is no such bot.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -263,8 +279,9 @@ func (s *Service) Introspect(ctx context.Context, account id.Account, bot id.Bot
 	return w, nil
 }
 
-// UsesBlob says whether a bot, of whichever workspace, runs the bundle.
-func (s *Service) UsesBlob(ctx context.Context, code blob.Hash) (bool, error) {
-	used, err := selectUses(ctx, s.DB.Reader(ctx), code)
+// UsesBlob says whether a bot, of whichever workspace, runs the bundle, or a saved
+// version needs the blob.
+func (s *Service) UsesBlob(ctx context.Context, h blob.Hash) (bool, error) {
+	used, err := selectUses(ctx, s.DB.Reader(ctx), h)
 	return used, db.Convert(err)
 }

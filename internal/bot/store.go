@@ -159,6 +159,7 @@ func deleteBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) er
 		`DELETE FROM bot_plugins WHERE bot_id = $1`,
 		`DELETE FROM bot_allowlist WHERE bot_id = $1`,
 		`DELETE FROM bot_shareable_ids WHERE bot_id = $1`,
+		`DELETE FROM bot_versions WHERE bot_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(bot)); err != nil {
 			return err
@@ -176,6 +177,7 @@ func deleteBotsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
 		`DELETE FROM bot_plugins WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_allowlist WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_shareable_ids WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
+		`DELETE FROM bot_versions WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bots WHERE workspace_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(w)); err != nil {
@@ -196,7 +198,12 @@ func selectMembership(ctx context.Context, q db.Querier, account id.Account, bot
 	return w, role, err == nil, err
 }
 
-func selectUses(ctx context.Context, q db.Querier, code blob.Hash) (used bool, err error) {
-	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM bots WHERE code_hash = $1)`, string(code)).Scan(&used)
+// usesQuery asks for a reference to a blob.
+const usesQuery = `
+	SELECT EXISTS (SELECT 1 FROM bots WHERE code_hash = $1) OR EXISTS (SELECT 1 FROM bot_versions WHERE code_hash = $1)
+		OR EXISTS (SELECT 1 FROM bot_versions WHERE content_hash = $1)`
+
+func selectUses(ctx context.Context, q db.Querier, h blob.Hash) (used bool, err error) {
+	err = q.QueryRow(ctx, usesQuery, string(h)).Scan(&used)
 	return used, err
 }

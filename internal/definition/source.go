@@ -6,7 +6,7 @@ func (b Bot) Source() NewBot {
 	n := NewBot{
 		States: b.States, Events: b.Events, Subscriptions: b.Subscriptions, Actions: b.Actions,
 		Configuration: ConfigurationPatch(b.Configuration),
-		User:          NewTagSet(b.User), Conversation: NewTagSet(b.Conversation), Message: NewTagSet(b.Message),
+		User:          b.User.source(), Conversation: b.Conversation.source(), Message: b.Message.source(),
 		Medias: b.Medias,
 	}
 	if b.RecurringEvents != nil {
@@ -16,6 +16,14 @@ func (b Bot) Source() NewBot {
 		}
 	}
 	return n
+}
+
+// source is the set as a request has it; one without tags is not mentioned.
+func (s TagSet) source() NewTagSet {
+	if len(s.Tags) == 0 {
+		return NewTagSet{}
+	}
+	return NewTagSet(s)
 }
 
 // Become is the definition that a source makes, in place of b. A recurring event

@@ -52,6 +52,9 @@ func TestSourceRoundTrip(t *testing.T) {
 		if err := wire.ParseJSON([]byte(out), &source); err != nil {
 			t.Fatal(err)
 		}
+		if again := text(t, source); again != out {
+			t.Errorf("written again it is %s, and was %s", again, out)
+		}
 		other := definition.EmptyBot()
 		other.Actions = map[string]definition.ActionDefinition{"old": {}}
 		second := stored(t, become(t, other, source))

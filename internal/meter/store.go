@@ -3,6 +3,7 @@ package meter
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
@@ -22,4 +23,13 @@ func addToGauge(ctx context.Context, q db.Querier, w id.Workspace, t Type, n int
 func deleteGauges(ctx context.Context, q db.Querier, w id.Workspace) error {
 	_, err := q.Exec(ctx, `DELETE FROM gauges WHERE workspace_id = $1`, string(w))
 	return err
+}
+
+// selectPlan reads the plan of a workspace; "" when there is none.
+func selectPlan(ctx context.Context, q db.Querier, w id.Workspace) (plan string, err error) {
+	err = q.QueryRow(ctx, `SELECT plan FROM workspaces WHERE id = $1`, string(w)).Scan(&plan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return plan, err
 }

@@ -1,9 +1,22 @@
 package matrix_test
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+)
 
 // lifecycleRequests are those of what happens to bots: versions, keys, transfer, registration.
 var lifecycleRequests = map[string][]request{
+	"createBotVersion": aboutBot(`{"name":"first"}`),
+	"listBotVersions":  aboutBot(""),
+	"getBotVersion":    aboutVersion(func(bot, version string) ([]string, string) { return []string{bot, version}, "" }),
+	"deployBotVersion": aboutVersion(func(bot, version string) ([]string, string) {
+		return []string{bot}, fmt.Sprintf(`{"versionId":%q}`, version)
+	}),
+	"getBotJson":         aboutBot(""),
+	"publishFromBotJson": {{prepare: botJSON}},
 	"getBotAllowlist":    aboutBot(""),
 	"updateBotAllowlist": aboutBot(`{"setting":"ALL_WORKSPACE_USERS"}`),
 	"createBotApiKey": {{prepare: func(sc *scene) ([]string, string, error) {
@@ -18,4 +31,34 @@ var lifecycleRequests = map[string][]request{
 		key, _, err := sc.botKeyOf()
 		return []string{key}, "", err
 	}}},
+}
+
+// aboutVersion is a request about a saved version of a bot of the owner.
+func aboutVersion(put func(bot, version string) (path []string, body string)) []request {
+	return []request{{prepare: func(sc *scene) ([]string, string, error) {
+		bot, err := sc.bot()
+		if err != nil {
+			return nil, "", err
+		}
+		answer, err := sc.asOwner(http.MethodPost, "/v1/admin/bots/"+bot+"/versions", `{"name":"first"}`)
+		if err != nil {
+			return nil, "", err
+		}
+		path, body := put(bot, answer["version"].(map[string]any)["id"].(string))
+		return path, body, nil
+	}}}
+}
+
+// botJSON publishes a bot of the owner from what it is.
+func botJSON(sc *scene) ([]string, string, error) {
+	bot, err := sc.bot()
+	if err != nil {
+		return nil, "", err
+	}
+	archive, err := sc.asOwner(http.MethodGet, "/v1/admin/bots/"+bot+"/bot-json", "")
+	if err != nil {
+		return nil, "", err
+	}
+	body, err := json.Marshal(map[string]any{"botJson": archive})
+	return []string{bot}, string(body), err
 }

@@ -4,8 +4,7 @@
 
 -- content_hash is the blob with the definition and what is installed, code_hash
 -- that of the code, NULL when there was none. settings is sealed and last, since
--- lists do not read it: the configurations and addresses of what is installed; NULL
--- when nothing is.
+-- lists do not read it: the configurations and addresses of what is installed.
 CREATE TABLE bot_versions (
   bot_id       TEXT NOT NULL,
   id           TEXT NOT NULL,
@@ -16,7 +15,7 @@ CREATE TABLE bot_versions (
   created_by   TEXT,
   content_hash TEXT NOT NULL,
   code_hash    TEXT,
-  settings     TEXT,
+  settings     TEXT NOT NULL,
   PRIMARY KEY (bot_id, id)
 );
 CREATE INDEX bot_versions_by_content ON bot_versions (content_hash);

@@ -1,0 +1,96 @@
+package bot
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Version is a saved version of a bot: what it was made of at one moment. It never
+// changes.
+type Version struct {
+	ID   id.BotVersion
+	Bot  id.Bot
+	Name string
+	// Description is nil when none was given.
+	Description *string
+	// Automatic ones were saved by the server when code was deployed, and make room
+	// for each other; the others stay as long as the bot.
+	Automatic bool
+	CreatedAt time.Time
+	// CreatedBy is empty when the operator saved it.
+	CreatedBy id.Account
+	// Content is the bot's archive without code and configurations.
+	Content blob.Hash
+	// Code is empty when the bot had none.
+	Code blob.Hash
+}
+
+// savedSettings are what a version keeps sealed.
+type savedSettings struct {
+	Integrations map[string]savedInstance `json:"integrations,omitempty"`
+	Plugins      map[string]savedPlugin   `json:"plugins,omitempty"`
+}
+
+type savedInstance struct {
+	Webhook       id.Webhook  `json:"webhook"`
+	InstalledAt   time.Time   `json:"installedAt"`
+	Configuration wire.Object `json:"configuration"`
+}
+
+type savedPlugin struct {
+	Configuration wire.Object `json:"configuration"`
+}
+
+// settings are those of the bot that its versions keep.
+func (b Bot) settings() (s savedSettings) {
+	if len(b.Integrations) > 0 {
+		s.Integrations = make(map[string]savedInstance, len(b.Integrations))
+	}
+	for _, i := range b.Integrations {
+		s.Integrations[i.Alias] = savedInstance{i.Webhook, i.CreatedAt, i.Configuration}
+	}
+	if len(b.Plugins) > 0 {
+		s.Plugins = make(map[string]savedPlugin, len(b.Plugins))
+	}
+	for _, p := range b.Plugins {
+		s.Plugins[p.Alias] = savedPlugin{p.Configuration}
+	}
+	return s
+}
+
+// Limits of versions: none of a bot's are published, but for how many a plan allows.
+const (
+	mostVersionName        = 200  // characters
+	mostVersionDescription = 2000 // characters
+	// mostSaved bounds the versions that people save, whatever the plan: they are
+	// listed in one answer.
+	mostSaved = 1000
+	// mostAutomatic is how many automatic versions a bot keeps.
+	mostAutomatic = 20
+)
+
+func checkVersion(name string, description *string) error {
+	if n := utf8.RuneCountInString(name); n < 1 || n > mostVersionName {
+		return fault.New(fault.InvalidPayload, "The name has %d characters; a version's name has 1 to %d.", n, mostVersionName)
+	}
+	if description != nil {
+		if n := utf8.RuneCountInString(*description); n > mostVersionDescription {
+			return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, mostVersionDescription)
+		}
+	}
+	return nil
+}
+
+// automaticName names a version that the server saves.
+func automaticName(now time.Time) string {
+	return "Deployed " + now.UTC().Format("2006-01-02 15:04:05.000") + " UTC"
+}
+
+func noSuchVersion(version id.BotVersion) error {
+	return fault.New(fault.ResourceNotFound, "Version %q does not exist, or it is not one of this bot. listBotVersions has those that are.", fault.Bounded(string(version)))
+}
