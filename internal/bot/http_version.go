@@ -13,9 +13,9 @@ import (
 
 // BotVersion is a saved version of a bot.
 type BotVersion struct {
-	ID          string  `json:"id" doc:"The version."`
-	Name        string  `json:"name" doc:"Its name."`
-	Description *string `json:"description,omitzero" doc:"What it is."`
+	ID          string `json:"id" doc:"The version."`
+	Name        string `json:"name" doc:"Its name."`
+	Description string `json:"description,omitempty" doc:"What it is."`
 }
 
 // ListBotVersionsAnswer is the answer of listBotVersions.
@@ -25,8 +25,8 @@ type ListBotVersionsAnswer struct {
 
 // CreateBotVersionBody is the body of createBotVersion.
 type CreateBotVersionBody struct {
-	Name        string  `json:"name" doc:"Its name, of 1 to 200 characters."`
-	Description *string `json:"description,omitempty" doc:"What it is, in 2000 characters at most."`
+	Name        string `json:"name" doc:"Its name, of 1 to 200 characters."`
+	Description string `json:"description,omitempty" doc:"What it is, in 2000 characters at most."`
 }
 
 // CreateBotVersionAnswer is the answer of createBotVersion.

@@ -14,7 +14,7 @@ func insertVersion(ctx context.Context, q db.Querier, v Version, settings string
 	_, err := q.Exec(ctx, `
 		INSERT INTO bot_versions (bot_id, id, name, description, automatic, created_at, created_by, content_hash, code_hash, settings)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		string(v.Bot), string(v.ID), v.Name, optional(v.Description), v.Automatic, v.CreatedAt.UnixMilli(), db.Text(string(v.CreatedBy)),
+		string(v.Bot), string(v.ID), v.Name, db.Text(v.Description), v.Automatic, v.CreatedAt.UnixMilli(), db.Text(string(v.CreatedBy)),
 		string(v.Content), db.Text(string(v.Code)), settings)
 	return err
 }
@@ -46,9 +46,7 @@ func selectVersions(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bo
 		if err := rows.Scan(&v.ID, &v.Name, &description); err != nil {
 			return nil, err
 		}
-		if description.Valid {
-			v.Description = &description.String
-		}
+		v.Description = description.String
 		versions = append(versions, v)
 	}
 	return versions, rows.Err()
@@ -72,9 +70,7 @@ func scanVersion(bot id.Bot, row *sql.Row) (v Version, settings string, found bo
 	if errors.Is(err, sql.ErrNoRows) {
 		return Version{}, "", false, nil
 	}
-	if description.Valid {
-		v.Description = &description.String
-	}
+	v.Description = description.String
 	v.Bot, v.CreatedAt, v.CreatedBy = bot, db.Moment(created), id.Account(createdBy.String)
 	v.Content, v.Code = blob.Hash(content), blob.Hash(code.String)
 	return v, settings, err == nil, err

@@ -16,8 +16,8 @@ type Version struct {
 	ID   id.BotVersion
 	Bot  id.Bot
 	Name string
-	// Description is nil when none was given.
-	Description *string
+	// Description may be empty.
+	Description string
 	// Automatic ones were saved by the server when code was deployed, and make room
 	// for each other; the others stay as long as the bot.
 	Automatic bool
@@ -74,14 +74,12 @@ const (
 	mostAutomatic = 20
 )
 
-func checkVersion(name string, description *string) error {
+func checkVersion(name, description string) error {
 	if n := utf8.RuneCountInString(name); n < 1 || n > mostVersionName {
 		return fault.New(fault.InvalidPayload, "The name has %d characters; a version's name has 1 to %d.", n, mostVersionName)
 	}
-	if description != nil {
-		if n := utf8.RuneCountInString(*description); n > mostVersionDescription {
-			return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, mostVersionDescription)
-		}
+	if n := utf8.RuneCountInString(description); n > mostVersionDescription {
+		return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, mostVersionDescription)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // CreateVersion saves what the bot is now made of. QuotaExceeded when the plan of
 // the workspace allows no more versions of a bot, LimitExceeded when no plan does.
-func (s *Service) CreateVersion(ctx context.Context, actor access.Actor, bot id.Bot, name string, description *string) (v Version, err error) {
+func (s *Service) CreateVersion(ctx context.Context, actor access.Actor, bot id.Bot, name, description string) (v Version, err error) {
 	if err := checkVersion(name, description); err != nil {
 		return Version{}, err
 	}
