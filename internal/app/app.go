@@ -150,6 +150,7 @@ func (a *App) assemble() {
 		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, Workspaces: a.Workspaces, Installs: a.Bots, PublicURL: address,
 	})
 	a.Bots.Catalog, a.Bots.Assets = a.Catalog, a.Catalog
+	a.Bots.Members = a.Workspaces
 	// Bots leave before what they have installed.
 	a.Workspaces.Leavers = []workspace.Leaver{a.Bots, a.Catalog, a.Tokens, a.Meter}
 	a.Accounts.Memberships = a.Workspaces

@@ -127,7 +127,9 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	account.Mount(m, a.Accounts)
 	workspace.Mount(m, a.Workspaces)
 	audit.Mount(m, a.Audit)
-	bot.Mount(m, a.Bots)
+	bot.Mount(m, a.Bots, bot.WebchatHosts{
+		Host: c.WebchatHostURL, Messaging: c.WebchatMessagingURL, Files: c.WebchatFilesURL, Integration: c.WebchatIntegration,
+	})
 	catalog.Mount(m, a.Catalog)
 	script.Mount(m, a.Scripts)
 	m.MountReference()

@@ -53,7 +53,7 @@ type Bot struct {
 	Authentication string
 	Blocked        bool
 	AlwaysAlive    bool
-	// MaxExecutionTime is how long a call may take; zero: not chosen.
+	// MaxExecutionTime is how many seconds a call may take; zero: not chosen.
 	MaxExecutionTime int64
 	// CreatedBy is empty when the operator made the bot.
 	CreatedBy id.Account
@@ -107,6 +107,8 @@ const (
 	mostURL         = 2000       // characters
 	mostLayers      = 100
 	mostLayer       = 200 // characters
+	// Callers wait for the answer of a call, so it ends.
+	mostExecutionTime = 900 // seconds
 )
 
 // Draft is a bot to be made. Nil is what the caller did not say.
@@ -421,8 +423,8 @@ func checkURL(address string) error {
 }
 
 func checkSettings(maxExecutionTime *int64, code *string) error {
-	if maxExecutionTime != nil && *maxExecutionTime < 1 {
-		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 or more.", *maxExecutionTime)
+	if maxExecutionTime != nil && (*maxExecutionTime < 1 || *maxExecutionTime > mostExecutionTime) {
+		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 to %d seconds.", *maxExecutionTime, mostExecutionTime)
 	}
 	if code != nil && len(*code) > mostCode {
 		return fault.New(fault.LimitExceeded, "The code is %d bytes; a bot's code can have %d.", len(*code), mostCode).

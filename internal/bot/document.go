@@ -19,7 +19,7 @@ type BotDetails struct {
 	SigningSecret    string                          `json:"signingSecret" maxLength:"2000" doc:"What calls to the bot are signed with. Shown when the bot is made, empty afterwards."`
 	Integrations     map[string]InstalledIntegration `json:"integrations" doc:"The installed integrations by alias."`
 	Plugins          map[string]InstalledPlugin      `json:"plugins" doc:"The installed plugins by alias."`
-	MaxExecutionTime float64                         `json:"maxExecutionTime,omitzero" doc:"How long a call may take."`
+	MaxExecutionTime float64                         `json:"maxExecutionTime,omitzero" doc:"How many seconds a call may take."`
 	definition.Bot
 	Tags        map[string]string `json:"tags" doc:"The tags by name."`
 	Name        string            `json:"name" doc:"The name."`

@@ -40,7 +40,7 @@ type CreateBotBody struct {
 	Secrets          map[string]SecretValue `json:"secrets,omitempty" doc:"The secrets by name."`
 	Dev              bool                   `json:"dev,omitempty" doc:"Makes a development bot, which is not counted."`
 	Type             Type                   `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool it is made with; studio when absent."`
-	MaxExecutionTime *int64                 `json:"maxExecutionTime,omitempty" doc:"How long a call may take; 1 or more."`
+	MaxExecutionTime *int64                 `json:"maxExecutionTime,omitempty" doc:"How many seconds a call may take: 1 to 900."`
 }
 
 // UpdateBotBody is the body of updateBot.
@@ -49,7 +49,7 @@ type UpdateBotBody struct {
 	URL              wire.Patch[string]                         `json:"url,omitzero" doc:"Where the bot runs; null: here."`
 	Authentication   *string                                    `json:"authentication,omitempty" enum:"iam,hmac-sha256" doc:"How calls to the url prove who makes them."`
 	Blocked          *bool                                      `json:"blocked,omitempty" doc:"Whether the bot is kept from running."`
-	MaxExecutionTime *int64                                     `json:"maxExecutionTime,omitempty" doc:"How long a call may take; 1 or more."`
+	MaxExecutionTime *int64                                     `json:"maxExecutionTime,omitempty" doc:"How many seconds a call may take: 1 to 900."`
 	AlwaysAlive      *bool                                      `json:"alwaysAlive,omitempty" doc:"Whether it is kept running."`
 	Tags             map[string]wire.Patch[TagValue]            `json:"tags,omitempty" doc:"Tags to set by name; null or an empty text removes one."`
 	Integrations     map[string]wire.Patch[IntegrationSettings] `json:"integrations,omitempty" doc:"Integrations to install or set up by alias; null removes one."`
@@ -133,8 +133,9 @@ const (
 	botPath  = botsPath + "/{id}"
 )
 
-// Mount registers the operations of bots.
-func Mount(m *wire.Mux, s *Service) {
+// Mount registers the operations of bots; hosts are what snippets of webchats refer
+// to.
+func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 	wire.Register(m, wire.Operation{ID: "createBot", Method: http.MethodPost, Path: botsPath, Area: "bots",
 		Summary: "Make a bot", Detail: "The signing secret is shown in this answer and never again.",
 		Scope: wire.InHeader, Permission: access.BotWrite, Code: true},
@@ -196,6 +197,7 @@ func Mount(m *wire.Mux, s *Service) {
 		})
 	mountKeys(m, s)
 	mountAllowlist(m, s)
+	mountAccess(m, s, hosts)
 }
 
 func (b CreateBotBody) draft() Draft {

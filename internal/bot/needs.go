@@ -8,6 +8,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 // trail keeps what the actor of ctx did; package audit.
@@ -21,6 +22,15 @@ type quota interface {
 	Bots(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error
 	// Versions says whether a bot of the workspace may have n saved versions.
 	Versions(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error
+	// Gauge does the same for another type.
+	Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, n int64) error
+}
+
+// members knows who is in a workspace; package workspace.
+type members interface {
+	// Standing is the account's role in the workspace, and whether that is blocked
+	// until it pays; member is false when it is not in there, or there is none.
+	Standing(ctx context.Context, q db.Querier, w id.Workspace, account id.Account) (role access.Role, blocked, member bool, err error)
 }
 
 // keys are the access keys that act as bots; package access.

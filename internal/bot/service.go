@@ -24,6 +24,10 @@ type Options struct {
 	Trail  trail
 	Quota  quota
 	Tokens keys
+	// Members is set after the service is made, and so are Movers, who move their
+	// part of a bot that is transferred, in this order.
+	Members members
+	Movers  []Mover
 	// PublicURL is the address that callers reach this installation by, without a
 	// slash at its end. It is known once the server listens.
 	PublicURL func() string
@@ -205,6 +209,9 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 			return err
 		}
 		after = after.deploy(u, deployed, now)
+		if err := s.countAlive(ctx, tx, before, after); err != nil {
+			return err
+		}
 		if err := updateBot(ctx, tx, after); err != nil {
 			return db.Convert(err)
 		}
@@ -250,6 +257,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 		}
 		if !b.Dev {
 			if err := s.Quota.Bots(ctx, tx, actor.Workspace, -1); err != nil {
+				return err
+			}
+			if err := s.countAlive(ctx, tx, b, Bot{Workspace: b.Workspace}); err != nil {
 				return err
 			}
 		}

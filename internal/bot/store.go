@@ -87,12 +87,12 @@ func selectOwnDefinition(ctx context.Context, q db.Querier, bot id.Bot) (JSON, e
 	return JSON(own.String), err
 }
 
-// selectOwner reads what decides on a bot's deletion: whose it is, its name and
-// whether it is a development bot.
+// selectOwner reads what decides on a bot's deletion or transfer: whose it is, its
+// name, and what it counts as.
 func selectOwner(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (b Bot, found bool, err error) {
 	var createdBy sql.NullString
-	err = q.QueryRow(ctx, `SELECT dev, name, created_by FROM bots WHERE id = $1 AND workspace_id = $2`, string(bot), string(w)).
-		Scan(&b.Dev, &b.Name, &createdBy)
+	err = q.QueryRow(ctx, `SELECT dev, name, always_alive, created_by FROM bots WHERE id = $1 AND workspace_id = $2`, string(bot), string(w)).
+		Scan(&b.Dev, &b.Name, &b.AlwaysAlive, &createdBy)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Bot{}, false, nil
 	}

@@ -25,6 +25,9 @@ func upsertInstance(ctx context.Context, q db.Querier, bot id.Bot, i Instance) e
 }
 
 func deleteInstance(ctx context.Context, q db.Querier, bot id.Bot, alias string) error {
+	if _, err := deleteShareable(ctx, q, bot, alias); err != nil {
+		return err
+	}
 	_, err := q.Exec(ctx, `DELETE FROM bot_integrations WHERE bot_id = $1 AND alias = $2`, string(bot), alias)
 	return err
 }

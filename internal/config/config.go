@@ -40,6 +40,11 @@ type Config struct {
 	Listen    string `name:"listen" env:"BOTYARD_LISTEN" default:"127.0.0.1:8400" placeholder:"HOST:PORT" help:"Address to serve on. Port 0 takes a free one."`
 	PublicURL string `name:"public-url" env:"BOTYARD_PUBLIC_URL" placeholder:"URL" help:"The URL that callers reach this server by. Without it, http:// and the address served on."`
 
+	WebchatHostURL      string `name:"webchat-host-url" env:"BOTYARD_WEBCHAT_HOST_URL" default:"https://cdn.botpress.cloud/webchat/v1" placeholder:"URL" help:"Where the webchat's program is, which snippets of getBotWebchat load."`
+	WebchatMessagingURL string `name:"webchat-messaging-url" env:"BOTYARD_WEBCHAT_MESSAGING_URL" default:"https://messaging.botpress.cloud" placeholder:"URL" help:"The service that carries the webchat's messages."`
+	WebchatFilesURL     string `name:"webchat-files-url" env:"BOTYARD_WEBCHAT_FILES_URL" default:"https://mediafiles.botpress.cloud" placeholder:"URL" help:"Where the settings and pages of bots' webchats are: <URL>/<bot>/webchat/config.js and bot.html."`
+	WebchatIntegration  string `name:"webchat-integration" env:"BOTYARD_WEBCHAT_INTEGRATION" default:"webchat" help:"Name of the integration that the webchat talks to."`
+
 	RateLimitWorkspace int `name:"rate-limit-workspace" env:"BOTYARD_RATE_LIMIT_WORKSPACE" default:"10000" help:"Most requests a second for one workspace; 0 is no limit."`
 	RateLimitToken     int `name:"rate-limit-token" env:"BOTYARD_RATE_LIMIT_TOKEN" default:"10000" help:"Most requests a second with one token; 0 is no limit."`
 

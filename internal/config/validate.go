@@ -45,6 +45,9 @@ func (c *Config) AfterApply() error {
 		takeFromFile("bootstrap_token", &c.BootstrapToken, c.BootstrapTokenFile),
 		c.checkListen(),
 		c.checkPublicURL(),
+		checkWebchatURL("webchat_host_url", &c.WebchatHostURL),
+		checkWebchatURL("webchat_messaging_url", &c.WebchatMessagingURL),
+		checkWebchatURL("webchat_files_url", &c.WebchatFilesURL),
 		checkRange("rate_limit_workspace", c.RateLimitWorkspace, 0, 1_000_000_000),
 		checkRange("rate_limit_token", c.RateLimitToken, 0, 1_000_000_000),
 		c.checkBodies(),
@@ -137,6 +140,16 @@ func (c *Config) checkListen() error {
 	}
 	if err != nil {
 		return fmt.Errorf("listen is %q; it must be an address and a port from 0 to 65535, such as 127.0.0.1:8400 or :8400", c.Listen)
+	}
+	return nil
+}
+
+// checkWebchatURL drops the slash at the end of an address that pages will load.
+func checkWebchatURL(key string, address *string) error {
+	*address = strings.TrimRight(*address, "/")
+	u, err := url.Parse(*address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%s is %q; it must be http:// or https://, a host and at most a port and a path, such as https://chat.example.com/v1", key, *address)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 // Service counts and limits.
@@ -32,20 +33,25 @@ func (s *Service) Integrations(ctx context.Context, tx *db.Tx, w id.Workspace, n
 	return s.add(ctx, tx, w, Integrations, n)
 }
 
+// Gauge adds n to what the workspace has of a type now.
+func (s *Service) Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, n int64) error {
+	return s.add(ctx, tx, w, Type(t), n)
+}
+
 func (s *Service) add(ctx context.Context, tx *db.Tx, w id.Workspace, t Type, n int64) error {
-	value, plan, err := addToGauge(ctx, tx, w, t, n)
+	value, name, err := addToGauge(ctx, tx, w, t, n)
 	if err != nil {
 		return db.Convert(err)
 	}
-	if plan == "" {
+	if name == "" {
 		// Deleted since the request was let in: nothing may be added to it.
 		return access.NoSuchWorkspace(w)
 	}
-	limit := LimitOf(plan, t)
+	limit := LimitOf(name, t)
 	if n <= 0 || limit == Unlimited || value <= limit {
 		return nil
 	}
-	return fault.New(fault.QuotaExceeded, "The quota %s is reached: the plan %q of this workspace allows %d %s and it has %d. Remove some, or have the workspace's plan changed.", t, plan, limit, readable[t], value-n).
+	return fault.New(fault.QuotaExceeded, "The quota %s is reached: the plan %q of this workspace allows %d %s and it has %d. Remove some, or have the workspace's plan changed.", t, name, limit, readable[t], value-n).
 		With("quota", string(t)).With("limit", limit).With("usage", value-n)
 }
 

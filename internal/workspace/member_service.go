@@ -33,6 +33,17 @@ func (s *Service) Membership(ctx context.Context, w id.Workspace, account id.Acc
 	return m, nil
 }
 
+// Standing is the role of an account in a workspace, and whether that is blocked
+// until it pays; member is false when it is not in there, or there is none.
+func (s *Service) Standing(ctx context.Context, q db.Querier, w id.Workspace, account id.Account) (role access.Role, blocked, member bool, err error) {
+	m, member, err := selectMembership(ctx, q, w, account)
+	if err != nil || !member {
+		return "", false, false, db.Convert(err)
+	}
+	found, member, err := selectWorkspace(ctx, q, w)
+	return m.Role, found.Blocked, member, db.Convert(err)
+}
+
 // AddMember makes an e-mail address a member. The account behind it, when there is
 // one, sees the workspace at once; one that is made later does from then on.
 // AlreadyExists when the address is a member, QuotaExceeded when the plan allows

@@ -51,7 +51,7 @@ func TestCreateBot(t *testing.T) {
 
 		schema := object{"type": "object", "properties": object{"x": object{"$ref": "#/nowhere"}}, "x-zui": object{"a": []any{nil, 1.5}}}
 		whole := object{
-			"name": "Whole 🤖", "description": "d", "type": "adk", "url": "https://example.com/bot", "maxExecutionTime": 1000,
+			"name": "Whole 🤖", "description": "d", "type": "adk", "url": "https://example.com/bot", "maxExecutionTime": 900,
 			"tags": object{"team": "a", "with.dot": "b"}, "code": "exports.x = 'é'", "secrets": object{"B_KEY": "s2", "A_KEY": "s1"},
 			"states":          object{"s": object{"type": "user", "schema": schema, "expiry": 5.0}},
 			"events":          object{"e": object{"title": "E", "description": "d", "schema": schema, "attributes": object{"k": "v"}}},
@@ -68,7 +68,7 @@ func TestCreateBot(t *testing.T) {
 		for _, key := range []string{"name", "description", "type", "tags", "states", "events", "actions", "configuration", "user", "conversation", "message", "subscriptions", "medias"} {
 			want[key] = whole[key]
 		}
-		want["maxExecutionTime"], want["secrets"], want["deployedAt"] = 1000.0, []any{"A_KEY", "B_KEY"}, made["deployedAt"]
+		want["maxExecutionTime"], want["secrets"], want["deployedAt"] = 900.0, []any{"A_KEY", "B_KEY"}, made["deployedAt"]
 		want["recurringEvents"] = object{"r": object{"schedule": object{"cron": "0 9 * * 1-5"}, "type": "e", "payload": object{"n": 1.0}, "failedAttempts": 0.0, "lastFailureReason": nil}}
 		read = getBot(t, a, made["id"])
 		if diff := cmp.Diff(want, read); diff != "" {
@@ -183,6 +183,7 @@ func TestBotRefusals(t *testing.T) {
 			{"url", object{"url": "not a url"}, fault.InvalidPayload, []string{"url"}},
 			{"url of a file", object{"url": "file:///etc/passwd"}, fault.InvalidPayload, []string{"url"}},
 			{"execution time", object{"maxExecutionTime": 0}, fault.InvalidPayload, []string{"maxExecutionTime"}},
+			{"too long an execution", object{"maxExecutionTime": 901}, fault.InvalidPayload, []string{"maxExecutionTime", "901", "900"}},
 			{"broken execution time", object{"maxExecutionTime": 1.5}, fault.InvalidPayload, []string{"maxExecutionTime", "integer"}},
 			{"tags as a list", object{"tags": []string{"a"}}, fault.InvalidPayload, []string{"tags", "object"}},
 			{"tag of a wrong type", object{"tags": object{"a": 1}}, fault.InvalidPayload, []string{"tags.a", "string"}},

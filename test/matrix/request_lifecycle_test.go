@@ -17,8 +17,22 @@ var lifecycleRequests = map[string][]request{
 	}),
 	"getBotJson":         aboutBot(""),
 	"publishFromBotJson": {{prepare: botJSON}},
-	"getBotAllowlist":    aboutBot(""),
-	"updateBotAllowlist": aboutBot(`{"setting":"ALL_WORKSPACE_USERS"}`),
+	"transferBot": {{prepare: func(sc *scene) ([]string, string, error) {
+		bot, err := sc.bot()
+		if err != nil {
+			return nil, "", err
+		}
+		to, err := sc.otherWorkspace()
+		return []string{bot}, fmt.Sprintf(`{"targetWorkspaceId":%q}`, to), err
+	}}},
+	"rotateBotSigningSecrets":      aboutBot(`{}`),
+	"getBotWebchat":                aboutWebchat("", "?type=configurable"),
+	"createIntegrationShareableId": aboutInstance(`{}`),
+	"getIntegrationShareableId":    aboutInstance(""),
+	"deleteIntegrationShareableId": aboutInstance(`{}`),
+	"unlinkSandboxedConversations": aboutInstance(`{}`),
+	"getBotAllowlist":              aboutBot(""),
+	"updateBotAllowlist":           aboutBot(`{"setting":"ALL_WORKSPACE_USERS"}`),
 	"createBotApiKey": {{prepare: func(sc *scene) ([]string, string, error) {
 		bot, err := sc.bot()
 		return nil, fmt.Sprintf(`{"botId":%q,"note":"n"}`, bot), err
@@ -61,4 +75,25 @@ func botJSON(sc *scene) ([]string, string, error) {
 	}
 	body, err := json.Marshal(map[string]any{"botJson": archive})
 	return []string{bot}, string(body), err
+}
+
+// aboutInstance is a request whose path names a bot of the owner and an integration
+// that is installed in it and has a shareable id.
+func aboutInstance(body string) []request {
+	return []request{{prepare: func(sc *scene) ([]string, string, error) {
+		bot, integration, err := sc.botWith("")
+		if err != nil {
+			return nil, "", err
+		}
+		_, err = sc.asOwner(http.MethodPost, "/v1/admin/bots/"+bot+"/integrations/"+integration+"/shareable-id", `{}`)
+		return []string{bot, integration}, body, err
+	}}}
+}
+
+// aboutWebchat is a request whose path names a bot of the owner that has a webchat.
+func aboutWebchat(body, query string) []request {
+	return []request{{prepare: func(sc *scene) ([]string, string, error) {
+		bot, _, err := sc.botWith(webchat)
+		return []string{bot, query}, body, err
+	}}}
 }

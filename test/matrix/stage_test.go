@@ -234,6 +234,59 @@ func (sc *scene) botKeyOf() (key, of string, err error) {
 	return answer["id"].(string), of, nil
 }
 
+// webchat is the name of the integration that the stage's server takes for it.
+const webchat = "webchat"
+
+// botWith makes a bot of the owner that has an integration installed: one of the
+// name, which is then the platform's, or one of the owner's own.
+func (sc *scene) botWith(name string) (bot, integration string, err error) {
+	if bot, err = sc.bot(); err != nil {
+		return "", "", err
+	}
+	if name != "" {
+		integration, err = sc.platformIntegration(name)
+	} else {
+		integration, _, err = sc.publish(sc.owner.Token, "integration", noDefinition)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	_, err = sc.asOwner(http.MethodPut, "/v1/admin/bots/"+bot, fmt.Sprintf(`{"integrations":{"one":{"integrationId":%q}}}`, integration))
+	return bot, integration, err
+}
+
+// platformIntegration is a public integration of the platform's; the first scene
+// that needs it publishes it.
+func (sc *scene) platformIntegration(name string) (integration string, err error) {
+	platform, _, err := sc.Workspaces.Platform(sc.ctx, sc.DB.Reader(sc.ctx))
+	if err != nil {
+		return "", err
+	}
+	body := fmt.Sprintf(`{"name":%q,"version":"1.0.0","visibility":"public"}`, name)
+	status, said, err := sc.ask(sc.ctx, harness.OwnerToken, string(platform), http.MethodPost, "/v1/admin/integrations", body)
+	if err != nil || status != http.StatusOK && status != http.StatusConflict {
+		return "", fmt.Errorf("publishing %s answered %d %v (%w)", name, status, said["message"], err)
+	}
+	status, said, err = sc.ask(sc.ctx, harness.OwnerToken, string(platform), http.MethodGet, "/v1/admin/integrations/"+name+"/1.0.0", "")
+	if err != nil || status != http.StatusOK {
+		return "", fmt.Errorf("reading %s answered %d (%w)", name, status, err)
+	}
+	return said["integration"].(map[string]any)["id"].(string), nil
+}
+
+// otherWorkspace is a workspace in which the caller may make bots, and which is not
+// the scene's.
+func (sc *scene) otherWorkspace() (string, error) {
+	if sc.caller.Workspace != sc.owner.Workspace {
+		return string(sc.caller.Workspace), nil
+	}
+	answer, err := sc.as(sc.owner.Token, http.MethodPost, "/v1/admin/workspaces", `{"name":"Other"}`)
+	if err != nil {
+		return "", err
+	}
+	return answer["id"].(string), nil
+}
+
 // integrationKey makes a key of an integration of the owner, and answers the key's
 // id and the integration's.
 func (sc *scene) integrationKey() (key, of string, err error) {
