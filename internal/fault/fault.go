@@ -60,6 +60,9 @@ func (t Type) Status() int {
 	return 500
 }
 
+// Known says whether t is in the list of the public API.
+func (t Type) Known() bool { _, ok := statuses[t]; return ok }
+
 // Error is what every layer returns when something is wrong.
 type Error struct {
 	Type Type

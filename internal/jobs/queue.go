@@ -25,7 +25,7 @@ const (
 	// poll is how often a worker looks for jobs of other processes, and for those
 	// whose time has come.
 	poll = time.Second
-	// concurrency bounds the jobs that one process runs at once.
+	// concurrency bounds the jobs that a queue runs at once, unless AtOnce says so.
 	concurrency = 16
 	// grace is how long running jobs may go on when the worker is told to end.
 	grace = 20 * time.Second
@@ -41,6 +41,7 @@ type Queue struct {
 	log    *slog.Logger
 	worker string
 	wake   chan struct{}
+	atOnce int
 
 	kinds    map[string]kind
 	handled  []string
@@ -59,9 +60,14 @@ type kind struct {
 func New(db *db.DB, clock clock.Clock, log *slog.Logger) *Queue {
 	return &Queue{
 		db: db, clock: clock, log: log, worker: id.NewWorker(clock.Now()), wake: make(chan struct{}, 1),
-		kinds: map[string]kind{}, periodic: map[string]time.Duration{}, running: map[id.Job]struct{}{},
+		atOnce: concurrency, kinds: map[string]kind{}, periodic: map[string]time.Duration{}, running: map[id.Job]struct{}{},
 	}
 }
+
+// AtOnce has the queue run up to n jobs at once, from before Run on. Jobs that wait for
+// others more than they work need more places; they then have a queue of their own,
+// so that those which work are not kept from theirs.
+func (q *Queue) AtOnce(n int) { q.atOnce = n }
 
 // Handle registers the handler of a kind. Jobs of kinds that have none here are
 // left to other processes. A second handler of one kind is a mistake of the
@@ -116,14 +122,14 @@ func (q *Queue) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { q.renewLeases(work) })
 
-	ended := make(chan struct{}, concurrency)
+	ended := make(chan struct{}, q.atOnce)
 	looks, busy := time.NewTicker(poll), 0
 	defer looks.Stop()
 	for ctx.Err() == nil {
 		var wake <-chan struct{}
-		if busy < concurrency {
+		if busy < q.atOnce {
 			wake = q.wake
-			for _, job := range q.take(ctx, concurrency-busy) {
+			for _, job := range q.take(ctx, q.atOnce-busy) {
 				busy++
 				all.Go(func() {
 					q.work(work, job)
