@@ -29,6 +29,8 @@ type Installation struct {
 
 	Plans string `name:"plans" env:"BOTYARD_PLANS" placeholder:"FILE" help:"The catalogue of plans, add-ons and coupons, as YAML. Without it, the one with the published prices."`
 
+	Calls
+
 	LogLevel  string `name:"log-level" env:"BOTYARD_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	LogFormat string `name:"log-format" env:"BOTYARD_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: ${enum}."`
 }

@@ -76,8 +76,12 @@ func TestDefaults(t *testing.T) {
 			DatabaseMaxConnections: 20,
 			DatabaseExecMode:       "cache_statement",
 			SQLiteSynchronous:      "FULL",
-			LogLevel:               "info",
-			LogFormat:              "text",
+			Calls: Calls{
+				CallTimeout: 2 * time.Minute, RegistrationWait: 10 * time.Second,
+				WebhookMaxBody: 4 << 20, WebhookConcurrency: 1024, WebhookMemory: 256 << 20,
+			},
+			LogLevel:  "info",
+			LogFormat: "text",
 		},
 		Listen:         "127.0.0.1:8400",
 		WebchatHostURL: "https://cdn.botpress.cloud/webchat/v1", WebchatMessagingURL: "https://messaging.botpress.cloud",
@@ -141,6 +145,8 @@ func TestEverySource(t *testing.T) {
 		"max_body": "2MiB", "max_code_body": "3000000", "max_parallel_uploads": "2", "read_header_timeout": "1s",
 		"read_timeout": "2s", "request_timeout": "3s", "idle_timeout": "4s", "shutdown_timeout": "1m30s",
 		"bootstrap_email": "a@example.com", "bootstrap_name": "A", "bootstrap_token": "bp_pat_x", "memory_limit": "1GiB",
+		"egress_allow": "10.0.0.0/8, fd00::1", "call_timeout": "9s", "registration_wait": "8s",
+		"webhook_max_body": "1MiB", "webhook_concurrency": "7", "webhook_memory": "16MiB",
 	}
 	// The twins of what is set above cannot be set too.
 	twins := map[string]bool{"database_url_file": true, "secret_key": true, "bootstrap_token_file": true}

@@ -34,6 +34,7 @@ func (i *Installation) AfterApply() error {
 		i.checkBlobURL(),
 		i.checkSecretKey(),
 		i.checkPlans(),
+		i.checkCalls(),
 	)
 }
 
