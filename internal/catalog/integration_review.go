@@ -112,27 +112,6 @@ func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, i id.
 	})
 }
 
-// SigningSecrets are the secrets that a signature of the integration may be made
-// with, the current one first: for a day after a rotation there are two.
-func (s *Service) SigningSecrets(ctx context.Context, q db.Querier, i id.Integration) ([]string, error) {
-	current, old, until, found, err := selectSecretsForSigning(ctx, q, i)
-	if err != nil || !found {
-		return nil, db.Convert(err)
-	}
-	plain, err := signingSecretColumn.Open(s.Keys, current, string(i))
-	if err != nil {
-		return nil, err
-	}
-	good := []string{string(plain)}
-	if old == "" || !s.Clock.Now().Before(until) {
-		return good, nil
-	}
-	if plain, err = oldSigningSecretColumn.Open(s.Keys, old, string(i)); err != nil {
-		return nil, err
-	}
-	return append(good, string(plain)), nil
-}
-
 // mostKeys bounds a list that the API answers without pages.
 const mostKeys = 100
 

@@ -308,19 +308,6 @@ func selectOwner(ctx context.Context, q db.Querier, i id.Integration) (w id.Work
 	return w, err == nil, err
 }
 
-// selectSecretsForSigning reads the sealed signing secrets of an integration; old is
-// empty when there is none.
-func selectSecretsForSigning(ctx context.Context, q db.Querier, i id.Integration) (current, old string, until time.Time, found bool, err error) {
-	var before sql.NullString
-	var ends sql.NullInt64
-	err = q.QueryRow(ctx, `SELECT signing_secret, old_signing_secret, old_secret_until FROM integrations WHERE id = $1`, string(i)).
-		Scan(&current, &before, &ends)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", "", time.Time{}, false, nil
-	}
-	return current, before.String, db.Moment(ends.Int64), err == nil, err
-}
-
 // selectHandle reads the handle of a workspace, or "".
 func selectHandle(ctx context.Context, q db.Querier, w id.Workspace) (string, error) {
 	var handle sql.NullString
