@@ -17,6 +17,8 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/dispatch"
+	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/secret"
@@ -38,8 +40,13 @@ type App struct {
 	Audit      *audit.Service
 	Meter      *meter.Service
 	Scripts    *script.Engine
+	Dispatch   *dispatch.Service
+	// Calls is the queue of the calls to bots and integrations. They wait for others,
+	// and keep no other job from its place.
+	Calls *jobs.Queue
 
-	dir string
+	config config.Installation
+	dir    string
 	// address is what callers reach the server by; it is set before the first
 	// request, and stays empty where nothing is served.
 	address string
@@ -107,7 +114,7 @@ func clockOf(c config.Installation) (clock.Clock, error) {
 }
 
 func connect(ctx context.Context, c config.Installation, log *slog.Logger, makeKeys bool) (a *App, err error) {
-	a = &App{Log: log, dir: c.Data}
+	a = &App{Log: log, dir: c.Data, config: c}
 	if a.DB, err = Connect(ctx, c, log); err != nil {
 		return nil, err
 	}
@@ -149,7 +156,8 @@ func (a *App) assemble() {
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Keys: a.Keys, Blobs: a.Blobs,
 		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, Workspaces: a.Workspaces, Installs: a.Bots, PublicURL: address,
 	})
-	a.Bots.Catalog, a.Bots.Assets = a.Catalog, a.Catalog
+	a.Bots.Catalog, a.Bots.Assets, a.Bots.Endpoints = a.Catalog, a.Catalog, a.Catalog
+	a.assembleCalls(address)
 	a.Bots.Members = a.Workspaces
 	// Bots leave before what they have installed.
 	a.Workspaces.Leavers = []workspace.Leaver{a.Bots, a.Catalog, a.Tokens, a.Meter}
@@ -159,6 +167,9 @@ func (a *App) assemble() {
 // Close closes what Open opened. It waits for transactions that have begun.
 func (a *App) Close() error {
 	var errs []error
+	if a.Dispatch != nil {
+		a.Dispatch.Egress.Close()
+	}
 	if a.Scripts != nil {
 		errs = append(errs, a.Scripts.Close())
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/botyard/botyard/internal/bot"
 	"github.com/botyard/botyard/internal/catalog"
 	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/dispatch"
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/wire"
@@ -76,7 +77,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	if err != nil {
 		return nil, nil, err
 	}
-	s = &Server{App: a, config: c, failed: make(chan error, 1), floor: make([]byte, heapFloor)}
+	s = &Server{App: a, config: c, failed: make(chan error, 3), floor: make([]byte, heapFloor)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -132,6 +133,7 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	})
 	catalog.Mount(m, a.Catalog)
 	script.Mount(m, a.Scripts)
+	dispatch.Mount(m, a.Dispatch, c.CallTimeout)
 	m.MountReference()
 	return m
 }
@@ -156,11 +158,13 @@ func (s *Server) startWork(ctx context.Context) {
 	s.jobs.Every(jobCollectBlobs, 24*time.Hour)
 	s.work.Go(func() { s.Tokens.Run(ctx) })
 	s.work.Go(func() { s.Catalog.Run(ctx) })
-	s.work.Go(func() {
-		if err := s.jobs.Run(ctx); err != nil && ctx.Err() == nil {
-			s.failed <- err
-		}
-	})
+	for _, queue := range []*jobs.Queue{s.jobs, s.Calls} {
+		s.work.Go(func() {
+			if err := queue.Run(ctx); err != nil && ctx.Err() == nil {
+				s.failed <- err
+			}
+		})
+	}
 }
 
 // URL is where callers reach the server.

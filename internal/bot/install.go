@@ -344,6 +344,9 @@ func (in *installation) write(tx *db.Tx) error {
 	bot := in.bot.ID
 	for _, alias := range slices.Sorted(maps.Keys(in.had)) {
 		if _, kept := in.have[alias]; !kept {
+			if err := in.depart(in.ctx, tx, in.bot.Workspace, bot, in.had[alias]); err != nil {
+				return err
+			}
 			if err := deleteInstance(in.ctx, tx, bot, alias); err != nil {
 				return db.Convert(err)
 			}
@@ -353,6 +356,9 @@ func (in *installation) write(tx *db.Tx) error {
 		if i := in.have[alias]; !reflect.DeepEqual(i, in.had[alias]) {
 			if err := upsertInstance(in.ctx, tx, bot, i); err != nil {
 				return db.Convert(err)
+			}
+			if err := in.callInstance(tx, in.had[alias], i); err != nil {
+				return err
 			}
 		}
 	}

@@ -23,16 +23,6 @@ type Package struct {
 	CreatedAt, UpdatedAt              time.Time
 }
 
-// Registration is how far an integration knows of one of its instances.
-type Registration string
-
-// The registrations of the public API that bots are in so far: an integration is
-// told of its instances once it can be called.
-const (
-	Pending      Registration = "registration_pending"
-	Unregistered Registration = "unregistered"
-)
-
 // Instance is an integration installed in a bot. A bot may have several of one
 // integration; each has an alias and an address of its own.
 type Instance struct {
@@ -49,8 +39,10 @@ type Instance struct {
 	Identifier   string
 	Status       Registration
 	StatusReason string
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// Due says that a change has the integration called; it is not kept.
+	Due       bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
 
 	// Sealed is Configuration as it is stored.
 	Sealed string
@@ -163,8 +155,7 @@ func (i Instance) setUp(path string, s IntegrationSetup, v definition.Installabl
 	if next.DisabledChannels, err = disabledChannels(path, next.DisabledChannels, s.DisabledChannels, v); err != nil {
 		return i, err
 	}
-	next.Status, next.StatusReason = next.registration(i, v, configuration)
-	return next, nil
+	return next.registration(i, v, configuration), nil
 }
 
 // disabledChannels are those to be switched off: what was asked for must be there;
@@ -189,26 +180,6 @@ func disabledChannels(path string, kept JSON, asked []string, v definition.Insta
 	slices.Sort(channels)
 	return toJSON(append([]string{}, slices.Compact(channels)...))
 }
-
-// registration is where the instance stands after a change: it has to be
-// registered anew when the integration would notice. What cannot be called says
-// what is missing.
-func (i Instance) registration(before Instance, v definition.InstallableIntegration, c definition.IntegrationConfiguration) (Registration, string) {
-	switch {
-	case !i.Enabled:
-		return Unregistered, ""
-	case before.Webhook != "" && before.Enabled && before.Integration == i.Integration &&
-		equal(before.ConfigurationType, i.ConfigurationType) && string(before.Configuration) == string(i.Configuration):
-		return before.Status, before.StatusReason
-	case v.URL == "":
-		return Pending, "Nothing runs this integration: it has no url. Deploy it with one, then save this configuration again."
-	case c.Identifier.Required && i.Identifier == "":
-		return Pending, "The integration has to be authorised first: its configuration needs an identifier."
-	}
-	return Pending, "The integration was not called yet."
-}
-
-func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // choices tells what there is to choose from.
 func choices[T any](known map[string]T, otherwise string) string {

@@ -66,9 +66,15 @@ func TestSetUpIntegration(t *testing.T) {
 	now, then := time.UnixMilli(2000), time.UnixMilli(1000)
 	old := Instance{
 		Alias: "a", Integration: "intver_1", Enabled: true, Configuration: token, DisabledChannels: `["dm"]`,
-		Webhook: "hook", Status: "registered", CreatedAt: then, UpdatedAt: then,
+		Webhook: "hook", Status: "registered", CreatedAt: then, UpdatedAt: then, Of: Package{Name: "telegram", UpdatedAt: then},
 	}
-	runnable, upgraded := telegram(), telegram()
+	off, failed, stale, identified := old, old, old, old
+	off.Enabled, off.Status, off.StatusReason = false, UnregistrationFailed, "because"
+	failed.Status, failed.StatusReason = RegistrationFailed, "because"
+	stale.Of.UpdatedAt = now
+	identified.Identifier = "known"
+	runnable, upgraded, other := telegram(), telegram(), telegram()
+	other.ID, other.Name, other.Channels = "intver_3", "slack", nil
 	idle := telegram()
 	idle.URL = ""
 	upgraded.ID, upgraded.Channels = "intver_2", nil
@@ -79,6 +85,7 @@ func TestSetUpIntegration(t *testing.T) {
 		want    func(*Instance) // of before
 	}{
 		"new": {Instance{}, IntegrationSetup{Configuration: token}, runnable, func(i *Instance) {
+			i.Due = true
 			i.Enabled, i.Configuration, i.DisabledChannels, i.CreatedAt, i.Status, i.StatusReason = true, token, "[]", now, Pending, "The integration was not called yet."
 		}},
 		"new, switched off and incomplete": {Instance{}, IntegrationSetup{Enabled: ptr(false)}, runnable, func(i *Instance) {
@@ -86,7 +93,7 @@ func TestSetUpIntegration(t *testing.T) {
 		}},
 		"nothing runs it": {Instance{}, IntegrationSetup{Configuration: token}, idle, func(i *Instance) {
 			i.Enabled, i.Configuration, i.DisabledChannels, i.CreatedAt, i.Status = true, token, "[]", now, Pending
-			i.StatusReason = "Nothing runs this integration: it has no url. Deploy it with one, then save this configuration again."
+			i.StatusReason = "Nothing runs this integration: it has no url, and this server does not run code. Deploy it with a url, then save this configuration again."
 		}},
 		"nothing said": {old, IntegrationSetup{}, runnable, func(*Instance) {}},
 		"the same":     {old, IntegrationSetup{Configuration: token, Enabled: ptr(true)}, runnable, func(*Instance) {}},
@@ -95,14 +102,30 @@ func TestSetUpIntegration(t *testing.T) {
 		}},
 		"no channels": {old, IntegrationSetup{DisabledChannels: []string{}}, runnable, func(i *Instance) { i.DisabledChannels = "[]" }},
 		"configured anew": {old, IntegrationSetup{Configuration: wire.Object(`{"token":"u"}`)}, runnable, func(i *Instance) {
-			i.Configuration, i.Status, i.StatusReason = wire.Object(`{"token":"u"}`), Pending, "The integration was not called yet."
+			i.Configuration, i.Status, i.StatusReason, i.Due = wire.Object(`{"token":"u"}`), Pending, "The integration was not called yet.", true
 		}},
 		"authorised elsewhere": {old, IntegrationSetup{ConfigurationType: wire.Set("oauth")}, runnable, func(i *Instance) {
 			i.ConfigurationType, i.Status, i.StatusReason = ptr("oauth"), Pending, "The integration has to be authorised first: its configuration needs an identifier."
 		}},
-		"switched off": {old, IntegrationSetup{Enabled: ptr(false)}, runnable, func(i *Instance) { i.Enabled, i.Status = false, Unregistered }},
+		"switched off": {old, IntegrationSetup{Enabled: ptr(false)}, runnable, func(i *Instance) {
+			i.Enabled, i.Status, i.StatusReason, i.Due = false, UnregisterPending, "The integration was not called yet.", true
+		}},
+		"switched off when nothing runs it": {old, IntegrationSetup{Enabled: ptr(false)}, idle, func(i *Instance) { i.Enabled, i.Status = false, Unregistered }},
+		"switched off already":              {off, IntegrationSetup{DisabledChannels: []string{}}, runnable, func(i *Instance) { i.DisabledChannels = "[]" }},
+		"switched on again": {off, IntegrationSetup{Enabled: ptr(true)}, runnable, func(i *Instance) {
+			i.Enabled, i.Status, i.StatusReason, i.Due = true, Pending, "The integration was not called yet.", true
+		}},
+		"failed before": {failed, IntegrationSetup{}, runnable, func(i *Instance) {
+			i.Status, i.StatusReason, i.Due = Pending, "The integration was not called yet.", true
+		}},
+		"deployed since": {stale, IntegrationSetup{}, runnable, func(i *Instance) {
+			i.Status, i.StatusReason, i.Due = Pending, "The integration was not called yet.", true
+		}},
+		"another integration": {identified, IntegrationSetup{}, other, func(i *Instance) {
+			i.Identifier, i.DisabledChannels, i.Status, i.StatusReason, i.Due = "", "[]", Pending, "The integration was not called yet.", true
+		}},
 		"another version": {old, IntegrationSetup{}, upgraded, func(i *Instance) {
-			i.Integration, i.DisabledChannels, i.Status, i.StatusReason = "intver_2", "[]", Pending, "The integration was not called yet."
+			i.Integration, i.DisabledChannels, i.Status, i.StatusReason, i.Due = "intver_2", "[]", Pending, "The integration was not called yet.", true
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,9 @@ import (
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/plan"
 )
 
@@ -58,4 +60,26 @@ type catalog interface {
 type assets interface {
 	IconURL(icon blob.Hash) string
 	ReadmeURL(readme blob.Hash) string
+}
+
+// endpoints know where integrations run, whoever's they are; package catalog.
+type endpoints interface {
+	Endpoint(ctx context.Context, q db.Querier, i id.Integration) (e definition.Endpoint, found bool, err error)
+}
+
+// caller calls integrations and bots, never in a transaction; package dispatch. Its
+// errors are public, and one with RetryAfter may be tried again.
+type caller interface {
+	Register(ctx context.Context, c definition.Callee) error
+	Unregister(ctx context.Context, c definition.Callee) error
+}
+
+// queue does later what a transaction promised; package jobs.
+type queue interface {
+	Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...jobs.Option) error
+}
+
+// issues keep what the owner of a bot has to know; package telemetry.
+type issues interface {
+	Report(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot, i fault.Issue) error
 }

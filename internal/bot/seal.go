@@ -15,6 +15,7 @@ var (
 	oldSigningSecretColumn         = db.SealedColumn{Table: "bots", Key: []string{"id"}, Column: "old_signing_secret"}
 	secretColumn                   = db.SealedColumn{Table: "bot_secrets", Key: []string{"bot_id", "name"}, Column: "value"}
 	integrationConfigurationColumn = db.SealedColumn{Table: "bot_integrations", Key: []string{"bot_id", "alias"}, Column: "configuration"}
+	departedColumn                 = db.SealedColumn{Table: "departed_instances", Key: []string{"webhook_id"}, Column: "callee"}
 	pluginConfigurationColumn      = db.SealedColumn{Table: "bot_plugins", Key: []string{"bot_id", "alias"}, Column: "configuration"}
 	versionSettingsColumn          = db.SealedColumn{Table: "bot_versions", Key: []string{"bot_id", "id"}, Column: "settings"}
 )
@@ -53,5 +54,5 @@ func (s *Service) openConfiguration(c db.SealedColumn, bot id.Bot, alias, sealed
 // Reseal seals anew whatever an older key than the primary one sealed, and answers
 // how many values that were.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
-	return s.DB.Reseal(ctx, s.Keys, signingSecretColumn, oldSigningSecretColumn, secretColumn, integrationConfigurationColumn, pluginConfigurationColumn, versionSettingsColumn)
+	return s.DB.Reseal(ctx, s.Keys, signingSecretColumn, oldSigningSecretColumn, secretColumn, integrationConfigurationColumn, pluginConfigurationColumn, versionSettingsColumn, departedColumn)
 }

@@ -35,13 +35,25 @@ type Options struct {
 	// know of bots too.
 	Catalog catalog
 	Assets  assets
+	// Endpoints and Caller are set after the service is made, like the catalog.
+	Endpoints endpoints
+	Caller    caller
+	// Calls is where the calls of integrations and bots wait.
+	Calls queue
+	// Issues is nil where nobody keeps them.
+	Issues issues
+	// RegistrationWait is how long an update waits for the calls that it caused.
+	RegistrationWait time.Duration
 }
 
 // Service holds the use cases of bots.
-type Service struct{ Options }
+type Service struct {
+	Options
+	calling calling
+}
 
 // New makes the service over a migrated database.
-func New(o Options) *Service { return &Service{o} }
+func New(o Options) *Service { return &Service{Options: o} }
 
 // signingSecretLength gives a signing secret 288 random bits.
 const signingSecretLength = 48
@@ -95,6 +107,9 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bo
 			return db.Convert(err)
 		}
 		if err := s.saveDeployed(ctx, tx, actor, b, saved, now); err != nil {
+			return err
+		}
+		if err := s.callBot(ctx, tx, b); err != nil {
 			return err
 		}
 		return s.Trail.Record(ctx, tx, b.Workspace, access.Act{Action: "CREATE_BOT", Resource: string(b.ID), Name: b.Name})
@@ -224,11 +239,22 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		if err := s.saveDeployed(ctx, tx, actor, after, saved, now); err != nil {
 			return err
 		}
+		if u.deploys() {
+			if err := s.callBot(ctx, tx, after); err != nil {
+				return err
+			}
+		}
 		return s.Trail.Record(ctx, tx, actor.Workspace, access.Act{
 			Action: u.action(), Resource: string(bot), Name: after.Name, Value: u.says(),
 		})
 	})
-	return after, err
+	if err != nil {
+		return Bot{}, err
+	}
+	if u.installs() {
+		after = s.settle(ctx, after)
+	}
+	return after, nil
 }
 
 // Delete deletes a bot with its tags, secrets, keys, versions and what it has
@@ -245,6 +271,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 		}
 		if !actor.Role.Allows(access.BotDelete) && (b.CreatedBy == "" || b.CreatedBy != actor.Account) {
 			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, fault.Bounded(string(bot)))
+		}
+		if err := s.departAll(ctx, tx, actor.Workspace, bot); err != nil {
+			return err
 		}
 		if err := s.uninstallAll(ctx, tx, bot); err != nil {
 			return err
@@ -270,6 +299,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 // DeleteWorkspace deletes every bot of a workspace with its tags and secrets, in
 // the caller's transaction. Keys, counts and the trail are the caller's to end.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	if err := s.departAllOf(ctx, tx, w); err != nil {
+		return err
+	}
 	if err := s.uninstallAllOf(ctx, tx, w); err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ func upsertInstance(ctx context.Context, q db.Querier, bot id.Bot, i Instance) e
 		ON CONFLICT (bot_id, alias) DO UPDATE SET integration_id = excluded.integration_id, enabled = excluded.enabled,
 			configuration_type = excluded.configuration_type, configuration = excluded.configuration,
 			disabled_channels = excluded.disabled_channels, webhook_id = excluded.webhook_id, identifier = excluded.identifier,
-			status = excluded.status, status_reason = excluded.status_reason, created_at = excluded.created_at, updated_at = excluded.updated_at`,
+			status = excluded.status, status_reason = excluded.status_reason, created_at = excluded.created_at, updated_at = excluded.updated_at,
+			generation = bot_integrations.generation + 1`,
 		string(bot), i.Alias, string(i.Integration), i.Enabled, optional(i.ConfigurationType), i.Sealed, string(i.DisabledChannels),
 		string(i.Webhook), db.Text(i.Identifier), string(i.Status), db.Text(i.StatusReason), i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli())
 	return err

@@ -84,7 +84,7 @@ func under(v any, path ...string) any {
 // telegram is an integration that is called and has to be configured.
 func telegram(handle string) object {
 	return object{
-		"name": handle + "/telegram", "title": "Telegram", "description": "Chats", "url": "https://example.com/telegram",
+		"name": handle + "/telegram", "title": "Telegram", "description": "Chats", "url": obliging() + "/telegram",
 		"configuration":  object{"schema": object{"type": "object", "properties": object{"token": object{"type": "string"}}, "required": []any{"token"}}},
 		"configurations": object{"webhookless": object{"schema": object{"type": "object", "properties": object{}, "additionalProperties": false}}},
 		"channels":       object{"dm": object{"messages": object{"text": object{"schema": object{}}}}, "group": object{"messages": object{}}},
@@ -105,7 +105,7 @@ func TestInstallIntegrations(t *testing.T) {
 			"enabled": true, "name": handle + "/telegram", "version": "1.0.0", "title": "Telegram", "description": "Chats",
 			"webhookId": one["webhookId"], "webhookUrl": s.Base + "/webhook/" + one["webhookId"].(string),
 			"configurationType": nil, "configuration": token, "disabledChannels": []any{}, "id": of,
-			"status": "registration_pending", "statusReason": "The integration was not called yet.",
+			"status": "registered", "statusReason": nil,
 			"createdAt": integration["createdAt"], "updatedAt": integration["updatedAt"], "iconUrl": integration["iconUrl"],
 			"public": false, "visibility": "private", "verificationStatus": "unapproved", "lifecycleStatus": "published",
 		}

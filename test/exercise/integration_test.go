@@ -443,7 +443,8 @@ func TestRotateSigningSecret(t *testing.T) {
 		made := publish(t, a, "integration", object{"name": handle + "/x"})
 		secrets := func() []string {
 			t.Helper()
-			all, err := s.Catalog.SigningSecrets(t.Context(), s.DB.Reader(t.Context()), id.Integration(made["id"].(string)))
+			endpoint, _, err := s.Catalog.Endpoint(t.Context(), s.DB.Reader(t.Context()), id.Integration(made["id"].(string)))
+			all := endpoint.SigningSecrets
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,375 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// The kinds of jobs that call. There is one of a kind for an instance or a bot at a
+// time, so its calls never overlap and come in their order.
+const (
+	jobCallInstance = "call-instance"
+	jobCallBot      = "call-bot"
+)
+
+// order is the payload of a job that calls.
+type order struct {
+	Workspace id.Workspace `json:"workspace"`
+	Webhook   id.Webhook   `json:"webhook,omitempty"`
+	Bot       id.Bot       `json:"bot,omitempty"`
+}
+
+const (
+	// mostCalls is how often a call is made that may be tried again.
+	mostCalls = 3
+	// callsOfWorkspace is how many calls of one workspace run at once in one server:
+	// one whose integrations hang does not keep the others waiting.
+	callsOfWorkspace = 8
+	// busyWait is how long a call waits for others of its workspace.
+	busyWait = 500 * time.Millisecond
+)
+
+// HandleCalls has a queue make the calls that changes of bots cause. callTime is the
+// longest that one call can take.
+func (s *Service) HandleCalls(q *jobs.Queue, callTime time.Duration) {
+	// What may be repeated is decided here, call by call. The policy only keeps what
+	// was promised from being given up when servers die.
+	policy := jobs.Policy{MaxAttempts: 1 << 20, Timeout: 2*callTime + time.Minute, Backoff: 2 * time.Second, MaxBackoff: time.Minute}
+	q.Handle(jobCallInstance, s.fairly(s.tellInstance), policy)
+	q.Handle(jobCallBot, s.fairly(s.tellBot), policy)
+}
+
+// calling counts the calls that run for each workspace.
+type calling struct {
+	mu      sync.Mutex
+	running map[id.Workspace]int
+}
+
+func (c *calling) enter(w id.Workspace) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		c.running = map[id.Workspace]int{}
+	}
+	if c.running[w] >= callsOfWorkspace {
+		return false
+	}
+	c.running[w]++
+	return true
+}
+
+func (c *calling) leave(w id.Workspace) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[w]--; c.running[w] == 0 {
+		delete(c.running, w)
+	}
+}
+
+// fairly is the handler of jobs that call: it lets those of a workspace that has
+// enough calls under way wait without a place.
+func (s *Service) fairly(call func(context.Context, order, int) error) jobs.Handler {
+	return func(ctx context.Context, job jobs.Job) error {
+		var o order
+		if err := json.Unmarshal(job.Payload, &o); err != nil {
+			return err
+		}
+		if !s.calling.enter(o.Workspace) {
+			return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+				return s.enqueue(ctx, tx, job.Kind, o, jobs.RunAt(s.Clock.Now().Add(busyWait)))
+			})
+		}
+		defer s.calling.leave(o.Workspace)
+		return call(ctx, o, job.Attempts)
+	}
+}
+
+func (s *Service) enqueue(ctx context.Context, tx *db.Tx, kind string, o order, options ...jobs.Option) error {
+	key := string(o.Webhook) + string(o.Bot)
+	return s.Calls.Enqueue(ctx, tx, kind, o, append(options, jobs.Unique(key))...)
+}
+
+// callInstance has an instance's integration called, in the transaction that wrote
+// next over before, when the change asks for it.
+func (in *installation) callInstance(tx *db.Tx, before, next Instance) error {
+	if before.leaves(next, in.integrations[next.Integration].Name) {
+		if err := in.depart(in.ctx, tx, in.bot.Workspace, in.bot.ID, before); err != nil {
+			return err
+		}
+	}
+	if !next.Due {
+		return nil
+	}
+	return in.enqueue(in.ctx, tx, jobCallInstance, order{Workspace: in.bot.Workspace, Webhook: next.Webhook})
+}
+
+// callBot has a bot told that it was deployed, when it runs somewhere.
+func (s *Service) callBot(ctx context.Context, tx *db.Tx, b Bot) error {
+	if b.URL == "" {
+		return nil
+	}
+	return s.enqueue(ctx, tx, jobCallBot, order{Workspace: b.Workspace, Bot: b.ID})
+}
+
+// depart keeps all that is needed to tell an integration that an instance is no more,
+// and has it told. An integration that runs nowhere is not told.
+func (s *Service) depart(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i Instance) error {
+	if !i.known() {
+		return nil
+	}
+	endpoint, found, err := s.Endpoints.Endpoint(ctx, tx, i.Integration)
+	if err != nil || !found || endpoint.URL == "" {
+		return err
+	}
+	plain, err := json.Marshal(callee(w, bot, i, endpoint))
+	if err != nil {
+		return err
+	}
+	sealed := departedColumn.Seal(s.Keys, plain, string(i.Webhook))
+	if err := upsertDeparted(ctx, tx, i.Webhook, sealed, s.Clock.Now()); err != nil {
+		return db.Convert(err)
+	}
+	return s.enqueue(ctx, tx, jobCallInstance, order{Workspace: w, Webhook: i.Webhook})
+}
+
+func callee(w id.Workspace, bot id.Bot, i Instance, e definition.Endpoint) definition.Callee {
+	return definition.Callee{
+		Endpoint: e, Workspace: w, Bot: bot, Integration: i.Integration, Alias: i.Alias, Webhook: i.Webhook,
+		ConfigurationType: i.ConfigurationType, Configuration: i.Configuration,
+	}
+}
+
+// departAll has the integrations of a bot told that their instances are no more. It
+// comes before the bot is deleted.
+func (s *Service) departAll(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot) error {
+	installed, _, err := selectPackages(ctx, tx, bot)
+	if err != nil {
+		return db.Convert(err)
+	}
+	for _, i := range installed {
+		if i.Configuration, err = s.openConfiguration(integrationConfigurationColumn, bot, i.Alias, i.Sealed); err != nil {
+			return err
+		}
+		if err := s.depart(ctx, tx, w, bot, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) departAllOf(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	bots, err := selectInstalling(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	for _, bot := range bots {
+		if err := s.departAll(ctx, tx, w, bot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellInstance makes the calls that an instance waits for: first the one for what
+// left its integration, then the one for what stands there now.
+func (s *Service) tellInstance(ctx context.Context, o order, attempt int) error {
+	if err := s.tellDeparted(ctx, o.Webhook, attempt); err != nil {
+		return err
+	}
+	row, found, err := selectCalled(ctx, s.DB.Reader(ctx), o.Webhook)
+	if err != nil || !found || !row.instance.Enabled || row.instance.Status != Pending {
+		return db.Convert(err)
+	}
+	c, err := s.calleeOf(ctx, row)
+	if err != nil {
+		return err
+	}
+	to, reason := Pending, noURL
+	if c.Endpoint.URL != "" {
+		err = s.Caller.Register(ctx, c)
+		if err := given(ctx, err); err != nil {
+			return err
+		}
+		to, reason = outcome(err, attempt, Registered, RegistrationFailed, Pending)
+	}
+	return errors.Join(s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// A newer write of the instance has its own call.
+		written, err := updateRegistration(ctx, tx, o.Webhook, row.generation, to, reason)
+		if err != nil || !written || to != RegistrationFailed {
+			return db.Convert(err)
+		}
+		return s.report(ctx, tx, row.workspace, row.bot, registrationIssue("integration", reason, map[string]string{
+			"integrationAlias": c.Alias, "integrationId": string(c.Integration), "reason": reason,
+		}))
+	}), again(err, attempt))
+}
+
+// calleeOf is the instance of a row as it is called.
+func (s *Service) calleeOf(ctx context.Context, row calledRow) (c definition.Callee, err error) {
+	i := row.instance
+	if i.Configuration, err = s.openConfiguration(integrationConfigurationColumn, row.bot, i.Alias, i.Sealed); err != nil {
+		return c, err
+	}
+	endpoint, _, err := s.Endpoints.Endpoint(ctx, s.DB.Reader(ctx), i.Integration)
+	return callee(row.workspace, row.bot, i, endpoint), err
+}
+
+// tellDeparted tells an integration that an instance is no more.
+func (s *Service) tellDeparted(ctx context.Context, w id.Webhook, attempt int) error {
+	sealed, departed, found, err := selectDeparted(ctx, s.DB.Reader(ctx), w)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	plain, err := departedColumn.Open(s.Keys, sealed, string(w))
+	if err != nil {
+		return err
+	}
+	var c definition.Callee
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return err
+	}
+	err = s.Caller.Unregister(ctx, c)
+	if err := given(ctx, err); err != nil {
+		return err
+	}
+	to, reason := outcome(err, attempt, Unregistered, UnregistrationFailed, UnregisterPending)
+	return errors.Join(s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if to.settled() {
+			deleted, err := deleteDeparted(ctx, tx, w, departed)
+			if err != nil || !deleted { // it left once more meanwhile, and is told that too
+				return db.Convert(err)
+			}
+		}
+		return db.Convert(updateDeparture(ctx, tx, w, to, reason))
+	}), again(err, attempt))
+}
+
+// tellBot tells a bot that it was deployed. How that ended is an issue of the bot: the
+// API has no place for it.
+func (s *Service) tellBot(ctx context.Context, o order, attempt int) error {
+	b, found, err := selectCallableBot(ctx, s.DB.Reader(ctx), o.Bot)
+	if err != nil || !found || b.URL == "" {
+		return db.Convert(err)
+	}
+	d, err := parseDefinition(b.Definition)
+	if err != nil {
+		return err
+	}
+	c := definition.Callee{Workspace: b.Workspace, Bot: b.ID, Configuration: d.Configuration.Data}
+	c.Endpoint.URL, c.Endpoint.MaxExecutionTime = b.URL, b.MaxExecutionTime
+	if c.Endpoint.SigningSecrets, err = s.SigningSecrets(ctx, s.DB.Reader(ctx), b.ID); err != nil {
+		return err
+	}
+	err = s.Caller.Register(ctx, c)
+	if err := given(ctx, err); err != nil {
+		return err
+	}
+	to, reason := outcome(err, attempt, Registered, RegistrationFailed, Pending)
+	if to != RegistrationFailed {
+		return again(err, attempt)
+	}
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return s.report(ctx, tx, b.Workspace, b.ID, registrationIssue("bot", reason, map[string]string{"reason": reason}))
+	})
+}
+
+func (s *Service) report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i fault.Issue) error {
+	if s.Issues == nil {
+		return nil
+	}
+	return s.Issues.Report(ctx, tx, w, bot, i)
+}
+
+func registrationIssue(who, reason string, data map[string]string) fault.Issue {
+	return fault.Issue{
+		Code: "registration_failed", Category: fault.Configuration, Title: "The " + who + " could not be registered",
+		Description: reason, Data: data, GroupBy: []string{"integrationAlias", "reason"},
+	}
+}
+
+// given is the error of a call that says nothing of the one called: the server ends,
+// or itself fails. The job comes back.
+func given(ctx context.Context, err error) error {
+	var f *fault.Error
+	if err == nil || ctx.Err() == nil && errors.As(err, &f) {
+		return nil
+	}
+	return err
+}
+
+// again is the error of a call that is made once more.
+func again(err error, attempt int) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.RetryAfter > 0 && attempt < mostCalls {
+		return err
+	}
+	return nil
+}
+
+// outcome is where a call leaves a registration, and why.
+func outcome(err error, attempt int, done, failed, pending Registration) (Registration, string) {
+	var f *fault.Error
+	switch {
+	case !errors.As(err, &f):
+		return done, ""
+	case again(err, attempt) != nil:
+		return pending, f.Message + " The call is made again."
+	}
+	return failed, f.Message
+}
+
+// How long settle waits between looks.
+const (
+	firstLook = 10 * time.Millisecond
+	lastLook  = 250 * time.Millisecond
+)
+
+// settle is the bot when the calls that an update caused have ended, or when it was
+// waited for long enough; they go on all the same. Within a transaction there is
+// nothing to wait for: the calls begin when it is committed.
+func (s *Service) settle(ctx context.Context, b Bot) Bot {
+	if _, within := s.DB.Reader(ctx).(*db.Tx); within || !awaited(b.Integrations) {
+		return b
+	}
+	wait, cancel := context.WithTimeout(ctx, s.RegistrationWait)
+	defer cancel()
+	for look := firstLook; ; look = min(2*look, lastLook) {
+		select {
+		case <-wait.Done():
+			return b
+		case <-time.After(look):
+		}
+		all, err := selectStandings(wait, s.DB.Reader(wait), b.ID)
+		if err != nil {
+			return b // the update itself is done; getBot tells the rest
+		}
+		for n, i := range b.Integrations {
+			if now, found := all[i.Alias]; found {
+				b.Integrations[n].Status, b.Integrations[n].StatusReason = now.status, now.reason
+			}
+		}
+		if !awaited(b.Integrations) {
+			return b
+		}
+	}
+}
+
+// awaited says whether a call is to come for one of the instances.
+func awaited(installed []Instance) bool {
+	for _, i := range installed {
+		if !i.Status.settled() && i.StatusReason != noURL && i.StatusReason != noIdentifier {
+			return true
+		}
+	}
+	return false
+}

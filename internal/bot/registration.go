@@ -1,0 +1,79 @@
+package bot
+
+import (
+	"github.com/botyard/botyard/internal/definition"
+)
+
+// Registration is how far an integration knows of one of its instances.
+type Registration string
+
+// The registrations of the public API. One that is pending is going to be called, or
+// its reason says what is missing.
+const (
+	Pending              Registration = "registration_pending"
+	Registered           Registration = "registered"
+	RegistrationFailed   Registration = "registration_failed"
+	UnregisterPending    Registration = "unregistration_pending"
+	Unregistered         Registration = "unregistered"
+	UnregistrationFailed Registration = "unregistration_failed"
+)
+
+// The reasons of those that wait.
+const (
+	notCalled    = "The integration was not called yet."
+	noURL        = "Nothing runs this integration: it has no url, and this server does not run code. Deploy it with a url, then save this configuration again."
+	noIdentifier = "The integration has to be authorised first: its configuration needs an identifier."
+)
+
+// registration is the instance where it stands after a setup. It is registered when
+// it is switched on, when the integration would notice the change, when it failed
+// before, and when the integration itself was changed since; and unregistered when it
+// is switched off.
+func (i Instance) registration(before Instance, v definition.InstallableIntegration, c definition.IntegrationConfiguration) Instance {
+	same := before.Webhook != "" && before.Integration == i.Integration
+	become := func(r Registration, reason string, due bool) Instance {
+		i.Status, i.StatusReason, i.Due = r, reason, due
+		return i
+	}
+	if before.Webhook != "" && before.Of.Name != v.Name {
+		i.Identifier = "" // another integration's
+	}
+	switch {
+	case !i.Enabled && same && !before.Enabled:
+		return become(before.Status, before.StatusReason, false)
+	case !i.Enabled && same && v.URL != "" && before.known():
+		return become(UnregisterPending, notCalled, true)
+	case !i.Enabled:
+		return become(Unregistered, "", false)
+	case same && before.Enabled && before.Status == Registered && !before.Of.UpdatedAt.After(before.UpdatedAt) &&
+		equal(before.ConfigurationType, i.ConfigurationType) && string(before.Configuration) == string(i.Configuration):
+		return become(Registered, "", false)
+	case v.URL == "":
+		return become(Pending, noURL, false)
+	case c.Identifier.Required && i.Identifier == "":
+		return become(Pending, noIdentifier, false)
+	}
+	return become(Pending, notCalled, true)
+}
+
+func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// known says whether the integration may know of the instance. One that waits for
+// something may have been registered before; to unregister what never was does no
+// harm.
+func (i Instance) known() bool { return i.Webhook != "" && i.Status != Unregistered }
+
+// leaves says whether an instance that becomes next leaves its integration, which
+// then is to be told so: it is switched off, or becomes one of another integration. A
+// new version of the same is only told of what it gets.
+func (i Instance) leaves(next Instance, nextName string) bool {
+	return i.known() && (i.Enabled && !next.Enabled || i.Of.Name != nextName)
+}
+
+// settled says whether no call is to come that would change the registration.
+func (r Registration) settled() bool { return r != Pending && r != UnregisterPending }
+
+// deploys says whether an update changes what the bot does, so that the bot is told.
+func (u Update) deploys() bool {
+	return !u.URL.IsZero() || u.Code != nil || len(u.Definition.Members()) > 0 || len(u.Secrets) > 0 || u.installs()
+}

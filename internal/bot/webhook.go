@@ -1,0 +1,71 @@
+package bot
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Called reads the instance of a webhook as a call from outside meets it: one query,
+// and one for where its integration runs. It is whoever's it is: to know the webhook
+// is to be allowed to call it.
+func (s *Service) Called(ctx context.Context, w id.Webhook) (i definition.Instance, found bool, err error) {
+	row, found, err := selectCalled(ctx, s.DB.Reader(ctx), w)
+	if err != nil || !found {
+		return i, false, db.Convert(err)
+	}
+	i.Enabled, i.Blocked, i.Identifier = row.instance.Enabled, row.blocked, row.instance.Identifier
+	i.Callee, err = s.calleeOf(ctx, row)
+	return i, err == nil, err
+}
+
+// Identified answers which instance an identifier stands for in a scope; see
+// definition.Endpoint.
+func (s *Service) Identified(ctx context.Context, scope, identifier string) (w id.Webhook, found bool, err error) {
+	w, _, found, err = selectIdentified(ctx, s.DB.Reader(ctx), scope, identifier)
+	return w, found, db.Convert(err)
+}
+
+// identifierTaken is the reason of an instance whose identifier another workspace's
+// instance has.
+const identifierTaken = "What the integration was authorised for is in use by an installation in another workspace. Remove it there first, or authorise another one."
+
+// Identify gives an instance the identifier that its integration says it is known by
+// outside, and has the integration called with it when it is not registered yet. An
+// identifier has one owner: an instance of the same workspace gives it up, one of
+// another workspace keeps it, and this one's registration fails.
+func (s *Service) Identify(ctx context.Context, w id.Webhook, identifier string) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		row, found, err := selectCalled(ctx, tx, w)
+		if err != nil || !found || row.instance.Identifier == identifier {
+			return db.Convert(err)
+		}
+		endpoint, found, err := s.Endpoints.Endpoint(ctx, tx, row.instance.Integration)
+		if err != nil || !found {
+			return err
+		}
+		owner, workspace, taken, err := selectIdentified(ctx, tx, endpoint.Scope, identifier)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if taken && workspace != row.workspace {
+			return db.Convert(updateIdentifier(ctx, tx, w, endpoint.Scope, row.instance.Identifier, standing{RegistrationFailed, identifierTaken}))
+		}
+		if taken {
+			if err := clearIdentifier(ctx, tx, owner); err != nil {
+				return db.Convert(err)
+			}
+		}
+		to := standing{row.instance.Status, ""}
+		call := row.instance.Enabled && row.instance.Status != Registered
+		if call {
+			to = standing{Pending, notCalled}
+		}
+		if err := updateIdentifier(ctx, tx, w, endpoint.Scope, identifier, to); err != nil || !call {
+			return db.Convert(err)
+		}
+		return s.enqueue(ctx, tx, jobCallInstance, order{Workspace: row.workspace, Webhook: w})
+	})
+}

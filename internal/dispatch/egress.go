@@ -1,0 +1,144 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// EgressOptions are how calls leave this server.
+type EgressOptions struct {
+	// Allowed are addresses that may be called although they are not on the public
+	// internet.
+	Allowed []netip.Prefix
+	// Loopback allows the addresses of this machine, as a development server does.
+	Loopback bool
+	// Resolver finds the addresses of names; nil is the system's.
+	Resolver *net.Resolver
+}
+
+// Egress is the one HTTP client that leaves this server. It follows no redirect, uses
+// no proxy whatever the environment says, keeps no cookies, and connects to no
+// address that its options do not allow.
+type Egress struct {
+	client  *http.Client
+	allowed []netip.Prefix
+}
+
+// Refused is a call that was not made because of where it would have gone.
+type Refused struct {
+	Host string
+	// Reason is what is wrong with the place, such as "a private address".
+	Reason string
+}
+
+// Error is for the log and for people: it does not tell what a name resolves to.
+func (r *Refused) Error() string {
+	return fmt.Sprintf("%s is %s, which this server does not call", r.Host, r.Reason)
+}
+
+// Times and sizes of connections.
+const (
+	connectTime = 10 * time.Second
+	// idleTime is less than the five seconds after which a Node server closes a
+	// connection that is idle: one that is about to be closed is not used again.
+	idleTime   = 3 * time.Second
+	mostIdle   = 512 // connections
+	idleOfHost = 128
+	mostHeader = 64 << 10 // bytes of an answer's headers
+)
+
+// NewEgress makes the client.
+func NewEgress(o EgressOptions) *Egress {
+	e := &Egress{allowed: o.Allowed}
+	if o.Loopback {
+		e.allowed = append(append([]netip.Prefix{}, o.Allowed...), loopback...)
+	}
+	dialer := &net.Dialer{Timeout: connectTime, KeepAlive: 30 * time.Second, Resolver: o.Resolver, Control: e.control}
+	e.client = &http.Client{
+		Transport: &http.Transport{
+			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTime, DisableCompression: true,
+			MaxIdleConns: mostIdle, MaxIdleConnsPerHost: idleOfHost, IdleConnTimeout: idleTime, MaxResponseHeaderBytes: mostHeader,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return e
+}
+
+// control is asked with the address of every connection before it is made, after
+// the name was resolved, so there is no moment in between for a name to change.
+func (e *Egress) control(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &Refused{Host: address, Reason: "no address of the internet"}
+	}
+	if reason := refusal(at.Addr(), e.allowed); reason != "" {
+		return &Refused{Host: at.Addr().String(), Reason: reason}
+	}
+	return nil
+}
+
+// check says what is wrong with a url before anything is resolved.
+func (e *Egress) check(u *url.URL) error {
+	host := u.Hostname()
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" || host == "":
+		return &Refused{Host: fault.Bounded(u.Redacted()), Reason: "no http:// or https:// address"}
+	case disguised(host):
+		return &Refused{Host: fault.Bounded(host), Reason: "an address in an unusual form"}
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if reason := refusal(ip, e.allowed); reason != "" {
+			return &Refused{Host: fault.Bounded(host), Reason: reason}
+		}
+	}
+	return nil
+}
+
+// disguised says whether a host is an IPv4 address in one of the forms that only
+// old resolvers take: one number, fewer than four, octal or hexadecimal ones.
+func disguised(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if last == "" {
+		return false
+	}
+	// No domain of the highest level is a number, so a host whose last part is one
+	// is meant as an address (WHATWG URL, "ends in a number").
+	if digits := strings.TrimLeft(last, "0123456789"); digits == "" {
+		return true
+	}
+	lower := strings.ToLower(last)
+	hex, found := strings.CutPrefix(lower, "0x")
+	return found && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// Do sends a request and answers when the headers of the answer are there. The
+// caller closes the body, and bounds what it reads of it.
+func (e *Egress) Do(ctx context.Context, r *http.Request) (*http.Response, error) {
+	if err := e.check(r.URL); err != nil {
+		return nil, err
+	}
+	response, err := e.client.Do(r.WithContext(ctx))
+	var refused *Refused
+	if errors.As(err, &refused) {
+		// The name, not what it resolves to: that may be nobody's business.
+		return nil, &Refused{Host: fault.Bounded(r.URL.Hostname()), Reason: refused.Reason}
+	}
+	return response, err
+}
+
+// Close closes the connections that are idle.
+func (e *Egress) Close() { e.client.CloseIdleConnections() }

@@ -1,0 +1,154 @@
+package dispatch
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Load bounds what relays hold at once.
+type Load struct {
+	// Body is the largest body that is relayed either way, in bytes.
+	Body int64
+	// Calls is how many relays one instance can have under way.
+	Calls int
+	// Memory is how many bytes of bodies all relays together can hold.
+	Memory int64
+}
+
+const (
+	// allCalls is how many times the calls of one instance all relays can be.
+	allCalls = 8
+	// memoryShares is of how many shares of the memory one instance can have one.
+	memoryShares = 4
+)
+
+// load counts the relays under way. What does not fit is refused at once: to wait
+// would hold as much, and a sender of webhooks knows how to come back.
+type load struct {
+	Load
+	mu        sync.Mutex
+	all       share
+	instances map[id.Webhook]*share
+}
+
+// share is what one instance, or all of them, hold.
+type share struct {
+	calls int
+	bytes int64
+}
+
+func newLoad(bounds Load) *load { return &load{Load: bounds, instances: map[id.Webhook]*share{}} }
+
+// lease is the part of the load that one relay holds.
+type lease struct {
+	load  *load
+	of    id.Webhook
+	bytes int64
+}
+
+var errFull = errors.New("too much is relayed at once")
+
+// begin takes a place for a relay to an instance; the caller ends the lease.
+func (l *load) begin(of id.Webhook) (*lease, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.instances[of]
+	if s != nil && s.calls >= l.Calls {
+		return nil, fault.New(fault.RateLimited, "%d calls of this webhook are under way, as many as there can be at once: the integration is slow to answer. Send it again later.", s.calls).After(retryAfter)
+	}
+	if l.all.calls >= l.Calls*allCalls {
+		return nil, fault.New(fault.RateLimited, "This server relays as many calls of webhooks as it can at once. Send it again later.").After(retryAfter)
+	}
+	if s == nil {
+		s = &share{}
+		l.instances[of] = s
+	}
+	s.calls++
+	l.all.calls++
+	return &lease{load: l, of: of}, nil
+}
+
+// grow takes more of the memory. A nil lease takes from nobody.
+func (t *lease) grow(bytes int64) error {
+	if t == nil {
+		return nil
+	}
+	l := t.load
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.instances[t.of]
+	if l.all.bytes+bytes > l.Memory || s.bytes+bytes > l.Memory/memoryShares {
+		return errFull
+	}
+	s.bytes += bytes
+	l.all.bytes += bytes
+	t.bytes += bytes
+	return nil
+}
+
+// end gives back what the lease holds.
+func (t *lease) end() {
+	l := t.load
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.instances[t.of]
+	s.calls--
+	s.bytes -= t.bytes
+	l.all.calls--
+	l.all.bytes -= t.bytes
+	if s.calls == 0 {
+		delete(l.instances, t.of)
+	}
+}
+
+// underWay is how many relays there are.
+func (l *load) underWay() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.calls
+}
+
+// firstPiece is how much is read of a body whose length is not known before more
+// memory is taken for it.
+const firstPiece = 4 << 10
+
+// readAll reads a body of at most so many bytes; length is what it says of itself,
+// or less than 0. The memory is taken before it is filled. A *tooLargeError when
+// there is more, errFull when there is no memory for it.
+func readAll(body io.Reader, length, most int64, memory *lease) ([]byte, error) {
+	if length > most {
+		return nil, &tooLargeError{most}
+	}
+	size := min(firstPiece, most)
+	if length >= 0 {
+		size = length
+	}
+	if err := memory.grow(size); err != nil {
+		return nil, err
+	}
+	buffer := make([]byte, 0, size+1) // room for the end to show without growing
+	for {
+		n, err := body.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		if int64(len(buffer)) > most {
+			return nil, &tooLargeError{most}
+		}
+		if errors.Is(err, io.EOF) {
+			return buffer, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buffer) == cap(buffer) {
+			grown := min(2*int64(cap(buffer)), most+1)
+			if err := memory.grow(grown - int64(cap(buffer))); err != nil {
+				return nil, err
+			}
+			buffer = append(make([]byte, 0, grown), buffer...)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// incoming is a call from outside as an integration gets to see it.
+type incoming struct {
+	method string
+	// path is what stands behind the webhook, escaped as it came, with its slash.
+	path string
+	// query is without its question mark.
+	query   string
+	headers map[string]string // names in lower case
+	body    []byte
+	hasBody bool
+}
+
+// appendJSON writes the call as the member req of a webhook_received, or as the data
+// of a script.
+func (in incoming) appendJSON(out []byte) []byte {
+	out = appendText(append(out, `"method":`...), in.method)
+	out = appendText(append(out, `,"path":`...), in.path)
+	out = appendText(append(out, `,"query":`...), in.query)
+	out = append(out, `,"headers":`...)
+	out = appendTexts(out, in.headers)
+	if in.hasBody {
+		out = appendText(append(out, `,"body":`...), in.body)
+	}
+	return out
+}
+
+func appendTexts(out []byte, texts map[string]string) []byte {
+	out = append(out, '{')
+	comma := false
+	for name, value := range texts {
+		if comma {
+			out = append(out, ',')
+		}
+		comma = true
+		out = appendText(append(appendText(out, name), ':'), value)
+	}
+	return append(out, '}')
+}
+
+// appendText writes a string. AppendQuote fails only on bytes that are no UTF-8, and
+// then has written the string with U+FFFD in their place.
+func appendText[T ~[]byte | ~string](out []byte, s T) []byte {
+	out, _ = jsontext.AppendQuote(out, s)
+	return out
+}
+
+// answered is what a relay answers to the outside.
+type answered struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// noSuchWebhook is the one answer for a webhook that never was and for one of an
+// instance that was removed.
+func noSuchWebhook(w id.Webhook) error {
+	return fault.New(fault.ResourceNotFound, "There is no webhook %q: no installed integration has it, or no more.", fault.Bounded(string(w)))
+}
+
+// instance reads the instance that a call is for, and says why it cannot have it.
+// The registration plays no part: an integration may be called by the outside while
+// it registers, to prove that the webhook is its own.
+func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instance, error) {
+	if len(w) > mostWebhook || !utf8.ValidString(string(w)) {
+		return definition.Instance{}, noSuchWebhook(w)
+	}
+	i, found, err := s.Instances.Called(ctx, w)
+	switch {
+	case err != nil:
+		return i, err
+	case !found:
+		return i, noSuchWebhook(w)
+	case i.Blocked:
+		return i, fault.New(fault.Forbidden, "The bot behind this webhook is blocked and takes no calls.")
+	case !i.Enabled:
+		return i, fault.New(fault.Forbidden, "The integration behind this webhook is switched off. Its owner can enable it in the bot.")
+	case i.Endpoint.URL == "":
+		return i, nowhere(i.Callee)
+	}
+	return i, nil
+}
+
+// mostWebhook is more than a webhook's id has, in bytes.
+const mostWebhook = 100
+
+// relay passes a call on to the instance of a webhook and answers what it answers.
+// body reads the call's body, with the memory of the lease. Errors: ResourceNotFound,
+// Forbidden and Runtime when there is nobody to relay to, RateLimited when too much is
+// under way, PayloadTooLarge and UnsupportedMediaType for bodies that cannot be
+// relayed, OperationTimeout and Internal when the integration does not answer.
+func (s *Service) relay(ctx context.Context, w id.Webhook, in incoming, read func(*lease) ([]byte, error)) (answered, error) {
+	i, err := s.instance(ctx, w)
+	if err != nil {
+		return answered{}, err
+	}
+	memory, err := s.load.begin(w)
+	if err != nil {
+		return answered{}, err
+	}
+	defer memory.end()
+	if in.body, err = read(memory); err != nil {
+		return answered{}, err
+	}
+	in.hasBody = len(in.body) > 0
+	out, err := s.pass(ctx, i, in, memory)
+	if err != nil {
+		return answered{}, err
+	}
+	if identifier, given := identifierOf(out.header); given {
+		if err := s.identify(ctx, i, identifier); err != nil {
+			return answered{}, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) pass(ctx context.Context, i definition.Instance, in incoming, memory *lease) (answered, error) {
+	const members = 512 // more than the body has beside the headers and the text
+	if err := memory.grow(int64(len(in.body)) + members); err != nil {
+		return answered{}, full()
+	}
+	body := append(make([]byte, 0, len(in.body)+2*members), `{"req":{`...)
+	body = append(in.appendJSON(body), `}}`...)
+	trace := http.Header{}
+	trace.Set("Traceparent", in.headers["traceparent"])
+	trace.Set("Tracestate", in.headers["tracestate"])
+
+	started := clock.Start()
+	out, err := s.exchange(ctx, call{callee: i.Callee, operation: operationWebhook, kind: operationWebhook, body: body, trace: trace}, memory)
+	s.metrics.observe(operationWebhook, err, started.Elapsed())
+	return out, err
+}
+
+func (s *Service) exchange(ctx context.Context, c call, memory *lease) (answered, error) {
+	answer, err := s.send(ctx, c)
+	if err != nil {
+		return answered{}, s.failed(c.callee, err)
+	}
+	defer func() { _ = answer.Body.Close() }() // it was read as far as it is wanted
+	if answer.StatusCode < 200 {
+		return answered{}, fault.New(fault.Internal, "The integration switched to another protocol (HTTP %d), which cannot be relayed.", answer.StatusCode)
+	}
+	text, err := readAll(answer.Body, answer.ContentLength, s.load.Body, memory)
+	if errors.Is(err, errFull) {
+		return answered{}, full()
+	}
+	if err != nil {
+		return answered{}, s.failed(c.callee, err)
+	}
+	return answered{answer.StatusCode, answer.Header, text}, nil
+}
+
+func full() error {
+	return fault.New(fault.RateLimited, "The calls of webhooks that are under way hold as much memory as they can. Send it again later.").After(retryAfter)
+}
+
+const (
+	identifierHeader = "X-Bp-Integration-Identifier"
+	// mostIdentifier bounds an identifier, in bytes.
+	mostIdentifier = 1000
+)
+
+// identifierOf is the identifier that an integration gives its instance.
+func identifierOf(header http.Header) (identifier string, given bool) {
+	values := header[identifierHeader]
+	if len(values) == 0 {
+		return "", false
+	}
+	return strings.TrimSpace(values[0]), true
+}
+
+func (s *Service) identify(ctx context.Context, i definition.Instance, identifier string) error {
+	if len(identifier) > mostIdentifier || !utf8.ValidString(identifier) || strings.ContainsRune(identifier, 0) {
+		return fault.New(fault.Internal, "The integration answered with an identifier of more than %d bytes, or one that is not UTF-8. Nothing was kept of it.", mostIdentifier)
+	}
+	if identifier == "" || identifier == i.Identifier {
+		return nil
+	}
+	return s.Instances.Identify(ctx, i.Webhook, identifier)
+}
+
+// kept are the headers of a call that its integration sees.
+func kept(r *http.Request) map[string]string {
+	headers := make(map[string]string, len(r.Header)+1)
+	headers["host"] = r.Host
+	named := connectionNames(r.Header)
+	for name, values := range r.Header {
+		lower := strings.ToLower(name)
+		// A cookie is of this origin, and none of it is the integration's.
+		if lower == "cookie" || ofConnection(lower) || slices.Contains(named, lower) {
+			continue
+		}
+		headers[lower] = strings.Join(values, ", ")
+	}
+	return headers
+}
+
+// connectionNames are the headers that a message declares to be of one connection.
+func connectionNames(header http.Header) (names []string) {
+	for _, value := range header["Connection"] {
+		for name := range strings.SplitSeq(value, ",") {
+			names = append(names, strings.ToLower(strings.TrimSpace(name)))
+		}
+	}
+	return names
+}
+
+// ofConnection says whether a header, in lower case, is about one connection (RFC
+// 9110, section 7.6.1).
+func ofConnection(name string) bool {
+	switch name {
+	case "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
+}
+
+// pageRules keep a page that an integration answers from acting as one of this
+// server: it runs with an origin of its own.
+const pageRules = "sandbox allow-forms allow-scripts allow-popups allow-modals allow-downloads"
+
+// copyHeader copies the headers of an integration's answer but for those that are of
+// one connection, that are this server's to set, or that would change how browsers
+// treat its whole origin.
+func copyHeader(to, from http.Header) {
+	named := connectionNames(from)
+	for name, values := range from {
+		lower := strings.ToLower(name)
+		if ofConnection(lower) || slices.Contains(named, lower) || ours(lower) {
+			continue
+		}
+		to[name] = values
+	}
+	to.Add("Content-Security-Policy", pageRules)
+	to.Set("X-Content-Type-Options", "nosniff")
+}
+
+func ours(name string) bool {
+	switch name {
+	case "content-length", "date", "server", "x-request-id", "vary", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
+		"x-bp-integration-identifier", "x-bp-disable-interstitial",
+		"set-cookie", "clear-site-data", "strict-transport-security", "service-worker-allowed", "public-key-pins", "expect-ct",
+		"alt-svc", "nel", "report-to", "reporting-endpoints", "origin-agent-cluster", "accept-ch":
+		return true
+	}
+	return strings.HasPrefix(name, "access-control-")
+}
