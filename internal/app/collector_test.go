@@ -16,8 +16,8 @@ import (
 	"github.com/botyard/botyard/internal/config"
 )
 
-// TestCollectBlobs holds that a bundle is kept while a bot runs it or while it is
-// young, and deleted otherwise.
+// TestCollectBlobs holds that a bundle is kept while a bot runs it, a version of a
+// bot needs it, or while it is young, and deleted otherwise.
 func TestCollectBlobs(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	a, err := Open(ctx, config.Installation{Data: dir}, slog.New(slog.DiscardHandler))
@@ -31,7 +31,17 @@ func TestCollectBlobs(t *testing.T) {
 	}
 	code := "module.exports = 1"
 	actor := access.Actor{Kind: access.KindAccount, Account: w.Account.ID, Workspace: w.Workspace, Role: access.Owner}
-	if _, _, err := a.Bots.Create(access.With(ctx, actor), actor, bot.Draft{Code: &code}); err != nil {
+	ctx = access.With(ctx, actor)
+	made, _, err := a.Bots.Create(ctx, actor, bot.Draft{Code: &code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := "module.exports = 2"
+	if _, err := a.Bots.Update(ctx, actor, made.ID, bot.Update{Code: &later}); err != nil {
+		t.Fatal(err)
+	}
+	version, err := a.Bots.CreateVersion(ctx, actor, made.ID, "before", "")
+	if err != nil {
 		t.Fatal(err)
 	}
 	put := func(content string) blob.Hash {
@@ -42,16 +52,20 @@ func TestCollectBlobs(t *testing.T) {
 		return h
 	}
 	unused := put("left behind by a transaction that failed")
-	old := time.Now().Add(-2 * blob.Settled)
-	err = filepath.WalkDir(filepath.Join(dir, "blobs"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	age := func() {
+		t.Helper()
+		old := time.Now().Add(-2 * blob.Settled)
+		err := filepath.WalkDir(filepath.Join(dir, "blobs"), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			return os.Chtimes(path, old, old)
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return os.Chtimes(path, old, old)
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	age()
 	young := put("waits for its reference")
 
 	deleted, err := a.CollectBlobs(ctx)
@@ -61,9 +75,18 @@ func TestCollectBlobs(t *testing.T) {
 	if _, err := a.Blobs.Get(ctx, unused); !errors.Is(err, blob.ErrMissing) {
 		t.Errorf("the blob without a reference is still there: %v", err)
 	}
-	for name, h := range map[string]blob.Hash{"used": blob.Of([]byte(code)), "young": young} {
+	for name, h := range map[string]blob.Hash{
+		"used": blob.Of([]byte(later)), "saved": blob.Of([]byte(code)), "young": young, "version's": version.Content,
+	} {
 		if _, err := a.Blobs.Get(ctx, h); err != nil {
 			t.Errorf("the %s blob: %v", name, err)
 		}
+	}
+	if err := a.Bots.Delete(ctx, actor, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	age()
+	if deleted, err := a.CollectBlobs(ctx); err != nil || deleted != 4 {
+		t.Errorf("without the bot %d blobs were deleted (%v), want its code, its code before, what its versions hold, and the young one", deleted, err)
 	}
 }

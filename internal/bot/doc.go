@@ -1,5 +1,6 @@
 // Package bot owns bots: their definition, tags, secrets, code and settings, and the
-// integrations and plugins installed in them, from creation to deletion.
+// integrations and plugins installed in them, and their saved versions, from creation to
+// deletion.
 //
 // It does not own what bots are made of (package definition), what there is to
 // install (package catalog), the bytes of their code (package blob), their keys
@@ -13,7 +14,7 @@
 //     query, and one more when something is installed; its bytes are copied, not
 //     decoded. Lists never read it.
 //   - The signing secret, the values of secrets and the configurations of what is
-//     installed are sealed in the database. The first is shown once, when the bot
+//     installed, also in saved versions, are sealed in the database. The first is shown once, when the bot
 //     is made; the second never.
 //   - Tags stand twice: in the bot's row, for answers, and in rows of their own,
 //     for filters. One transaction writes both.
@@ -23,6 +24,9 @@
 //   - Whatever a plugin depends on is installed, or the plugin is switched off.
 //   - The catalog's count of a version's installations is the number of bots that
 //     have it, and changes in the transaction that changes them.
+//   - A saved version never changes. Deploying one is an update like any other, of the
+//     whole bot: it happens in one transaction or not at all.
+//   - No secret leaves in bot json, and what it is made of makes the same bytes again.
 //   - Every accepted update moves updatedAt and leaves an audit record, also one
 //     that changes nothing: it says when someone last deployed.
 package bot

@@ -532,3 +532,129 @@ func TestDeployVersionWithoutCode(t *testing.T) {
 		}
 	})
 }
+
+// Deployments that meet each other and updates leave a bot that is one version,
+// with whatever an update that came after it changed.
+func TestDeploymentsThatMeet(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		r := makeRich(t, a, handle)
+		as := map[string]string{}
+		one := saveVersion(t, a, r.bot, "one")
+		as[one] = botJSON(t, a, r.bot)
+		r.change(t, a)
+		two := saveVersion(t, a, r.bot, "two")
+		as[two] = botJSON(t, a, r.bot)
+		ids := []string{one, two}
+		for range 3 {
+			harness.Together(t, 16, func(i int) error {
+				if i%4 == 3 {
+					_, err := try(t, a, "PUT", botsPath+"/"+r.bot, object{"name": "name", "tags": object{"t": "x"}}, 200)
+					return err
+				}
+				_, err := try(t, a, "POST", botsPath+"/"+r.bot+"/versions/deploy", object{"versionId": ids[i%2]}, 200)
+				return err
+			})
+			text, bot := botJSON(t, a, r.bot), readBot(t, a, r.bot)
+			if text != as[one] && text != as[two] {
+				t.Fatalf("the bot is a mixture:\n%s\nof\n%s\nand\n%s", text, as[one], as[two])
+			}
+			if merged := under(bot, "actions", "greeter#greet") != nil; merged != (text == as[one]) {
+				t.Errorf("what the plugin brings is there: %v", merged)
+			}
+			last := ""
+			for _, act := range actsOn(t, a, r.bot) {
+				if strings.HasPrefix(act, "DEPLOY_BOT version") {
+					last = act
+					break
+				}
+			}
+			for id, of := range as {
+				if (text == of) != strings.Contains(last, id) {
+					t.Errorf("the trail's last deployment is %s, and the bot %s", last, text)
+				}
+			}
+		}
+
+		// An update of the definition comes before or after, and is never in between.
+		with := updateOne(t, a, r.bot, one)
+		for range 3 {
+			deployVersion(t, a, r.bot, two)
+			harness.Together(t, 2, func(i int) error {
+				if i == 0 {
+					_, err := try(t, a, "POST", botsPath+"/"+r.bot+"/versions/deploy", object{"versionId": one}, 200)
+					return err
+				}
+				_, err := try(t, a, "PUT", botsPath+"/"+r.bot, object{"states": object{"late": object{"type": "bot", "schema": object{}}}}, 200)
+				return err
+			})
+			if text := botJSON(t, a, r.bot); text != as[one] && text != with {
+				t.Errorf("the bot is neither the version nor that with the update:\n%s", text)
+			}
+		}
+
+		// Versions that are saved while others are deployed hold one or the other.
+		harness.Together(t, 16, func(i int) error {
+			if i%2 == 0 {
+				_, err := try(t, a, "POST", botsPath+"/"+r.bot+"/versions", object{"name": "meanwhile"}, 200)
+				return err
+			}
+			_, err := try(t, a, "POST", botsPath+"/"+r.bot+"/versions/deploy", object{"versionId": ids[i/2%2]}, 200)
+			return err
+		})
+		for _, v := range versions(t, a, r.bot) {
+			if v["name"] != "meanwhile" {
+				continue
+			}
+			if text := string(downloaded(t, a, versionURL(t, a, r.bot, v["id"].(string))).Body); text != as[one] && text != as[two] && text != with {
+				t.Errorf("a version is a mixture:\n%s", text)
+			}
+		}
+	})
+}
+
+// updateOne is the bot as the version with an update of its definition.
+func updateOne(t *testing.T, a *harness.Actor, bot, version string) string {
+	t.Helper()
+	deployVersion(t, a, bot, version)
+	updateBot(t, a, bot, object{"states": object{"late": object{"type": "bot", "schema": object{}}}})
+	return botJSON(t, a, bot)
+}
+
+// At the limit of a plan, of many that are saved at once only as many stay as it
+// allows.
+func TestVersionsThatMeet(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a := s.Person(t)
+		setPlan(t, s, a, workspace.Plan("community"))
+		bot := createBot(t, a, object{"code": "0"})["id"].(string)
+		harness.Together(t, 12, func(i int) error {
+			_, err := try(t, a, "POST", botsPath+"/"+bot+"/versions", object{"name": "v"}, 200, 403)
+			return err
+		})
+		if names := versionNames(t, a, bot); len(names) != 4 {
+			t.Errorf("the versions are %v, want 3 and the automatic one", names)
+		}
+		harness.Together(t, 32, func(i int) error {
+			_, err := try(t, a, "PUT", botsPath+"/"+bot, object{"code": strings.Repeat("x", i+1)}, 200)
+			return err
+		})
+		if names := versionNames(t, a, bot); len(names) != 23 {
+			t.Errorf("there are %d versions, want 3 and the newest 20 automatic ones", len(names))
+		}
+	})
+}
+
+// An answer that is lost is asked for again: the same key saves and deploys once.
+func TestVersionsRepeated(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a := s.Person(t)
+		bot := createBot(t, a, object{"code": "0"})["id"].(string)
+		path := botsPath + "/" + bot + "/versions"
+		first := a.Ask(t, "POST", path, object{"name": "v"}, "Idempotency-Key", "save")
+		again := a.Ask(t, "POST", path, object{"name": "v"}, "Idempotency-Key", "save")
+		if string(first.Body) != string(again.Body) || len(versions(t, a, bot)) != 2 {
+			t.Errorf("repeated it answers %s and %s, and there are %d versions", first.Body, again.Body, len(versions(t, a, bot)))
+		}
+	})
+}
