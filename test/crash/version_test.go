@@ -183,7 +183,9 @@ func isWhole(t *testing.T, owner *harness.Actor, made twoVersions, round int, mo
 		t.Fatalf("round %d, killed after %v: the bot is no version, but a mixture: %s", round, moment, diff)
 	}
 	// The newest record is the newest commit.
-	var trail struct{ Records []struct{ Action, ResourceID, Value string } }
+	var trail struct {
+		Records []struct{ Action, ResourceID, Value string }
+	}
 	owner.Do(t, http.MethodGet, "/v1/admin/workspaces/"+owner.Workspace+"/audit-records?pageSize=100", nil, &trail)
 	for _, r := range trail.Records {
 		if r.ResourceID != made.bot || r.Action != "DEPLOY_BOT" {
