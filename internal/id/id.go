@@ -143,3 +143,9 @@ func NewError(now time.Time) string {
 
 // NewRequest makes the id of one request, for logs.
 func NewRequest(now time.Time) string { return prefixed("req", now) }
+
+// NewUsage makes the id of a usage record that came without one.
+func NewUsage(now time.Time) string { return prefixed("usage", now) }
+
+// NewWarning makes the id of one warning about a quota.
+func NewWarning(now time.Time) string { return prefixed("notif", now) }
