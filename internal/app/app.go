@@ -20,6 +20,7 @@ import (
 	"github.com/botyard/botyard/internal/dispatch"
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/meter"
+	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/internal/workspace"
@@ -44,6 +45,10 @@ type App struct {
 	// Calls is the queue of the calls to bots and integrations. They wait for others,
 	// and keep no other job from its place.
 	Calls *jobs.Queue
+	// Plans is the catalogue that Open read.
+	Plans *plan.Catalog
+	// Jobs is the queue that changes put work into; a server works on it.
+	Jobs *jobs.Queue
 
 	config config.Installation
 	dir    string
@@ -133,7 +138,10 @@ func connect(ctx context.Context, c config.Installation, log *slog.Logger, makeK
 	if err != nil {
 		return a, err
 	}
-	a.Blobs, err = blob.Open(ctx, url)
+	if a.Blobs, err = blob.Open(ctx, url); err != nil {
+		return a, err
+	}
+	a.Plans, err = c.Catalog()
 	return a, err
 }
 
@@ -141,7 +149,8 @@ func connect(ctx context.Context, c config.Installation, log *slog.Logger, makeK
 func (a *App) assemble() {
 	a.Tokens = access.New(a.DB, a.Clock, a.Log)
 	a.Audit = audit.New(a.DB, a.Clock)
-	a.Meter = meter.New()
+	a.Jobs = jobs.New(a.DB, a.Clock, a.Log)
+	a.Meter = meter.New(meter.Options{DB: a.DB, Clock: a.Clock, Log: a.Log, Plans: a.Plans, Trail: a.Audit, Queue: a.Jobs})
 	a.Scripts = script.New(script.Options{CacheDir: filepath.Join(a.dir, "cache", "wazero"), Clock: a.Clock, Log: a.Log})
 	address := func() string { return a.address }
 	a.Bots = bot.New(bot.Options{

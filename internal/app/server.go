@@ -20,6 +20,7 @@ import (
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/dispatch"
 	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/wire"
 	"github.com/botyard/botyard/internal/workspace"
@@ -46,7 +47,6 @@ type Server struct {
 	config   config.Config
 	listener net.Listener
 	http     *http.Server
-	jobs     *jobs.Queue
 	stop     context.CancelFunc
 	work     sync.WaitGroup
 	failed   chan error
@@ -132,6 +132,7 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 		Host: c.WebchatHostURL, Messaging: c.WebchatMessagingURL, Files: c.WebchatFilesURL, Integration: c.WebchatIntegration,
 	})
 	catalog.Mount(m, a.Catalog)
+	meter.Mount(m, a.Meter)
 	script.Mount(m, a.Scripts)
 	dispatch.Mount(m, a.Dispatch, c.CallTimeout)
 	m.MountReference()
@@ -142,23 +143,35 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 const (
 	jobForgetAnswers = "forget-idempotency-answers"
 	jobCollectBlobs  = "collect-blobs"
+
+	jobReconcileGauges = "reconcile-gauges"
+	jobForgetUsage     = "forget-usage-records"
 )
 
 func (s *Server) startWork(ctx context.Context) {
-	s.jobs = jobs.New(s.DB, s.Clock, s.Log)
-	s.jobs.Handle(jobForgetAnswers, func(ctx context.Context, _ jobs.Job) error { return s.Mux.ForgetAnswers(ctx) }, jobs.Policy{})
-	s.jobs.Every(jobForgetAnswers, time.Hour)
-	s.jobs.Handle(jobCollectBlobs, func(ctx context.Context, _ jobs.Job) error {
+	s.Jobs.Handle(jobForgetAnswers, func(ctx context.Context, _ jobs.Job) error { return s.Mux.ForgetAnswers(ctx) }, jobs.Policy{})
+	s.Jobs.Every(jobForgetAnswers, time.Hour)
+	s.Jobs.Handle(jobCollectBlobs, func(ctx context.Context, _ jobs.Job) error {
 		deleted, err := s.CollectBlobs(ctx)
 		if deleted > 0 {
 			s.Log.InfoContext(ctx, "blobs without a reference were deleted", "blobs", deleted)
 		}
 		return err
 	}, jobs.Policy{Timeout: time.Hour})
-	s.jobs.Every(jobCollectBlobs, 24*time.Hour)
+	s.Jobs.Every(jobCollectBlobs, 24*time.Hour)
+	s.Jobs.Handle(jobReconcileGauges, func(ctx context.Context, _ jobs.Job) error {
+		_, err := s.Meter.Reconcile(ctx)
+		return err
+	}, jobs.Policy{Timeout: time.Hour})
+	s.Jobs.Every(jobReconcileGauges, time.Hour)
+	s.Jobs.Handle(jobForgetUsage, func(ctx context.Context, _ jobs.Job) error {
+		_, err := s.Meter.Forget(ctx)
+		return err
+	}, jobs.Policy{Timeout: time.Hour})
+	s.Jobs.Every(jobForgetUsage, 24*time.Hour)
 	s.work.Go(func() { s.Tokens.Run(ctx) })
 	s.work.Go(func() { s.Catalog.Run(ctx) })
-	for _, queue := range []*jobs.Queue{s.jobs, s.Calls} {
+	for _, queue := range []*jobs.Queue{s.Jobs, s.Calls} {
 		s.work.Go(func() {
 			if err := queue.Run(ctx); err != nil && ctx.Err() == nil {
 				s.failed <- err

@@ -29,6 +29,7 @@ type grammar struct {
 	Account     accountCommand     `cmd:"" help:"Manage accounts."`
 	Token       tokenCommand       `cmd:"" help:"Manage access tokens."`
 	Workspace   workspaceCommand   `cmd:"" help:"Manage workspaces."`
+	Quota       quotaCommand       `cmd:"" help:"Set what a workspace is allowed, whatever its plan."`
 	Hub         hubCommand         `cmd:"" help:"Manage the hub."`
 	Integration integrationCommand `cmd:"" help:"Manage published integrations."`
 	Plugin      pluginCommand      `cmd:"" help:"Manage published plugins."`

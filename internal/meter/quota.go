@@ -1,35 +1,118 @@
 package meter
 
-// Type is what is counted; the names are those of the public API.
-type Type string
+import (
+	"fmt"
+	"strings"
 
-// The gauges.
-const (
-	Bots    Type = "bot_count"
-	Members Type = "workspace_member_count"
-	// Integrations counts the names that a workspace has production versions of.
-	Integrations Type = "integrations_owned_count"
-	AlwaysAlive  Type = "always_alive"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/plan"
 )
 
-// Unlimited is the limit of a plan that sets none.
-const Unlimited = int64(-1)
+// boundless is how a quota without a limit is answered: the largest whole number
+// that JavaScript has. Clients compare usage with it and divide by it, which they
+// could not do with null or a negative number.
+const boundless = int64(1)<<53 - 1
 
-// limits are the published numbers of each plan. The owner is not counted as a
-// member. A self-hosted workspace is on the plan "managed", which limits nothing.
-var limits = map[string]map[Type]int64{
-	"community":  {Bots: 1, Members: 1, Integrations: 20, AlwaysAlive: 0},
-	"plus":       {Bots: 2, Members: 2, Integrations: 20, AlwaysAlive: 1},
-	"team":       {Bots: 3, Members: 3, Integrations: 20, AlwaysAlive: 3},
-	"enterprise": {Bots: 100, Members: 100, Integrations: 20, AlwaysAlive: 50},
+// mostValue is where sums stop, so that no repeat of huge values can overflow them.
+const mostValue = boundless
+
+// savedVersions is the quota of versions that one bot keeps; only the v2 API has a
+// name for it. It stands among the types so that the operator can set it.
+const savedVersions = plan.Type(plan.SavedVersions)
+
+// allowance is what decides a workspace's quotas.
+type allowance struct {
+	plan     plan.ID
+	adjusted map[plan.Type]plan.Adjustment
 }
 
-// LimitOf is the most of t that a plan allows, or Unlimited.
-func LimitOf(plan string, t Type) int64 {
-	if limit, ok := limits[plan][t]; ok {
-		return limit
+// limit is the most of t that the workspace is allowed, or plan.Unlimited.
+func (s *Service) limit(a allowance, t plan.Type) int64 {
+	adjusted := a.adjusted[t]
+	if whole := t.Whole(); whole != "" && adjusted.Set == nil {
+		return s.limit(a, whole)
 	}
-	return Unlimited
+	if t == savedVersions {
+		if adjusted.Set != nil {
+			return *adjusted.Set
+		}
+		return s.Plans.Allows(a.plan, plan.SavedVersions)
+	}
+	limit := s.Plans.LimitWith(a.plan, t, adjusted)
+	if t == plan.WorkspaceRatelimit && s.RateLimit > 0 && (limit == plan.Unlimited || limit > s.RateLimit) {
+		return s.RateLimit
+	}
+	return limit
 }
 
-var readable = map[Type]string{Bots: "bots", Members: "members beside the owner", Integrations: "integrations of its own", AlwaysAlive: "bots that are always alive"}
+// shown is a limit as it goes on the wire.
+func shown(limit int64) int64 {
+	if limit == plan.Unlimited {
+		return boundless
+	}
+	return limit
+}
+
+// readable says what a type counts, behind a number.
+var readable = map[plan.Type]string{
+	plan.InvocationCalls: "incoming messages and events a month", plan.StorageCount: "bytes of files", plan.BotCount: "bots",
+	plan.VectorStorage: "bytes of vectors", plan.TableRowCount: "rows of tables", plan.MemberCount: "members beside the owner",
+	plan.IntegrationsOwned: "integrations of its own", plan.AISpend: "nano-dollars of AI spend a month",
+	plan.OpenAISpend: "nano-dollars of OpenAI spend a month", plan.BingSearchSpend: "nano-dollars of web search a month",
+	plan.AlwaysAlive: "bots that are always alive", plan.IndexedFileCount: "indexed files", savedVersions: "saved versions of one bot",
+}
+
+// exceeded is the QuotaExceeded of a workspace that uses used of t, and has no room
+// for more.
+func (s *Service) exceeded(a allowance, t plan.Type, limit, used int64) error {
+	of := fmt.Sprintf("the plan %q of this workspace allows", a.plan)
+	if a.adjusted[t].Set != nil {
+		of = "the operator of this server allows this workspace"
+	} else if a.adjusted[t].Chosen != nil {
+		of = "the limit that this workspace set itself with changeAISpendQuota is"
+	}
+	raises := s.raises(a, t, limit)
+	return fault.New(fault.QuotaExceeded, "The quota %s is reached: %s %d %s, and it has %d. What raises it: %s.", t, of, limit, readable[t], used, strings.Join(raises, "; ")).
+		With("quota", string(t)).With("limit", limit).With("usage", used).With("raisedBy", raises)
+}
+
+// raises says what would give the workspace more of t.
+func (s *Service) raises(a allowance, t plan.Type, limit int64) (by []string) {
+	switch {
+	case a.adjusted[t].Set != nil:
+		return []string{"the operator of this server, with botyard quota set"}
+	case a.adjusted[t].Chosen != nil:
+		return []string{"changeAISpendQuota"}
+	}
+	if t.Whole() == plan.AISpend || t == plan.AISpend {
+		by = append(by, "changeAISpendQuota")
+	}
+	feature := plan.SavedVersions
+	if t != savedVersions {
+		feature = t.Feature()
+	}
+	for _, p := range s.Plans.Plans {
+		if more := s.Plans.Allows(p.ID, feature); p.ID != plan.Managed && more > limit {
+			by = append(by, "the plan "+string(p.ID))
+			break
+		}
+	}
+	for _, addon := range s.Plans.Addons {
+		if addon.Increments[feature] > 0 && addon.Month != nil {
+			by = append(by, "the add-on "+addon.ID)
+			break
+		}
+	}
+	return append(by, "the operator of this server, with botyard quota set")
+}
+
+// completion is the part of a limit that is used, where 1 is all of it.
+func completion(used, limit int64) float64 {
+	switch {
+	case limit == plan.Unlimited || used <= 0:
+		return 0
+	case limit == 0:
+		return 1
+	}
+	return float64(used) / float64(limit)
+}

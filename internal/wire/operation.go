@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -98,7 +99,9 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 	if op.Scope == InHeader {
 		h.Parameters = append(h.Parameters, headerParameter(workspaceHeader, true, "The workspace that the request is about."))
 	}
-	h.Parameters = append(h.Parameters, headerParameter("x-multiple-integrations", false, "Set to true, integrations of a bot are keyed by alias; else by integration id."))
+	if strings.HasPrefix(op.Path, "/v1/") {
+		h.Parameters = append(h.Parameters, headerParameter("x-multiple-integrations", false, "Set to true, integrations of a bot are keyed by alias; else by integration id."))
+	}
 
 	dotted := dottedFields(reflect.TypeFor[I]())
 	for _, d := range dotted {

@@ -1,0 +1,313 @@
+package meter
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// rememberedFor is how long a record is kept after it was counted, and so how late
+// it may come again and still be known.
+const rememberedFor = 40 * 24 * time.Hour
+
+const (
+	dayLength = 24 * time.Hour
+	// mostWord bounds a kept value of metadata, in bytes.
+	mostWord = 128
+)
+
+// The kinds of daily activity that the public API knows.
+var kinds = []string{"IntegrationAction", "FileIndexing", "BingSearch", "WebSearch"}
+
+// record is one usage as it is counted.
+type record struct {
+	key       string
+	workspace id.Workspace
+	bot       id.Bot
+	of        plan.Type
+	value     int64
+	at        time.Time
+	metadata  string
+
+	kind, subtype, source string
+}
+
+// monthSum is how much of a type was used in a month, by a workspace or by one bot.
+type monthSum struct {
+	workspace id.Workspace
+	bot       id.Bot
+	of        plan.Type
+	month     time.Time
+	value     int64
+}
+
+// daySum is how much of a type one series of a workspace used on a day.
+type daySum struct {
+	workspace             id.Workspace
+	of                    plan.Type
+	day                   time.Time
+	series                string
+	bot                   id.Bot
+	kind, subtype, source string
+	value                 int64
+}
+
+// Add counts what was used, in the transaction of the change that used it. A record
+// whose ID was counted for the same workspace, bot and type is left out; one without
+// an ID is always counted. A part of AI spend counts as AI spend too. Records of
+// workspaces that are gone are dropped: nobody could ask for them.
+//
+// InvalidPayload when a record fails plan.Usage.Check: whoever takes records from
+// outside checks them one by one before.
+func (s *Service) Add(ctx context.Context, tx *db.Tx, records []plan.Usage) error {
+	_, err := s.count(ctx, tx, records)
+	return err
+}
+
+// Take is Add of one usage that is refused when there is no room for it:
+// QuotaExceeded when the month's sum would pass the workspace's quota.
+func (s *Service) Take(ctx context.Context, tx *db.Tx, u plan.Usage) error {
+	totals, err := s.count(ctx, tx, []plan.Usage{u})
+	if err != nil {
+		return err
+	}
+	allowances, err := selectAllowances(ctx, tx, []id.Workspace{u.Workspace})
+	if err != nil {
+		return db.Convert(err)
+	}
+	a := allowances[u.Workspace]
+	for _, total := range totals {
+		limit := s.limit(a, total.of)
+		if total.bot == "" && limit != plan.Unlimited && total.value > limit {
+			return s.exceeded(a, total.of, limit, total.value-u.Value)
+		}
+	}
+	return nil
+}
+
+// Room is QuotaExceeded when a workspace has used up its quota of a type for now. It
+// is for what cannot be taken back, such as a message that a bot is about to answer.
+func (s *Service) Room(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) error {
+	allowances, err := selectAllowances(ctx, q, []id.Workspace{w})
+	if err != nil {
+		return db.Convert(err)
+	}
+	a, there := allowances[w]
+	if !there {
+		return noSuchWorkspace(w)
+	}
+	limit := s.limit(a, t)
+	if limit == plan.Unlimited {
+		return nil
+	}
+	now := monthOf(s.Clock.Now())
+	used, err := s.used(ctx, q, w, "", t, now, now)
+	if err != nil || used < limit {
+		return err
+	}
+	return s.exceeded(a, t, limit, used)
+}
+
+// count counts records and answers the sums that they changed.
+func (s *Service) count(ctx context.Context, tx *db.Tx, usages []plan.Usage) ([]monthSum, error) {
+	now := s.Clock.Now()
+	records, err := recordsOf(usages, now)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	var workspaces []id.Workspace
+	for _, r := range records {
+		workspaces = append(workspaces, r.workspace)
+	}
+	slices.Sort(workspaces)
+	allowances, err := selectAllowances(ctx, tx, slices.Compact(workspaces))
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	records = slices.DeleteFunc(records, func(r record) bool { _, there := allowances[r.workspace]; return !there })
+	fresh, err := insertRecords(ctx, tx, records, now.UnixMilli()/dayLength.Milliseconds())
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	records = slices.DeleteFunc(records, func(r record) bool { return !fresh[r.key] })
+	counters, gauges, days := tally(records, monthOf(now))
+	totals, err := addMonths(ctx, tx, counters)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	values, err := addToGauges(ctx, tx, gauges)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	if err := setMonths(ctx, tx, values); err != nil {
+		return nil, db.Convert(err)
+	}
+	if err := addDays(ctx, tx, days); err != nil {
+		return nil, db.Convert(err)
+	}
+	totals = append(totals, values...)
+	for _, total := range totals {
+		if total.bot == "" && total.month.Equal(monthOf(now)) {
+			if err := s.warn(ctx, tx, total.workspace, allowances[total.workspace], total.of, total.value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return totals, nil
+}
+
+// recordsOf makes the records of usages: each once, and with it that of the type
+// which it is a part of.
+func recordsOf(usages []plan.Usage, now time.Time) ([]record, error) {
+	records := make([]record, 0, len(usages))
+	seen := make(map[string]bool, len(usages))
+	for _, u := range usages {
+		if err := u.Check(); err != nil {
+			return nil, err
+		}
+		if u.ID == "" {
+			u.ID = id.NewUsage(now)
+		}
+		if u.At.IsZero() {
+			u.At = now
+		}
+		for t := u.Type; t != ""; t = t.Whole() {
+			r := recordOf(u, t)
+			if !seen[r.key] {
+				seen[r.key] = true
+				records = append(records, r)
+			}
+		}
+	}
+	return records, nil
+}
+
+func recordOf(u plan.Usage, t plan.Type) record {
+	r := record{
+		key:       keyOf(u, t),
+		workspace: u.Workspace, bot: u.Bot, of: t, value: u.Value, at: u.At.UTC(),
+		subtype: word(u.Metadata["subtype"]), source: word(u.Metadata["source"]),
+	}
+	if kind := u.Metadata["type"]; slices.Contains(kinds, kind) {
+		r.kind = kind
+	} else if u.Type == plan.BingSearchSpend {
+		r.kind = "BingSearch"
+	}
+	kept := make(map[string]string, len(u.Metadata)+1)
+	for key, value := range u.Metadata {
+		kept[word(key)] = word(value)
+	}
+	if u.Bot != "" {
+		kept["botId"] = string(u.Bot)
+	}
+	// Texts do not fail to be JSON.
+	text, _ := json.Marshal(kept, json.Deterministic(true))
+	r.metadata = string(text)
+	return r
+}
+
+// word is what is kept of a text that a caller chose: both engines can hold it.
+func word(s string) string {
+	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", ""), mostWord)
+}
+
+// mostRawID is the longest id that stands in a key as it is; longer ones by a digest.
+const mostRawID = 64
+
+// keyOf is what a record of a type is known again by. Ids that ascend with time, as
+// those of most clients do, stand together: a database that had to look in a place of
+// its own for each record would be several times slower.
+func keyOf(u plan.Usage, t plan.Type) string {
+	of := digestOf(string(u.Workspace), string(u.Bot), string(t))
+	if len(u.ID) > mostRawID {
+		return of + "/" + digestOf(u.ID)
+	}
+	return of + " " + u.ID
+}
+
+// digestOf is a short name of parts: 128 bits of their SHA-256, each with its length,
+// so that none can be read as two.
+func digestOf(parts ...string) string {
+	var b []byte
+	for _, part := range parts {
+		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+	}
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// tally sums records up: what is counted by the month for workspaces and bots, by how
+// much gauges change, and the days. Everything is in one order, so that transactions
+// which meet do not wait for each other in a circle.
+func tally(records []record, current time.Time) (counters, gauges []monthSum, days []daySum) {
+	months, perDay := map[monthSum]int64{}, map[daySum]int64{}
+	for _, r := range records {
+		key := monthSum{workspace: r.workspace, of: r.of, month: monthOf(r.at)}
+		if !r.of.Monthly() {
+			key.month = current
+		}
+		months[key] = bounded(months[key] + r.value)
+		if r.bot != "" {
+			key.bot = r.bot
+			months[key] = bounded(months[key] + r.value)
+		}
+		day := daySum{
+			workspace: r.workspace, of: r.of, day: dayOf(r.at), bot: r.bot, kind: r.kind, subtype: r.subtype, source: r.source,
+			series: digestOf(string(r.bot), r.kind, r.subtype, r.source),
+		}
+		perDay[day] = bounded(perDay[day] + r.value)
+	}
+	for sum, value := range months {
+		sum.value = value
+		if sum.of.Monthly() {
+			counters = append(counters, sum)
+		} else {
+			gauges = append(gauges, sum)
+		}
+	}
+	for sum, value := range perDay {
+		sum.value = value
+		days = append(days, sum)
+	}
+	for _, sums := range [][]monthSum{counters, gauges} {
+		slices.SortFunc(sums, func(a, b monthSum) int {
+			return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.bot, b.bot), cmp.Compare(a.of, b.of), a.month.Compare(b.month))
+		})
+	}
+	slices.SortFunc(days, func(a, b daySum) int {
+		return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.of, b.of), a.day.Compare(b.day), cmp.Compare(a.series, b.series))
+	})
+	return counters, gauges, days
+}
+
+// bounded keeps a sum between what can be added to without an overflow.
+func bounded(n int64) int64 { return min(max(n, -mostValue), mostValue) }
+
+// Forget deletes the records that are remembered no longer, a batch at a time.
+func (s *Service) Forget(ctx context.Context) (forgotten int64, err error) {
+	const batch = 5000
+	before := s.Clock.Now().Add(-rememberedFor).UnixMilli() / dayLength.Milliseconds()
+	for {
+		var n int64
+		err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			n, err = deleteRecords(ctx, tx, before, batch)
+			return db.Convert(err)
+		})
+		forgotten += n
+		if err != nil || n < batch {
+			return forgotten, err
+		}
+	}
+}

@@ -1,0 +1,21 @@
+package meter
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// trail keeps what was done; package audit.
+type trail interface {
+	// Record keeps what the actor of ctx did, in the transaction of the change.
+	Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error
+}
+
+// queue does later what a change has promised; package jobs.
+type queue interface {
+	Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...jobs.Option) error
+}

@@ -1,0 +1,338 @@
+package meter
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// Usage is how much of a type a workspace or a bot used in a month, and how much the
+// workspace may. Of a gauge, Value is what there was at the month's end, or is now.
+type Usage struct {
+	ID    string
+	Month time.Time
+	Type  plan.Type
+	Value int64
+	Limit int64 // or plan.Unlimited
+}
+
+// The bounds of what one request may ask about.
+const (
+	mostIDs       = 100
+	historyMonths = 24
+)
+
+// used reads how much of a type a workspace, or with a bot that bot, used in a month.
+func (s *Service) used(ctx context.Context, q db.Querier, w id.Workspace, b id.Bot, t plan.Type, month, current time.Time) (value int64, err error) {
+	switch {
+	case isLimit(t):
+		return 0, nil
+	case t.Monthly():
+		value, err = selectMonth(ctx, q, w, b, t, month)
+	case month.Before(current):
+		value, err = selectMonthUntil(ctx, q, w, b, t, month)
+	case b != "":
+		value, err = selectBotGauge(ctx, q, w, b, t)
+	default:
+		value, err = selectGauge(ctx, q, w, t)
+	}
+	return max(value, 0), db.Convert(err)
+}
+
+// isLimit says that a type is only a limit, of which nothing is used.
+func isLimit(t plan.Type) bool {
+	return t == plan.InvocationTimeout || t == plan.WorkspaceRatelimit || t == plan.FileMaxSize
+}
+
+// subject is what usage is asked of: a workspace, or a bot of it.
+type subject struct {
+	workspace id.Workspace
+	bot       id.Bot
+}
+
+func (u subject) id() string {
+	if u.bot != "" {
+		return string(u.bot)
+	}
+	return string(u.workspace)
+}
+
+// counts is InvalidQuery when a type is not counted for bots and the subject is one.
+func (u subject) counts(t plan.Type) error {
+	if u.bot != "" && !t.PerBot() {
+		return fault.New(fault.InvalidQuery, "%s is counted for workspaces only, and %q is a bot. Ask with the workspace's id.", t, fault.Bounded(string(u.bot)))
+	}
+	return nil
+}
+
+// subjectIn finds what an id of a workspace's usage means: the workspace, or a bot of
+// it. ResourceNotFound for anything else, alike whether it exists elsewhere or not.
+func (s *Service) subjectIn(ctx context.Context, q db.Querier, w id.Workspace, of string) (subject, error) {
+	if of == string(w) {
+		return subject{workspace: w}, nil
+	}
+	found, err := selectBotWorkspaces(ctx, q, []string{of})
+	if err != nil {
+		return subject{}, db.Convert(err)
+	}
+	if found[of] != w {
+		return subject{}, noSuchSubject(of)
+	}
+	return subject{w, id.Bot(of)}, nil
+}
+
+func noSuchSubject(of string) error {
+	return fault.New(fault.ResourceNotFound, "There is no workspace or bot %q that you may see the usage of.", fault.Bounded(of))
+}
+
+// Usage reads the usage of a workspace or of one of its bots. ResourceNotFound when
+// the id is neither, InvalidQuery when bots are not counted for the type.
+func (s *Service) Usage(ctx context.Context, w id.Workspace, of string, t plan.Type, period string) (Usage, error) {
+	now := s.Clock.Now()
+	month, err := parsePeriod(period, now)
+	if err != nil {
+		return Usage{}, err
+	}
+	q := s.DB.Reader(ctx)
+	who, err := s.subjectIn(ctx, q, w, of)
+	if err != nil {
+		return Usage{}, err
+	}
+	if err := who.counts(t); err != nil {
+		return Usage{}, err
+	}
+	a, err := s.allowance(ctx, q, w)
+	if err != nil {
+		return Usage{}, err
+	}
+	return s.usage(ctx, q, who, a, t, month, monthOf(now))
+}
+
+func (s *Service) usage(ctx context.Context, q db.Querier, who subject, a allowance, t plan.Type, month, current time.Time) (Usage, error) {
+	value, err := s.used(ctx, q, who.workspace, who.bot, t, month, current)
+	return Usage{ID: who.id(), Month: month, Type: t, Value: value, Limit: s.limit(a, t)}, err
+}
+
+// Usages reads several types of several workspaces or bots of an account's. They are
+// all workspaces or all bots. ResourceNotFound when the account may not see one of
+// them, InvalidQuery when they are mixed, too many, or not counted for a type.
+func (s *Service) Usages(ctx context.Context, account id.Account, ids []string, types []plan.Type, period string) ([]Usage, error) {
+	now := s.Clock.Now()
+	month, err := parsePeriod(period, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > mostIDs || len(types) > len(plan.Types) {
+		return nil, fault.New(fault.InvalidQuery, "%d ids and %d types are too many for one request; at most %d and %d are allowed.", len(ids), len(types), mostIDs, len(plan.Types))
+	}
+	for _, t := range types {
+		if !t.Known() {
+			return nil, fault.New(fault.InvalidQuery, "There is no usage type %q; the types are %v.", fault.Bounded(string(t)), plan.Types)
+		}
+	}
+	q := s.DB.Reader(ctx)
+	subjects, plans, err := s.subjectsOf(ctx, q, account, ids)
+	if err != nil {
+		return nil, err
+	}
+	usages := make([]Usage, 0, len(subjects)*len(types))
+	for _, who := range subjects {
+		for _, t := range types {
+			if err := who.counts(t); err != nil {
+				return nil, err
+			}
+			u, err := s.usage(ctx, q, who, plans[who.workspace], t, month, monthOf(now))
+			if err != nil {
+				return nil, err
+			}
+			usages = append(usages, u)
+		}
+	}
+	return usages, nil
+}
+
+// subjectsOf finds what ids mean to an account, and what decides the quotas of their
+// workspaces.
+func (s *Service) subjectsOf(ctx context.Context, q db.Querier, account id.Account, ids []string) ([]subject, map[id.Workspace]allowance, error) {
+	bots, err := selectBotWorkspaces(ctx, q, ids)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	var workspaces []id.Workspace
+	subjects := make([]subject, len(ids))
+	for i, of := range ids {
+		if w, isBot := bots[of]; isBot {
+			subjects[i] = subject{w, id.Bot(of)}
+		} else {
+			subjects[i] = subject{workspace: id.Workspace(of)}
+		}
+		workspaces = append(workspaces, subjects[i].workspace)
+	}
+	roles, err := selectRoles(ctx, q, account, workspaces)
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	for _, who := range subjects {
+		if role, member := roles[who.workspace]; !member || !role.Allows(access.WorkspaceRead) {
+			return nil, nil, noSuchSubject(who.id())
+		}
+		if (who.bot == "") != (subjects[0].bot == "") {
+			return nil, nil, fault.New(fault.InvalidQuery, "ids names workspaces and bots; name only workspaces or only bots in one request.")
+		}
+	}
+	allowances, err := selectAllowances(ctx, q, workspaces)
+	return subjects, allowances, db.Convert(err)
+}
+
+// History reads the usage of the months since the first in which there was any, the
+// newest first, and no more than two years of it.
+func (s *Service) History(ctx context.Context, w id.Workspace, of string, t plan.Type) ([]Usage, error) {
+	q := s.DB.Reader(ctx)
+	who, err := s.subjectIn(ctx, q, w, of)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.counts(t); err != nil {
+		return nil, err
+	}
+	a, err := s.allowance(ctx, q, w)
+	if err != nil {
+		return nil, err
+	}
+	current := monthOf(s.Clock.Now())
+	u, err := s.usage(ctx, q, who, a, t, current, current)
+	if err != nil {
+		return nil, err
+	}
+	history, oldest := []Usage{u}, current.AddDate(0, 1-historyMonths, 0)
+	sums, err := selectMonths(ctx, q, who, t, current)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	// A month without a sum is one in which a counter did not count, and in which a
+	// gauge did not move.
+	for month, i := current.AddDate(0, -1, 0), 0; i < len(sums) && !month.Before(oldest); month = month.AddDate(0, -1, 0) {
+		u.Month, u.Value = month, 0
+		switch {
+		case sums[i].month.Equal(month):
+			u.Value = max(sums[i].value, 0)
+			i++
+		case !t.Monthly():
+			u.Value = max(sums[i].value, 0)
+		}
+		history = append(history, u)
+	}
+	return history, nil
+}
+
+// ByBot is how much of a type each bot of a workspace used in a month; those that
+// used nothing are left out. The one that used most comes first.
+func (s *Service) ByBot(ctx context.Context, w id.Workspace, t plan.Type, period string) ([]BotUsage, error) {
+	now := s.Clock.Now()
+	month, err := parsePeriod(period, now)
+	if err != nil {
+		return nil, err
+	}
+	if !t.PerBot() {
+		return nil, fault.New(fault.InvalidQuery, "%s is counted for workspaces only, not for bots.", t)
+	}
+	q := s.DB.Reader(ctx)
+	var usages []BotUsage
+	switch {
+	case t.Monthly():
+		usages, err = selectByBot(ctx, q, w, t, month)
+	case month.Before(monthOf(now)):
+		usages, err = selectByBotUntil(ctx, q, w, t, month)
+	default:
+		usages, err = selectBotGauges(ctx, q, w, t)
+	}
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	slices.SortStableFunc(usages, func(a, b BotUsage) int { return int(min(max(b.Value-a.Value, -1), 1)) })
+	return usages, nil
+}
+
+// BotUsage is how much one bot used.
+type BotUsage struct {
+	Bot   id.Bot
+	Value int64
+}
+
+// Quotas reads how much a workspace is allowed of types.
+func (s *Service) Quotas(ctx context.Context, w id.Workspace, period string, types ...plan.Type) ([]Usage, error) {
+	month, err := parsePeriod(period, s.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.allowance(ctx, s.DB.Reader(ctx), w)
+	if err != nil {
+		return nil, err
+	}
+	quotas := make([]Usage, len(types))
+	for i, t := range types {
+		quotas[i] = Usage{ID: string(w), Month: month, Type: t, Limit: s.limit(a, t)}
+	}
+	return quotas, nil
+}
+
+// All reads the usage of a workspace of each of types.
+func (s *Service) All(ctx context.Context, w id.Workspace, period string, types ...plan.Type) ([]Usage, error) {
+	now := s.Clock.Now()
+	month, err := parsePeriod(period, now)
+	if err != nil {
+		return nil, err
+	}
+	q := s.DB.Reader(ctx)
+	a, err := s.allowance(ctx, q, w)
+	if err != nil {
+		return nil, err
+	}
+	usages := make([]Usage, 0, len(types))
+	for _, t := range types {
+		u, err := s.usage(ctx, q, subject{workspace: w}, a, t, month, monthOf(now))
+		if err != nil {
+			return nil, err
+		}
+		usages = append(usages, u)
+	}
+	return usages, nil
+}
+
+// Completion is the type that a workspace has used the largest part of, and the part.
+type Completion struct {
+	Type plan.Type
+	Part float64 // 1 is all; more than 1 is more than allowed
+}
+
+// Completions reads, for each workspace of an account, which quota is closest to its
+// end this month. A workspace that used nothing of what is limited is left out.
+func (s *Service) Completions(ctx context.Context, account id.Account) (map[id.Workspace]Completion, error) {
+	q, month := s.DB.Reader(ctx), monthOf(s.Clock.Now())
+	allowances, err := selectAllowancesOf(ctx, q, account)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	values, err := selectValuesOf(ctx, q, account, month)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	most := map[id.Workspace]Completion{}
+	for _, v := range values {
+		a, there := allowances[v.workspace]
+		if !there {
+			continue
+		}
+		part := completion(v.value, s.limit(a, v.of))
+		if have := most[v.workspace]; part > have.Part || part == have.Part && part > 0 && v.of < have.Type {
+			most[v.workspace] = Completion{v.of, part}
+		}
+	}
+	return most, nil
+}

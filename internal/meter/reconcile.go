@@ -1,0 +1,134 @@
+package meter
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// drift is how often each gauge was found to differ from what it counts.
+type drift struct {
+	sync.Mutex
+	found map[plan.Type]uint64
+}
+
+// Drift is how often, since the start of the process, each gauge was found to differ
+// from what it counts. It is for metrics; anything but 0 is a fault of the program.
+func (s *Service) Drift() map[plan.Type]uint64 {
+	s.drift.Lock()
+	defer s.drift.Unlock()
+	found := make(map[plan.Type]uint64, len(derived))
+	for _, t := range derived {
+		found[t] = s.drift.found[t]
+	}
+	return found
+}
+
+// derived are the gauges that can be had by counting.
+var derived = []plan.Type{plan.BotCount, plan.AlwaysAlive, plan.MemberCount, plan.IntegrationsOwned}
+
+// reconcileBatch is how many workspaces one transaction looks at: few enough for
+// nobody to wait.
+const reconcileBatch = 100
+
+// Reconcile compares the gauges with what they count, corrects those that differ and
+// answers how many that were. A difference is logged and counted, because there should
+// be none. It also tells of quotas that came closer by other ways than use, such as
+// another plan.
+func (s *Service) Reconcile(ctx context.Context) (corrected int, err error) {
+	for after, more := id.Workspace(""), true; more; {
+		var wrong []correction
+		err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			wrong = nil
+			workspaces, err := selectWorkspaces(ctx, tx, after, reconcileBatch)
+			if err != nil {
+				return db.Convert(err)
+			}
+			if more = len(workspaces) == reconcileBatch; len(workspaces) == 0 {
+				return nil
+			}
+			after = workspaces[len(workspaces)-1]
+			wrong, err = s.reconcile(ctx, tx, workspaces)
+			return err
+		})
+		if err != nil {
+			return corrected, err
+		}
+		for _, c := range wrong {
+			s.Log.WarnContext(ctx, "a gauge differed from what it counts, and was corrected",
+				slog.String("workspace", string(c.workspace)), slog.String("gauge", string(c.of)), slog.Int64("gauge_said", c.said), slog.Int64("counted", c.counted))
+			s.drift.Lock()
+			if s.drift.found == nil {
+				s.drift.found = map[plan.Type]uint64{}
+			}
+			s.drift.found[c.of]++
+			s.drift.Unlock()
+		}
+		corrected += len(wrong)
+	}
+	return corrected, nil
+}
+
+// correction is a gauge that was wrong.
+type correction struct {
+	workspace     id.Workspace
+	of            plan.Type
+	said, counted int64
+}
+
+func (s *Service) reconcile(ctx context.Context, tx *db.Tx, workspaces []id.Workspace) (wrong []correction, err error) {
+	gauges, err := selectGauges(ctx, tx, workspaces)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	truths, err := selectTruths(ctx, tx, workspaces)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	allowances, err := selectAllowances(ctx, tx, workspaces)
+	if err != nil {
+		return nil, db.Convert(err)
+	}
+	month := monthOf(s.Clock.Now())
+	for _, w := range workspaces {
+		for _, t := range derived {
+			said, counted := gauges[gauge{w, t}], truths[gauge{w, t}]
+			gauges[gauge{w, t}] = counted
+			if said == counted {
+				continue
+			}
+			wrong = append(wrong, correction{w, t, said, counted})
+			if err := setGauge(ctx, tx, w, t, counted); err != nil {
+				return nil, db.Convert(err)
+			}
+			if err := setMonth(ctx, tx, w, t, month, counted); err != nil {
+				return nil, db.Convert(err)
+			}
+		}
+		for _, t := range plan.Types {
+			if isLimit(t) || s.limit(allowances[w], t) == plan.Unlimited {
+				continue
+			}
+			used := gauges[gauge{w, t}]
+			if t.Monthly() {
+				if used, err = selectMonth(ctx, tx, w, "", t, month); err != nil {
+					return nil, db.Convert(err)
+				}
+			}
+			if err := s.warn(ctx, tx, w, allowances[w], t, used); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return wrong, nil
+}
+
+// gauge names one gauge of one workspace.
+type gauge struct {
+	workspace id.Workspace
+	of        plan.Type
+}

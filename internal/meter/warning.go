@@ -1,0 +1,78 @@
+package meter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// thresholds are the parts of a quota, in percent, that are told of when they are
+// reached; the highest first.
+var thresholds = []int64{100, 90, 75, 50}
+
+// JobWarn is the kind of the job that tells the operator's webhook of a warning.
+const JobWarn = "warn-of-quota"
+
+// Warning is what a webhook is told.
+type Warning struct {
+	ID          string       `json:"id"`
+	Type        string       `json:"type"`
+	WorkspaceID id.Workspace `json:"workspaceId"`
+	Quota       plan.Type    `json:"quota"`
+	Threshold   int64        `json:"threshold"`
+	Limit       int64        `json:"limit"`
+	Usage       int64        `json:"usage"`
+	Period      string       `json:"period"`
+	CreatedAt   string       `json:"createdAt"`
+}
+
+// reached are the thresholds that a use has come to, the highest first.
+func reached(used, limit int64) []int64 {
+	if limit == plan.Unlimited || used <= 0 {
+		return nil
+	}
+	for i, threshold := range thresholds {
+		if limit == 0 || float64(used) >= float64(limit)*float64(threshold)/100 {
+			return thresholds[i:]
+		}
+	}
+	return nil
+}
+
+// warn tells of the highest threshold that a workspace has come to, if it was not
+// told of in this month: its members by a record in the audit trail, the operator's
+// webhook by a job. Lower ones that were passed on the way are told of no more.
+func (s *Service) warn(ctx context.Context, tx *db.Tx, w id.Workspace, a allowance, t plan.Type, used int64) error {
+	limit := s.limit(a, t)
+	passed := reached(used, limit)
+	if len(passed) == 0 {
+		return nil
+	}
+	now := s.Clock.Now()
+	month := monthOf(now)
+	highest, err := insertWarnings(ctx, tx, w, t, month, passed, now)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if highest != passed[0] {
+		return nil
+	}
+	period := month.Format("2006-01")
+	// It is the server that warns, and not who made the request that went too far.
+	silent := access.With(ctx, access.Actor{})
+	if err := s.Trail.Record(silent, tx, w, access.Act{
+		Action: "QUOTA_WARNING", Resource: string(w), Name: string(t),
+		Value: fmt.Sprintf("%d %% of the quota %s is used: %d of %d in %s", highest, t, used, limit, period),
+	}); err != nil {
+		return err
+	}
+	return s.Queue.Enqueue(ctx, tx, JobWarn, Warning{
+		ID: id.NewWarning(now), Type: "quota.warning", WorkspaceID: w, Quota: t, Threshold: highest, Limit: limit, Usage: used,
+		Period: month.Format(time.RFC3339), CreatedAt: now.Format("2006-01-02T15:04:05.000Z"),
+	})
+}
