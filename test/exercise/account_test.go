@@ -219,7 +219,8 @@ func TestMemberQuota(t *testing.T) {
 		first := addMember(t, a, "first@example.com", "developer")
 		before := a.State(t)
 		f := a.Refused(t, fault.QuotaExceeded, []string{"workspace_member_count", "community"}, "POST", membersPath, object{"email": "second@example.com", "role": "viewer"})
-		if diff := cmp.Diff(map[string]any{"quota": "workspace_member_count", "limit": 1.0, "usage": 1.0}, f.Metadata); diff != "" {
+		raisedBy := []any{"the plan plus", "the add-on collaborator_addon", "the operator of this server, with botyard quota set"}
+		if diff := cmp.Diff(map[string]any{"quota": "workspace_member_count", "limit": 1.0, "usage": 1.0, "raisedBy": raisedBy}, f.Metadata); diff != "" {
 			t.Error(diff)
 		}
 		if after := a.State(t); after != before {
