@@ -34,6 +34,8 @@ const (
 	WorkspaceUpdate Permission = "workspace.update"
 	WorkspaceDelete Permission = "workspace.delete"
 	SpendingUpdate  Permission = "spending.update"
+	BillingRead     Permission = "billing.read"
+	BillingWrite    Permission = "billing.write"
 	PreferenceWrite Permission = "preference.write"
 	MemberLeave     Permission = "member.leave" // remove oneself
 	MemberWrite     Permission = "member.write"
@@ -61,6 +63,8 @@ var granted = map[Permission][]Role{
 	WorkspaceUpdate: {Administrator, Owner},
 	WorkspaceDelete: {Owner},
 	SpendingUpdate:  {Billing, Manager, Administrator, Owner},
+	BillingRead:     {Billing, Manager, Administrator, Owner},
+	BillingWrite:    {Billing, Manager, Administrator, Owner},
 	PreferenceWrite: {Developer, Manager, Administrator, Owner},
 	MemberLeave:     Roles,
 	MemberWrite:     {Administrator, Owner},

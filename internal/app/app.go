@@ -11,6 +11,7 @@ import (
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/account"
 	"github.com/botyard/botyard/internal/audit"
+	"github.com/botyard/botyard/internal/billing"
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/bot"
 	"github.com/botyard/botyard/internal/catalog"
@@ -48,7 +49,8 @@ type App struct {
 	// Plans is the catalogue that Open read.
 	Plans *plan.Catalog
 	// Jobs is the queue that changes put work into; a server works on it.
-	Jobs *jobs.Queue
+	Jobs    *jobs.Queue
+	Billing *billing.Service
 
 	config config.Installation
 	dir    string
@@ -161,6 +163,9 @@ func (a *App) assemble() {
 	a.Workspaces = workspace.New(workspace.Options{
 		DB: a.DB, Clock: a.Clock, Trail: a.Audit, Quota: a.Meter, Accounts: a.Accounts,
 	})
+	a.Billing = billing.New(billing.Options{
+		DB: a.DB, Clock: a.Clock, Log: a.Log, Plans: a.Plans, Trail: a.Audit, Queue: a.Jobs, Usage: a.Meter, Workspaces: a.Workspaces,
+	})
 	a.Catalog = catalog.New(catalog.Options{
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Keys: a.Keys, Blobs: a.Blobs,
 		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, Workspaces: a.Workspaces, Installs: a.Bots, PublicURL: address,
@@ -168,8 +173,9 @@ func (a *App) assemble() {
 	a.Bots.Catalog, a.Bots.Assets, a.Bots.Endpoints = a.Catalog, a.Catalog, a.Catalog
 	a.assembleCalls(address)
 	a.Bots.Members = a.Workspaces
-	// Bots leave before what they have installed.
-	a.Workspaces.Leavers = []workspace.Leaver{a.Bots, a.Catalog, a.Tokens, a.Meter}
+	// Bots leave before what they have installed, and the books are closed before what
+	// was used is forgotten.
+	a.Workspaces.Leavers = []workspace.Leaver{a.Billing, a.Bots, a.Catalog, a.Tokens, a.Meter}
 	a.Accounts.Memberships = a.Workspaces
 }
 

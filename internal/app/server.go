@@ -15,6 +15,7 @@ import (
 
 	"github.com/botyard/botyard/internal/account"
 	"github.com/botyard/botyard/internal/audit"
+	"github.com/botyard/botyard/internal/billing"
 	"github.com/botyard/botyard/internal/bot"
 	"github.com/botyard/botyard/internal/catalog"
 	"github.com/botyard/botyard/internal/config"
@@ -133,6 +134,7 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	})
 	catalog.Mount(m, a.Catalog)
 	meter.Mount(m, a.Meter)
+	billing.Mount(m, a.Billing)
 	script.Mount(m, a.Scripts)
 	dispatch.Mount(m, a.Dispatch, c.CallTimeout)
 	m.MountReference()
@@ -169,6 +171,7 @@ func (s *Server) startWork(ctx context.Context) {
 		return err
 	}, jobs.Policy{Timeout: time.Hour})
 	s.Jobs.Every(jobForgetUsage, 24*time.Hour)
+	s.billingWork()
 	s.work.Go(func() { s.Tokens.Run(ctx) })
 	s.work.Go(func() { s.Catalog.Run(ctx) })
 	for _, queue := range []*jobs.Queue{s.Jobs, s.Calls} {

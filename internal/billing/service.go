@@ -26,6 +26,8 @@ type Options struct {
 	// Seller is who issues the invoices, with address and numbers, and Note what
 	// stands below their sums; both may have several lines.
 	Seller, Note string
+	// PDFURL is where an invoice can be read as a PDF; nil is nowhere.
+	PDFURL func(Invoice) string
 }
 
 // Service holds the use cases of subscriptions and invoices.

@@ -13,22 +13,6 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-func moment(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
-
-func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
-// instant is a time that may be zero, which is NULL.
-func instant(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMilli(), Valid: !t.IsZero()}
-}
-
-func instantOf(n sql.NullInt64) time.Time {
-	if !n.Valid {
-		return time.Time{}
-	}
-	return moment(n.Int64)
-}
-
 const subscriptionColumns = `workspace_id, plan, term, status, period_start, period_end, cycle_end, balance,
 	plan_readonly, addons_readonly, held_invoice, address, created_at, updated_at, terms`
 
@@ -41,8 +25,8 @@ func scanSubscription(row interface{ Scan(...any) error }) (s Subscription, err 
 	if err != nil {
 		return Subscription{}, err
 	}
-	s.Period, s.CycleEnd = Period{moment(start), moment(end)}, moment(cycle)
-	s.Held, s.CreatedAt, s.UpdatedAt, s.kept = id.Invoice(held.String), moment(created), moment(updated), true
+	s.Period, s.CycleEnd = Period{db.Moment(start), db.Moment(end)}, db.Moment(cycle)
+	s.Held, s.CreatedAt, s.UpdatedAt, s.kept = id.Invoice(held.String), db.Moment(created), db.Moment(updated), true
 	if address.Valid {
 		s.Address = &Address{}
 		if err := json.Unmarshal([]byte(address.String), s.Address); err != nil {
@@ -89,7 +73,7 @@ func upsertSubscription(ctx context.Context, q db.Querier, s Subscription) error
 			plan_readonly = excluded.plan_readonly, addons_readonly = excluded.addons_readonly, recharges = excluded.recharges,
 			held_invoice = excluded.held_invoice, address = excluded.address, updated_at = excluded.updated_at, terms = excluded.terms`,
 		string(s.Workspace), string(s.Plan), string(s.Term), string(s.Status), s.Period.Start.UnixMilli(), s.Period.End.UnixMilli(),
-		s.CycleEnd.UnixMilli(), int64(s.Balance), s.PlanReadonly, s.AddonsReadonly, recharges, nullable(string(s.Held)), address,
+		s.CycleEnd.UnixMilli(), int64(s.Balance), s.PlanReadonly, s.AddonsReadonly, recharges, db.Text(string(s.Held)), address,
 		s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(), string(terms))
 	return err
 }
@@ -135,12 +119,14 @@ type party struct {
 	name    string
 	email   string
 	blocked bool
+	// spending is the most that it spends a month by itself.
+	spending plan.Cents
 }
 
 func selectParty(ctx context.Context, q db.Querier, w id.Workspace) (p party, found bool, err error) {
 	var trial sql.NullString
-	err = q.QueryRow(ctx, `SELECT plan, active_trial_id, name, email, blocked FROM billed_workspaces WHERE id = $1`, string(w)).
-		Scan(&p.plan, &trial, &p.name, &p.email, &p.blocked)
+	err = q.QueryRow(ctx, `SELECT plan, active_trial_id, name, email, blocked, spending_limit FROM billed_workspaces WHERE id = $1`, string(w)).
+		Scan(&p.plan, &trial, &p.name, &p.email, &p.blocked, &p.spending)
 	if errors.Is(err, sql.ErrNoRows) {
 		return party{}, false, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -24,8 +23,8 @@ func scanInvoice(row interface{ Scan(...any) error }) (i Invoice, err error) {
 	if err != nil {
 		return Invoice{}, err
 	}
-	i.Number, i.Period = number.Int64, Period{moment(start), moment(end)}
-	i.CreatedAt, i.DueAt, i.PaidAt, i.NextAttempt = moment(created), moment(due), instantOf(paid), instantOf(next)
+	i.Number, i.Period = number.Int64, Period{db.Moment(start), db.Moment(end)}
+	i.CreatedAt, i.DueAt, i.PaidAt, i.NextAttempt = db.Moment(created), db.Moment(due), db.MomentOf(paid), db.MomentOf(next)
 	if err := json.Unmarshal(billTo, &i.BillTo); err != nil {
 		return Invoice{}, err
 	}
@@ -64,7 +63,7 @@ func insertInvoice(ctx context.Context, q db.Querier, i Invoice) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		string(i.ID), string(i.Workspace), sql.NullInt64{Int64: i.Number, Valid: i.Number != 0}, string(i.Kind), string(i.Status),
 		i.Currency, int64(i.Total), i.Period.Start.UnixMilli(), i.Period.End.UnixMilli(), i.CreatedAt.UnixMilli(),
-		i.DueAt.UnixMilli(), instant(i.PaidAt), i.Attempts, instant(i.NextAttempt), i.Reason, string(billTo), string(lines), i.Seller, i.Note)
+		i.DueAt.UnixMilli(), db.Millis(i.PaidAt), i.Attempts, db.Millis(i.NextAttempt), i.Reason, string(billTo), string(lines), i.Seller, i.Note)
 	return err
 }
 
@@ -72,7 +71,7 @@ func insertInvoice(ctx context.Context, q db.Querier, i Invoice) error {
 func updateInvoice(ctx context.Context, q db.Querier, i Invoice) error {
 	_, err := q.Exec(ctx, `
 		UPDATE invoices SET status = $2, paid_at = $3, attempts = $4, next_attempt_at = $5, reason = $6 WHERE id = $1`,
-		string(i.ID), string(i.Status), instant(i.PaidAt), i.Attempts, instant(i.NextAttempt), i.Reason)
+		string(i.ID), string(i.Status), db.Millis(i.PaidAt), i.Attempts, db.Millis(i.NextAttempt), i.Reason)
 	return err
 }
 
@@ -122,22 +121,22 @@ func nextNumber(ctx context.Context, q db.Querier, counter string) (n int64, err
 	return n, err
 }
 
-// Grant is credit for AI spend in a period.
-type grant struct {
-	id        string
-	workspace id.Workspace
-	invoice   id.Invoice
-	nano      int64
-	period    Period
-	created   time.Time
-}
-
-func insertGrant(ctx context.Context, q db.Querier, g grant) error {
+func insertGrant(ctx context.Context, q db.Querier, w id.Workspace, g Grant) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO credit_grants (id, workspace_id, invoice_id, nano_amount, period_start, period_end, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
-		g.id, string(g.workspace), string(g.invoice), g.nano, g.period.Start.UnixMilli(), g.period.End.UnixMilli(), g.created.UnixMilli())
+		g.ID, string(w), string(g.Invoice), int64(g.Amount), g.Period.Start.UnixMilli(), g.Period.End.UnixMilli(), g.Created.UnixMilli())
 	return err
+}
+
+// selectGrant reads the grant that an invoice is for.
+func selectGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoice) (g Grant, err error) {
+	var start, end, created int64
+	err = q.QueryRow(ctx, `
+		SELECT id, invoice_id, nano_amount, period_start, period_end, created_at FROM credit_grants
+		WHERE workspace_id = $1 AND invoice_id = $2`, string(w), string(of)).Scan(&g.ID, &g.Invoice, &g.Amount, &start, &end, &created)
+	g.Period, g.Created = Period{db.Moment(start), db.Moment(end)}, db.Moment(created)
+	return g, err
 }
 
 // sumGrants adds up the credit of a workspace for a month: that of grants which
@@ -147,4 +146,13 @@ func sumGrants(ctx context.Context, q db.Querier, w id.Workspace, month Period) 
 		SELECT COALESCE(SUM(nano_amount), 0) FROM credit_grants WHERE workspace_id = $1 AND period_start >= $2 AND period_start < $3`,
 		string(w), month.Start.UnixMilli(), month.End.UnixMilli()).Scan(&nano)
 	return nano, err
+}
+
+// sumBought adds up the invoices of what a workspace bought within a month.
+func sumBought(ctx context.Context, q db.Querier, w id.Workspace, month Period) (total int64, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT COALESCE(SUM(total), 0) FROM invoices
+		WHERE workspace_id = $1 AND created_at >= $2 AND created_at < $3 AND kind IN ('change', 'grant') AND status <> 'void'`,
+		string(w), month.Start.UnixMilli(), month.End.UnixMilli()).Scan(&total)
+	return total, err
 }

@@ -110,15 +110,16 @@ type Recharge struct {
 	DisabledReason string `json:"disabledReason,omitempty"`
 }
 
-// Pending is a change that takes effect when its invoice is paid.
+// Pending is a purchase that takes effect when its invoice is paid, and what it then
+// makes of the subscription: exactly what is being charged.
 type Pending struct {
-	At     time.Time        `json:"at"`
-	Change *Change          `json:"change,omitempty"`
-	Addons map[string]int64 `json:"addons,omitempty"`
-	Coupon string           `json:"coupon,omitempty"`
-	// Recharge is the add-on that is bought by itself.
-	Recharge string    `json:"recharge,omitempty"`
-	Grant    plan.Nano `json:"grant,omitempty"`
+	Purchase Purchase      `json:"purchase"`
+	Plan     plan.ID       `json:"plan"`
+	Term     plan.Interval `json:"term"`
+	Period   Period        `json:"period"`
+	Terms    Terms         `json:"terms"`
+	// Used is what the invoice takes from the balance; negative when it credits it.
+	Used plan.Cents `json:"used"`
 }
 
 // Arrears is what was billed for the AI spend of a month.

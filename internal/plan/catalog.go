@@ -319,3 +319,13 @@ func (c *Catalog) checkCoupons(wrong func(string, ...any)) {
 		}
 	}
 }
+
+// Monthly says that what the add-on adds is there anew on the first of each month.
+func (a Addon) Monthly() bool {
+	for f := range a.Increments {
+		if !f.Monthly() {
+			return false
+		}
+	}
+	return true
+}

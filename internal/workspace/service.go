@@ -290,8 +290,9 @@ func (s *Service) CheckHandle(ctx context.Context, account id.Account, handle st
 	return answer, nil
 }
 
-// SetPlan changes what a workspace may use. It is for the operator: no operation
-// of the API leads here. InvalidPayload when there is no such plan.
+// SetPlan changes what a workspace may use: package billing decides what that is. In
+// the transaction of the change, when ctx carries one. InvalidPayload when there is no
+// such plan.
 func (s *Service) SetPlan(ctx context.Context, w id.Workspace, plan Plan) error {
 	if err := checkPlan(plan); err != nil {
 		return err
@@ -309,6 +310,20 @@ func (s *Service) SetBlocked(ctx context.Context, w id.Workspace, blocked bool) 
 	return s.change(ctx, w, "blocked="+strconv.FormatBool(blocked), func(w *Workspace) bool {
 		changed := w.Blocked != blocked
 		w.Blocked = blocked
+		return changed
+	})
+}
+
+// SetTrial notes the trial that a workspace is in; empty is none. In the transaction
+// of the change, when ctx carries one.
+func (s *Service) SetTrial(ctx context.Context, w id.Workspace, t id.Trial) error {
+	did := "trial=" + string(t)
+	if t == "" {
+		did = "trial ended"
+	}
+	return s.change(ctx, w, did, func(w *Workspace) bool {
+		changed := w.ActiveTrial != string(t)
+		w.ActiveTrial = string(t)
 		return changed
 	})
 }

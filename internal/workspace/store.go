@@ -72,10 +72,11 @@ func updateWorkspace(ctx context.Context, q db.Querier, w Workspace) error {
 	}
 	_, err = q.Exec(ctx, `
 		UPDATE workspaces SET name = $2, handle = $3, plan = $4, billing_version = $5, spending_limit = $6, about = $7,
-			profile_picture = $8, contact_email = $9, website = $10, social_accounts = $11, is_public = $12, updated_at = $13, blocked = $14
+			profile_picture = $8, contact_email = $9, website = $10, social_accounts = $11, is_public = $12, updated_at = $13, blocked = $14,
+			active_trial_id = $15
 		WHERE id = $1`,
 		string(w.ID), w.Name, db.Text(w.Handle), string(w.Plan), w.BillingVersion, int64(w.SpendingLimit), w.About,
-		w.ProfilePicture, w.ContactEmail, w.Website, string(social), w.Public, w.UpdatedAt.UnixMilli(), w.Blocked)
+		w.ProfilePicture, w.ContactEmail, w.Website, string(social), w.Public, w.UpdatedAt.UnixMilli(), w.Blocked, db.Text(w.ActiveTrial))
 	return err
 }
 

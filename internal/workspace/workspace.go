@@ -11,23 +11,24 @@ import (
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
-// Plan is what a workspace may use; the names are those of the public API.
-type Plan string
+// Plan is what a workspace may use.
+type Plan = plan.ID
 
 // The plans.
 const (
-	Community  Plan = "community"
-	Plus       Plan = "plus"
-	Team       Plan = "team"
-	Enterprise Plan = "enterprise"
+	Community  = plan.Community
+	Plus       = plan.Plus
+	Team       = plan.Team
+	Enterprise = plan.Enterprise
 	// Managed limits nothing. It is the plan of every new workspace.
-	Managed Plan = "managed"
+	Managed = plan.Managed
 )
 
 // Plans lists every plan, the smallest first.
-var Plans = []Plan{Community, Plus, Team, Enterprise, Managed}
+var Plans = plan.IDs
 
 // currentBilling is the billing version of every new workspace.
 const currentBilling = "v4"

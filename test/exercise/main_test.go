@@ -85,7 +85,7 @@ func nextMoment() { time.Sleep(2 * time.Millisecond) }
 
 func setPlan(t *testing.T, s *harness.Server, a *harness.Actor, plan workspace.Plan) {
 	t.Helper()
-	if err := s.Workspaces.SetPlan(t.Context(), workspaceID(a), plan); err != nil {
+	if _, err := s.Billing.AssignPlan(t.Context(), workspaceID(a), plan); err != nil {
 		t.Fatal(err)
 	}
 }

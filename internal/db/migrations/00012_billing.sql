@@ -92,7 +92,7 @@ CREATE INDEX credit_grants_of_workspace ON credit_grants (workspace_id, period_s
 
 -- What billing knows of a workspace: who it is for, and how it stands.
 CREATE VIEW billed_workspaces AS
-SELECT w.id, w.name, w.plan, w.active_trial_id, w.blocked,
+SELECT w.id, w.name, w.plan, w.active_trial_id, w.blocked, w.spending_limit,
        COALESCE(NULLIF(w.contact_email, ''), a.email, '') AS email
 FROM workspaces w LEFT JOIN accounts a ON a.id = w.owner_id;
 

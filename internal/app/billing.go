@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/botyard/botyard/internal/billing"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// Kinds of billing's background jobs.
+const (
+	jobCloseMonths    = "billing-close-months"
+	jobEndTrials      = "billing-end-trials"
+	jobRechargeAddons = "billing-recharge-addons"
+)
+
+// billingWork has what is due done: months closed, trials ended, what is used up
+// bought, purchases that wait for their payment ended.
+func (s *Server) billingWork() {
+	s.Jobs.Handle(jobCloseMonths, func(ctx context.Context, _ jobs.Job) error {
+		closed, err := s.Billing.CloseMonths(ctx)
+		if closed > 0 {
+			s.Log.InfoContext(ctx, "months of workspaces were closed", "workspaces", closed)
+		}
+		return err
+	}, jobs.Policy{Timeout: time.Hour})
+	s.Jobs.Every(jobCloseMonths, time.Minute)
+	s.Jobs.Handle(jobEndTrials, func(ctx context.Context, _ jobs.Job) error {
+		_, err := s.Billing.EndTrials(ctx)
+		return err
+	}, jobs.Policy{Timeout: 10 * time.Minute})
+	s.Jobs.Every(jobEndTrials, time.Minute)
+	s.Jobs.Handle(jobRechargeAddons, func(ctx context.Context, _ jobs.Job) error { return s.Billing.RechargeAddons(ctx) }, jobs.Policy{Timeout: 10 * time.Minute})
+	s.Jobs.Every(jobRechargeAddons, time.Minute)
+	// What is neither paid nor declined is asked for again, however long that takes.
+	s.Jobs.Handle(billing.SettleJob, s.Billing.Settle, jobs.Policy{MaxAttempts: 1000, MaxBackoff: 10 * time.Minute})
+}

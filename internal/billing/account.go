@@ -1,0 +1,121 @@
+package billing
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// mostAddress bounds each part of an address, in characters.
+const mostAddress = 200
+
+// check is the address without the white space around its parts. InvalidPayload when
+// a part is missing or too long.
+func (a Address) check() (Address, error) {
+	for _, part := range []struct {
+		name     string
+		value    *string
+		optional bool
+	}{
+		{"lineOne", &a.LineOne, false}, {"lineTwo", &a.LineTwo, true}, {"city", &a.City, false},
+		{"state", &a.State, true}, {"postalCode", &a.PostalCode, false},
+	} {
+		*part.value = strings.TrimSpace(*part.value)
+		if n := utf8.RuneCountInString(*part.value); n > mostAddress || n == 0 && !part.optional {
+			return a, fault.New(fault.InvalidPayload, "%s has %d characters; it must have %d at most, and some unless it is optional.", part.name, n, mostAddress)
+		}
+	}
+	a.Country = strings.ToUpper(a.Country)
+	return a, nil
+}
+
+// SetAddress sets where the invoices of a workspace go. Those that were issued keep
+// theirs.
+func (s *Service) SetAddress(ctx context.Context, w id.Workspace, a Address) error {
+	a, err := a.check()
+	if err != nil {
+		return err
+	}
+	return s.edit(ctx, w, "billing address", func(sub *Subscription) { sub.Address = &a })
+}
+
+// edit changes what nothing is charged for.
+func (s *Service) edit(ctx context.Context, w id.Workspace, did string, change func(*Subscription)) error {
+	return s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		sub, of, err := s.subscription(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		change(&sub)
+		if err := s.save(ctx, tx, sub); err != nil {
+			return err
+		}
+		return s.Trail.Record(ctx, tx, w, access.Act{Action: "UPDATE_WORKSPACE", Resource: string(w), Name: of.name, Value: did})
+	})
+}
+
+// SetReadonly says what of a workspace the operator alone changes; nil keeps. It is
+// for workspaces that are billed by contract: no operation of the API leads here.
+func (s *Service) SetReadonly(ctx context.Context, w id.Workspace, planToo, addonsToo *bool) (sub Subscription, err error) {
+	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		var of party
+		if sub, of, err = s.subscription(ctx, tx, w); err != nil {
+			return err
+		}
+		for _, flag := range []struct {
+			action string
+			kept   *bool
+			wanted *bool
+		}{
+			{"UPDATE_WORKSPACE_PLAN_READONLY", &sub.PlanReadonly, planToo},
+			{"UPDATE_WORKSPACE_ADDONS_READONLY", &sub.AddonsReadonly, addonsToo},
+		} {
+			if flag.wanted == nil || *flag.wanted == *flag.kept {
+				continue
+			}
+			*flag.kept = *flag.wanted
+			value := "false"
+			if *flag.wanted {
+				value = "true"
+			}
+			if err := s.Trail.Record(ctx, tx, w, access.Act{Action: flag.action, Resource: string(w), Name: of.name, Value: value}); err != nil {
+				return err
+			}
+		}
+		return s.save(ctx, tx, sub)
+	})
+	return sub, err
+}
+
+// mostGrant bounds one purchase of credit: ten thousand dollars.
+const mostGrant = plan.Nano(10_000_000_000_000)
+
+// Grant is credit for AI that was bought.
+type Grant struct {
+	ID      string
+	Invoice id.Invoice
+	Amount  plan.Nano
+	Period  Period
+	Created time.Time
+}
+
+// BuyCredit buys credit for AI that is good from now to the end of the month.
+// PaymentRequired when it has to be paid first and the payment is declined.
+func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nano) (Grant, error) {
+	if amount < 1 || amount > mostGrant {
+		return Grant{}, fault.New(fault.InvalidPayload, "amount is %d nano-dollars; it must be from 1 to %d.", amount, mostGrant)
+	}
+	_, invoice, err := s.buy(ctx, w, Purchase{Grant: amount})
+	if err != nil {
+		return Grant{}, err
+	}
+	g, err := selectGrant(ctx, s.DB.Reader(ctx), w, invoice)
+	return g, db.Convert(err)
+}

@@ -1,0 +1,248 @@
+package billing
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// Price is what something costs.
+type Price struct {
+	Amount   float64 `json:"amount" doc:"In dollars."`
+	Currency string  `json:"currency" doc:"The currency, such as usd."`
+}
+
+// PlanPrices are the prices of a plan; one that is absent: it is not for sale so.
+type PlanPrices struct {
+	Month *Price `json:"month,omitempty" doc:"By the month."`
+	Year  *Price `json:"year,omitempty" doc:"By the year."`
+}
+
+// PlanDetails is a plan of the catalogue.
+type PlanDetails struct {
+	ID          string             `json:"id" doc:"The plan."`
+	Name        string             `json:"name" doc:"Its name."`
+	Description string             `json:"description" doc:"What it is for."`
+	Prices      PlanPrices         `json:"prices" doc:"What it costs."`
+	Features    map[string]float64 `json:"features" doc:"What it allows, by feature; one that is absent is not limited."`
+	Metadata    map[string]string  `json:"metadata,omitempty" doc:"tierIndex: the place among the plans; a higher one is an upgrade."`
+}
+
+// AddonPrice is what an add-on costs.
+type AddonPrice struct {
+	Amount   float64 `json:"amount" doc:"In dollars."`
+	Currency string  `json:"currency" doc:"The currency, such as usd."`
+	Interval string  `json:"interval" enum:"month,year" doc:"How often it is paid."`
+}
+
+// AddonDetails is an add-on of the catalogue.
+type AddonDetails struct {
+	ID          string                `json:"id" doc:"The add-on."`
+	Name        string                `json:"name" doc:"Its name."`
+	Description string                `json:"description" doc:"What it adds."`
+	Prices      map[string]AddonPrice `json:"prices" doc:"What one costs, by interval; empty when it is not for sale."`
+	Increments  map[string]float64    `json:"increments" doc:"What one adds to the plan, by feature."`
+	Metadata    map[string]string     `json:"metadata,omitempty" doc:"More about it."`
+}
+
+// BillingReadonly is the answer of getBillingReadonly.
+type BillingReadonly struct {
+	PlanReadonly   bool `json:"planReadonly" doc:"Whether the operator alone changes the plan."`
+	AddonsReadonly bool `json:"addonsReadonly" doc:"Whether the operator alone changes the add-ons."`
+}
+
+// BillingAddress is where invoices go.
+type BillingAddress struct {
+	LineOne    string `json:"lineOne" minLength:"1" doc:"Street and number: 200 characters at most."`
+	LineTwo    string `json:"lineTwo,omitempty" doc:"What the first line has no room for."`
+	City       string `json:"city" minLength:"1" doc:"The city."`
+	State      string `json:"state,omitempty" doc:"The state or province."`
+	PostalCode string `json:"postalCode" minLength:"1" doc:"The postal code."`
+	Country    string `json:"country" pattern:"^[A-Za-z]{2}$" doc:"The country, as two letters."`
+}
+
+// BillingAddressAnswer is the answer of getBillingAddress.
+type BillingAddressAnswer struct {
+	Address wire.Nullable[BillingAddress] `json:"address" doc:"The address; null when none was set."`
+}
+
+type (
+	planInput struct {
+		PlanID string `path:"planId" doc:"The plan."`
+	}
+	addonInput struct {
+		AddonID string `path:"addonId" doc:"The add-on."`
+	}
+	planOutput       struct{ Body PlanDetails }
+	plansOutput      struct{ Body []PlanDetails }
+	addonOutput      struct{ Body AddonDetails }
+	addonsOutput     struct{ Body []AddonDetails }
+	readonlyOutput   struct{ Body BillingReadonly }
+	addressInput     struct{ Body BillingAddress }
+	addressOutput    struct{ Body BillingAddressAnswer }
+	noInput          struct{}
+	emptyInput       struct{ Body *wire.Empty }
+	emptyOutput      struct{ Body wire.Empty }
+	workspaceIDInput struct {
+		ID string `path:"id" doc:"The workspace."`
+	}
+)
+
+const billingPath = "/v2/billing"
+
+// Mount registers the operations of billing.
+func Mount(m *wire.Mux, s *Service) {
+	mountCatalogue(m, s)
+	mountAccount(m, s)
+	mountSubscription(m, s)
+	mountTrials(m, s)
+	mountCredit(m, s)
+	mountInvoices(m, s)
+}
+
+func mountCatalogue(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{
+		ID: "listPlans", Method: http.MethodGet, Path: billingPath + "/plans", Area: "billing",
+		Summary: "List the plans", Detail: "The smallest first. One without prices is given by the operator.",
+		Scope: wire.Outside, Permission: access.Self,
+	}, func(context.Context, *noInput) (*plansOutput, error) {
+		out := &plansOutput{Body: []PlanDetails{}}
+		for _, p := range s.Plans.Plans {
+			out.Body = append(out.Body, planDetails(s.Plans.Currency, p))
+		}
+		return out, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "getPlan", Method: http.MethodGet, Path: billingPath + "/plans/{planId}", Area: "billing",
+		Summary: "Get a plan", Scope: wire.Outside, Permission: access.Self,
+	}, func(_ context.Context, in *planInput) (*planOutput, error) {
+		p, found := s.Plans.Plan(plan.ID(in.PlanID))
+		if !found {
+			return nil, fault.New(fault.ResourceNotFound, "There is no plan %q; listPlans has those there are.", fault.Bounded(in.PlanID))
+		}
+		return &planOutput{planDetails(s.Plans.Currency, p)}, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "listAddons", Method: http.MethodGet, Path: billingPath + "/addons", Area: "billing",
+		Summary: "List the add-ons", Scope: wire.Outside, Permission: access.Self,
+	}, func(context.Context, *noInput) (*addonsOutput, error) {
+		out := &addonsOutput{Body: []AddonDetails{}}
+		for _, a := range s.Plans.Addons {
+			out.Body = append(out.Body, addonDetails(s.Plans.Currency, a))
+		}
+		return out, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "getAddon", Method: http.MethodGet, Path: billingPath + "/addons/{addonId}", Area: "billing",
+		Summary: "Get an add-on", Scope: wire.Outside, Permission: access.Self,
+	}, func(_ context.Context, in *addonInput) (*addonOutput, error) {
+		a, found := s.Plans.Addon(in.AddonID)
+		if !found {
+			return nil, fault.New(fault.ResourceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(in.AddonID))
+		}
+		return &addonOutput{addonDetails(s.Plans.Currency, a)}, nil
+	})
+}
+
+func mountAccount(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{
+		ID: "getBillingReadonly", Method: http.MethodGet, Path: billingPath + "/readonly", Area: "billing",
+		Summary: "Say what the operator alone changes", Scope: wire.InHeader, Permission: access.BillingRead,
+	}, func(ctx context.Context, _ *noInput) (*readonlyOutput, error) {
+		sub, err := s.Subscription(ctx, access.From(ctx).Workspace)
+		return &readonlyOutput{BillingReadonly{sub.PlanReadonly, sub.AddonsReadonly}}, err
+	})
+	wire.Register(m, wire.Operation{
+		ID: "getBillingAddress", Method: http.MethodGet, Path: billingPath + "/address", Area: "billing",
+		Summary: "Get where invoices go", Scope: wire.InHeader, Permission: access.BillingRead,
+	}, func(ctx context.Context, _ *noInput) (*addressOutput, error) {
+		sub, err := s.Subscription(ctx, access.From(ctx).Workspace)
+		if err != nil || sub.Address == nil {
+			return &addressOutput{}, err
+		}
+		a := sub.Address
+		return &addressOutput{BillingAddressAnswer{wire.Nullable[BillingAddress]{Valid: true, Value: BillingAddress{
+			LineOne: a.LineOne, LineTwo: a.LineTwo, City: a.City, State: a.State, PostalCode: a.PostalCode, Country: a.Country,
+		}}}}, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "setBillingAddress", Method: http.MethodPut, Path: billingPath + "/address", Area: "billing",
+		Summary: "Set where invoices go", Detail: "It replaces the address there is. Invoices that were issued keep theirs.",
+		Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
+	}, func(ctx context.Context, in *addressInput) (*emptyOutput, error) {
+		b := in.Body
+		return &emptyOutput{}, s.SetAddress(ctx, access.From(ctx).Workspace, Address{
+			LineOne: b.LineOne, LineTwo: b.LineTwo, City: b.City, State: b.State, PostalCode: b.PostalCode, Country: b.Country,
+		})
+	})
+}
+
+func planDetails(currency string, p plan.Plan) PlanDetails {
+	d := PlanDetails{
+		ID: string(p.ID), Name: p.Name, Description: p.Description, Features: map[string]float64{"tierIndex": float64(p.Tier)},
+	}
+	for f, n := range p.Features {
+		d.Features[string(f)] = float64(n)
+	}
+	if p.Month != nil {
+		d.Prices.Month = &Price{p.Month.Dollars(), currency}
+	}
+	if p.Year != nil {
+		d.Prices.Year = &Price{p.Year.Dollars(), currency}
+	}
+	return d
+}
+
+func addonDetails(currency string, a plan.Addon) AddonDetails {
+	d := AddonDetails{ID: a.ID, Name: a.Name, Description: a.Description, Prices: map[string]AddonPrice{}, Increments: map[string]float64{}}
+	if a.Month != nil {
+		d.Prices[string(plan.Month)] = AddonPrice{a.Month.Dollars(), currency, string(plan.Month)}
+	}
+	for f, n := range a.Increments {
+		d.Increments[string(f)] = float64(n)
+	}
+	return d
+}
+
+// quantitiesOf reads quantities as the API sends them, which are numbers: a part of
+// an add-on is refused.
+func quantitiesOf(in map[string]float64) (map[string]int64, error) {
+	if len(in) > mostKinds {
+		return nil, fault.New(fault.InvalidPayload, "addons names %d add-ons; at most %d are allowed.", len(in), mostKinds)
+	}
+	quantities := map[string]int64{}
+	for name, n := range in {
+		if n != math.Trunc(n) || math.Abs(n) > 1<<53 {
+			return nil, fault.New(fault.InvalidPayload, "The quantity of %s is %v; it must be a whole number.", fault.Bounded(name), n)
+		}
+		quantities[name] = int64(n)
+	}
+	return quantities, nil
+}
+
+// mostKinds bounds how many different add-ons one request names.
+const mostKinds = 100
+
+func text(t time.Time) string { return wire.TimeOf(t).String() }
+
+// textOr is a time, or null when there is none.
+func textOr(t time.Time) wire.Nullable[string] {
+	if t.IsZero() {
+		return wire.Nullable[string]{}
+	}
+	return wire.Nullable[string]{Value: text(t), Valid: true}
+}
+
+func wordOr(word string) wire.Nullable[string] {
+	return wire.Nullable[string]{Value: word, Valid: word != ""}
+}
+
+func numberOr(n float64) wire.Nullable[float64] {
+	return wire.Nullable[float64]{Value: n, Valid: n != 0}
+}

@@ -1,0 +1,353 @@
+package billing
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// CurrentPlan is the plan that is paid for now.
+type CurrentPlan struct {
+	Status            string   `json:"status" enum:"active,canceled,past_due,action_required,incomplete,grace_period" doc:"How the subscription stands."`
+	PlanID            string   `json:"planId" doc:"The plan."`
+	Interval          string   `json:"interval" enum:"month,year" doc:"How often it is paid."`
+	Price             float64  `json:"price" doc:"What a period costs, in dollars."`
+	ProratedPrice     *float64 `json:"proratedPrice,omitempty" doc:"What was charged for the rest of the period, when the plan began within it."`
+	CancelAtPeriodEnd bool     `json:"cancelAtPeriodEnd" doc:"Whether it ends with the period."`
+	PeriodEnd         string   `json:"periodEnd" doc:"When the period ends."`
+}
+
+// NextPlan is the plan from the end of the period on.
+type NextPlan struct {
+	PlanID        string                 `json:"planId" doc:"The plan."`
+	Interval      string                 `json:"interval" enum:"month,year" doc:"How often it is paid."`
+	Price         wire.Nullable[float64] `json:"price" doc:"What a period costs, in dollars; null when it is not for sale."`
+	EffectiveDate string                 `json:"effectiveDate" doc:"From when on."`
+}
+
+// SubscribedPlan is the plan of a subscription.
+type SubscribedPlan struct {
+	Current CurrentPlan             `json:"current" doc:"The plan now."`
+	Next    wire.Nullable[NextPlan] `json:"next" doc:"The plan from the end of the period on; null when it stays."`
+}
+
+// CurrentAddon is how much of an add-on is had now.
+type CurrentAddon struct {
+	Quantity      float64  `json:"quantity" doc:"How many."`
+	Price         float64  `json:"price" doc:"What all of them cost a month, in dollars."`
+	ProratedPrice *float64 `json:"proratedPrice,omitempty" doc:"What was charged for this month, when some were bought within it."`
+}
+
+// NextAddon is how much of an add-on is had from the next cycle on.
+type NextAddon struct {
+	Quantity      float64 `json:"quantity" doc:"How many."`
+	Price         float64 `json:"price" doc:"What all of them cost a month, in dollars."`
+	EffectiveDate string  `json:"effectiveDate" doc:"From when on."`
+}
+
+// SubscribedAddon is an add-on of a subscription.
+type SubscribedAddon struct {
+	Current CurrentAddon             `json:"current" doc:"What is had now."`
+	Next    wire.Nullable[NextAddon] `json:"next" doc:"What is had from the next cycle on; null when it stays."`
+}
+
+// DiscountDetails is a discount of a subscription.
+type DiscountDetails struct {
+	ID               string                 `json:"id" doc:"The discount."`
+	CouponID         string                 `json:"couponId" doc:"The coupon it comes from."`
+	PromotionCode    wire.Nullable[string]  `json:"promotionCode" doc:"The code it was had by."`
+	Name             wire.Nullable[string]  `json:"name" doc:"The coupon's name."`
+	PercentOff       wire.Nullable[float64] `json:"percentOff" doc:"How many percent are taken off; null when it is an amount."`
+	AmountOff        wire.Nullable[float64] `json:"amountOff" doc:"How many dollars are taken off, once a month; null when it is percent."`
+	Currency         wire.Nullable[string]  `json:"currency" doc:"The currency of amountOff."`
+	Duration         string                 `json:"duration" enum:"forever,once,repeating" doc:"How long it lasts."`
+	DurationInMonths wire.Nullable[float64] `json:"durationInMonths" doc:"How many months a repeating one lasts."`
+	Start            string                 `json:"start" doc:"Since when."`
+	End              wire.Nullable[string]  `json:"end" doc:"Until when; null when it has no end."`
+}
+
+// SubscriptionDetails is what a workspace pays for.
+type SubscriptionDetails struct {
+	Plan      SubscribedPlan             `json:"plan" doc:"The plan."`
+	Addons    map[string]SubscribedAddon `json:"addons" doc:"The add-ons, by id."`
+	Discounts []DiscountDetails          `json:"discounts" doc:"The discounts that last."`
+}
+
+// SetPlanBody is the body of setPlan.
+type SetPlanBody struct {
+	PlanID            string   `json:"planId" doc:"The plan that is wanted."`
+	Interval          string   `json:"interval" enum:"month,year" doc:"How often it is to be paid."`
+	TestReferenceTime *float64 `json:"testReferenceTime,omitempty" doc:"Has no effect: the clock of a --dev installation is moved instead."`
+	CouponCode        string   `json:"couponCode,omitempty" doc:"A coupon to redeem."`
+}
+
+// SetAddonsBody is the body of setAddons.
+type SetAddonsBody struct {
+	Addons     map[string]float64 `json:"addons" doc:"How many are wanted, by id; 0 is none. Those not named are kept."`
+	CouponCode string             `json:"couponCode,omitempty" doc:"A coupon to redeem."`
+}
+
+// WantedPlan is the plan that a preview is of.
+type WantedPlan struct {
+	PlanID   string `json:"planId" doc:"The plan."`
+	Interval string `json:"interval" enum:"month,year" doc:"How often it is to be paid."`
+}
+
+// PreviewBody is the body of previewSubscriptionUpdate.
+type PreviewBody struct {
+	Plan       WantedPlan         `json:"plan" doc:"The plan that is wanted."`
+	Addons     map[string]float64 `json:"addons,omitempty" doc:"How many add-ons are wanted, by id. Those not named are kept."`
+	CouponCode string             `json:"couponCode,omitempty" doc:"A coupon to redeem."`
+}
+
+// PreviewedPlan is the plan that would be had.
+type PreviewedPlan struct {
+	PlanID        string                `json:"planId" doc:"The plan."`
+	Interval      string                `json:"interval" enum:"month,year" doc:"How often it is paid."`
+	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"From when on; null is at once."`
+}
+
+// PreviewedAddon is how much of an add-on would be had.
+type PreviewedAddon struct {
+	Quantity      float64               `json:"quantity" doc:"How many."`
+	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"From when on; null is at once."`
+	AutoAdjusted  bool                  `json:"autoAdjusted,omitempty" doc:"Whether there are fewer because the plan brings as much."`
+}
+
+// PreviewedSubscription is what would be had.
+type PreviewedSubscription struct {
+	Plan   PreviewedPlan             `json:"plan" doc:"The plan."`
+	Addons map[string]PreviewedAddon `json:"addons" doc:"The add-ons, by id."`
+}
+
+// PreviewLine is a line of what would be charged.
+type PreviewLine struct {
+	Type        string   `json:"type" enum:"plan,addon,proration_credit,proration_charge,discount" doc:"What the line is."`
+	ID          string   `json:"id" doc:"The plan, add-on or coupon it is about."`
+	Description string   `json:"description" doc:"What it says on the invoice."`
+	Amount      float64  `json:"amount" doc:"In dollars; negative when it is taken off."`
+	Quantity    *float64 `json:"quantity,omitempty" doc:"How many."`
+}
+
+// ImmediateCost is what would be charged at once.
+type ImmediateCost struct {
+	Total          float64       `json:"total" doc:"The sum of the lines."`
+	AccountBalance float64       `json:"accountBalance" doc:"What is used from the balance, as a negative number."`
+	AmountDue      float64       `json:"amountDue" doc:"What is to be paid."`
+	LineItems      []PreviewLine `json:"lineItems" doc:"The lines."`
+}
+
+// CycleCost is what the next cycle would come to.
+type CycleCost struct {
+	Total     float64       `json:"total" doc:"The sum of the lines."`
+	LineItems []PreviewLine `json:"lineItems" doc:"The lines."`
+}
+
+// PreviewCosts are the costs of a change.
+type PreviewCosts struct {
+	Immediate ImmediateCost `json:"immediate" doc:"What would be charged at once."`
+	NextCycle CycleCost     `json:"nextCycle" doc:"What the next cycle would come to, without AI spend."`
+}
+
+// PreviewDetails is the answer of previewSubscriptionUpdate.
+type PreviewDetails struct {
+	Subscription    PreviewedSubscription `json:"subscription" doc:"What would be had."`
+	ChangeType      string                `json:"changeType" enum:"upgrade,downgrade,same" doc:"What the change is."`
+	Costs           PreviewCosts          `json:"costs" doc:"What it would cost."`
+	Discounts       []DiscountDetails     `json:"discounts,omitempty" doc:"The discounts that would last."`
+	NextBillingDate string                `json:"nextBillingDate" doc:"When something is charged next."`
+}
+
+type (
+	subscriptionOutput struct{ Body SubscriptionDetails }
+	setPlanInput       struct{ Body SetPlanBody }
+	setAddonsInput     struct{ Body SetAddonsBody }
+	previewInput       struct{ Body PreviewBody }
+	previewOutput      struct{ Body PreviewDetails }
+)
+
+func mountSubscription(m *wire.Mux, s *Service) {
+	wire.Register(m, wire.Operation{
+		ID: "getSubscription", Method: http.MethodGet, Path: billingPath + "/subscriptions", Area: "billing",
+		Summary: "Get what the workspace pays for", Scope: wire.InHeader, Permission: access.BillingRead,
+	}, func(ctx context.Context, _ *noInput) (*subscriptionOutput, error) {
+		return s.answer(s.Subscription(ctx, access.From(ctx).Workspace))
+	})
+	wire.Register(m, wire.Operation{
+		ID: "setPlan", Method: http.MethodPut, Path: billingPath + "/plans", Area: "billing",
+		Summary: "Change the plan",
+		Detail:  "A higher plan is had at once, and the rest of the period is charged to the second; a lower one from the end of the period on. The plan that is had already takes back what is scheduled. Where the workspace has a payment method that can be charged, that happens first.",
+		Scope:   wire.InHeader, Permission: access.BillingWrite,
+	}, func(ctx context.Context, in *setPlanInput) (*subscriptionOutput, error) {
+		return s.answer(s.SetPlan(ctx, access.From(ctx).Workspace, Change{plan.ID(in.Body.PlanID), plan.Interval(in.Body.Interval)}, in.Body.CouponCode))
+	})
+	wire.Register(m, wire.Operation{
+		ID: "setAddons", Method: http.MethodPatch, Path: billingPath + "/addons", Area: "billing",
+		Summary: "Change the quantities of add-ons",
+		Detail:  "More are had at once, and the rest of the month is charged to the second; fewer from the next month on.",
+		Scope:   wire.InHeader, Permission: access.BillingWrite,
+	}, func(ctx context.Context, in *setAddonsInput) (*subscriptionOutput, error) {
+		quantities, err := quantitiesOf(in.Body.Addons)
+		if err != nil {
+			return nil, err
+		}
+		return s.answer(s.SetAddons(ctx, access.From(ctx).Workspace, quantities, in.Body.CouponCode))
+	})
+	wire.Register(m, wire.Operation{
+		ID: "previewSubscriptionUpdate", Method: http.MethodPost, Path: billingPath + "/subscriptions/preview", Area: "billing",
+		Summary: "Say what a change would cost", Detail: "Nothing is changed. The change itself, made in the same second, charges the same.",
+		Scope: wire.InHeader, Permission: access.BillingRead, Harmless: true,
+	}, func(ctx context.Context, in *previewInput) (*previewOutput, error) {
+		quantities, err := quantitiesOf(in.Body.Addons)
+		if err != nil {
+			return nil, err
+		}
+		v, err := s.Preview(ctx, access.From(ctx).Workspace, Change{plan.ID(in.Body.Plan.PlanID), plan.Interval(in.Body.Plan.Interval)}, quantities, in.Body.CouponCode)
+		if err != nil {
+			return nil, err
+		}
+		return &previewOutput{s.previewDetails(v)}, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "setCancelAtPeriodEnd", Method: http.MethodPost, Path: billingPath + "/subscriptions/cancel", Area: "billing",
+		Summary: "Cancel the subscription", Detail: "The plan and the add-ons are had until the end of what is paid for. setPlan with the plan that is had takes it back.",
+		Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
+	}, func(ctx context.Context, _ *emptyInput) (*subscriptionOutput, error) {
+		return s.answer(s.Cancel(ctx, access.From(ctx).Workspace))
+	})
+}
+
+func (s *Service) answer(sub Subscription, err error) (*subscriptionOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &subscriptionOutput{s.details(sub)}, nil
+}
+
+func (s *Service) details(sub Subscription) SubscriptionDetails {
+	of, _ := s.Plans.Plan(sub.Plan)
+	price, _ := of.Price(sub.Term)
+	d := SubscriptionDetails{
+		Plan: SubscribedPlan{Current: CurrentPlan{
+			Status: string(sub.Status), PlanID: string(sub.Plan), Interval: string(sub.Term), Price: price.Dollars(),
+			ProratedPrice: sub.prorated(PlanLine, string(sub.Plan)), CancelAtPeriodEnd: sub.Canceled, PeriodEnd: text(sub.Period.End),
+		}},
+		Addons: map[string]SubscribedAddon{}, Discounts: s.discountsOf(sub),
+	}
+	if sub.Next != nil {
+		next, _ := s.Plans.Plan(sub.Next.Plan)
+		price, forSale := next.Price(sub.Next.Term)
+		d.Plan.Next = wire.Nullable[NextPlan]{Valid: true, Value: NextPlan{
+			string(sub.Next.Plan), string(sub.Next.Term), wire.Nullable[float64]{Value: price.Dollars(), Valid: forSale}, text(sub.Period.End),
+		}}
+	}
+	for _, a := range sub.Addons {
+		one := s.priceOf(sub, a.ID)
+		item := SubscribedAddon{Current: CurrentAddon{
+			float64(a.Quantity), (one * plan.Cents(a.Quantity)).Dollars(), sub.prorated(AddonLine, a.ID),
+		}}
+		if n := a.next(); n != a.Quantity {
+			item.Next = wire.Nullable[NextAddon]{Valid: true, Value: NextAddon{float64(n), (one * plan.Cents(n)).Dollars(), text(sub.CycleEnd)}}
+		}
+		d.Addons[a.ID] = item
+	}
+	return d
+}
+
+// priceOf is what one of an add-on costs the workspace a month.
+func (s *Service) priceOf(sub Subscription, addon string) plan.Cents {
+	of, _ := s.Plans.Addon(addon)
+	if of.Month == nil || sub.Plan == plan.Managed {
+		return 0
+	}
+	return *of.Month
+}
+
+// prorated is what was charged for an item, when a part of it began within its period.
+func (s *Subscription) prorated(kind LineKind, of string) *float64 {
+	var net plan.Cents
+	within := false
+	for _, c := range s.Coverages {
+		if c.Kind == kind && c.ID == of {
+			net += c.Net
+			within = within || c.From.After(monthOf(c.From).Start)
+		}
+	}
+	if !within {
+		return nil
+	}
+	dollars := net.Dollars()
+	return &dollars
+}
+
+func (s *Service) discountsOf(sub Subscription) []DiscountDetails {
+	list := []DiscountDetails{}
+	for _, d := range sub.Discounts {
+		if !d.End.IsZero() && !s.Clock.Now().Before(d.End) {
+			continue
+		}
+		details := DiscountDetails{
+			ID: d.ID, CouponID: d.Coupon, PromotionCode: wordOr(d.Code), Name: wordOr(d.Name),
+			PercentOff: numberOr(float64(d.Percent)), AmountOff: numberOr(d.Amount.Dollars()),
+			Duration: string(d.Duration), DurationInMonths: numberOr(float64(d.Months)), Start: text(d.Start), End: textOr(d.End),
+		}
+		if d.Amount > 0 {
+			details.Currency = wordOr(s.Plans.Currency)
+		}
+		list = append(list, details)
+	}
+	return list
+}
+
+func (s *Service) previewDetails(v Preview) PreviewDetails {
+	after := v.Outcome.Subscription
+	d := PreviewDetails{
+		Subscription: PreviewedSubscription{
+			Plan: PreviewedPlan{PlanID: string(after.Plan), Interval: string(after.Term)}, Addons: map[string]PreviewedAddon{},
+		},
+		ChangeType: string(v.Outcome.Direction), Discounts: s.discountsOf(v.Now.Subscription), NextBillingDate: text(v.At),
+	}
+	if after.Next != nil {
+		d.Subscription.Plan = PreviewedPlan{string(after.Next.Plan), string(after.Next.Term), textOr(after.Period.End)}
+	}
+	for _, a := range after.Addons {
+		item := PreviewedAddon{Quantity: float64(a.next()), AutoAdjusted: v.Outcome.Adjusted[a.ID]}
+		if a.next() != a.Quantity {
+			item.EffectiveDate = textOr(after.CycleEnd)
+		}
+		d.Subscription.Addons[a.ID] = item
+	}
+	now := &d.Costs.Immediate
+	now.LineItems, now.Total = previewLines(v.Now.Lines)
+	now.AmountDue = v.Now.Total.Dollars()
+	if used := v.Before.Balance - v.Now.Subscription.Balance; used > 0 {
+		now.AccountBalance = -used.Dollars()
+	}
+	d.Costs.NextCycle.LineItems, d.Costs.NextCycle.Total = previewLines(v.Next.Lines)
+	return d
+}
+
+// previewLines are the lines of a bill but for the balance, and their sum. The
+// contract has no word for tax: it stands as an add-on with the id tax.
+func previewLines(lines []Line) ([]PreviewLine, float64) {
+	list, total := []PreviewLine{}, plan.Cents(0)
+	for _, l := range lines {
+		if l.Kind == BalanceLine {
+			continue
+		}
+		kind := l.Kind
+		if kind == TaxLine {
+			kind = AddonLine
+		}
+		item := PreviewLine{Type: string(kind), ID: l.ID, Description: l.Description, Amount: l.Amount.Dollars()}
+		if l.Quantity > 0 {
+			n := float64(l.Quantity)
+			item.Quantity = &n
+		}
+		list, total = append(list, item), total+l.Amount
+	}
+	return list, total.Dollars()
+}

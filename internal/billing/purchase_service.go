@@ -1,0 +1,413 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// Subscription reads what a workspace pays for.
+func (s *Service) Subscription(ctx context.Context, w id.Workspace) (Subscription, error) {
+	sub, _, err := s.subscription(ctx, s.DB.Reader(ctx), w)
+	return sub, err
+}
+
+// SetPlan changes the plan of a workspace: now when it is more, at the end of the
+// period when it is less. Forbidden when only the operator may, PaymentRequired when
+// it has to be paid first and the payment is declined.
+func (s *Service) SetPlan(ctx context.Context, w id.Workspace, to Change, coupon string) (Subscription, error) {
+	sub, _, err := s.buy(ctx, w, Purchase{Change: &to, Coupon: coupon})
+	return sub, err
+}
+
+// SetAddons changes the quantities of add-ons, as SetPlan does the plan.
+func (s *Service) SetAddons(ctx context.Context, w id.Workspace, quantities map[string]int64, coupon string) (Subscription, error) {
+	sub, _, err := s.buy(ctx, w, Purchase{Addons: quantities, Coupon: coupon})
+	return sub, err
+}
+
+// AssignPlan is the operator's change of a plan: at once, up or down, also to what is
+// not for sale and although the plan is read-only. What is unused is credited, what is
+// new is charged, as always.
+func (s *Service) AssignPlan(ctx context.Context, w id.Workspace, to plan.ID) (Subscription, error) {
+	sub, _, err := s.buy(operator(ctx), w, Purchase{Change: &Change{to, plan.Month}, Operator: true})
+	return sub, err
+}
+
+// Preview is what a purchase would come to.
+type Preview struct {
+	Outcome outcome
+	Before  Subscription
+	// Now is what would be charged at once.
+	Now bill
+	// Next is what the next cycle would come to, without AI spend and balance; At is
+	// when that is.
+	Next bill
+	At   time.Time
+}
+
+// Preview rates a purchase without making it: from the same subscription at the same
+// second, SetPlan and SetAddons charge the same.
+func (s *Service) Preview(ctx context.Context, w id.Workspace, to Change, quantities map[string]int64, coupon string) (Preview, error) {
+	sub, _, err := s.subscription(ctx, s.DB.Reader(ctx), w)
+	if err != nil {
+		return Preview{}, err
+	}
+	p := Purchase{At: s.Clock.Now(), Change: &to, Addons: quantities, Coupon: coupon}
+	if err := s.permitted(sub, p); err != nil {
+		return Preview{}, err
+	}
+	return preview(s.Plans, sub, p)
+}
+
+func preview(c *plan.Catalog, sub Subscription, p Purchase) (Preview, error) {
+	o, err := sub.ask(c, p)
+	if err != nil {
+		return Preview{}, err
+	}
+	v := Preview{Outcome: o, Before: sub, Now: o.rate(c, p, "")}
+	after := v.Now.Subscription
+	v.At = after.nextBilling()
+	after.Balance = 0
+	for after.CycleEnd.Before(v.At) {
+		after = after.closing()
+	}
+	after = after.closing()
+	v.Next = rate(rating{Catalog: c, Subscription: after, At: v.At})
+	return v, nil
+}
+
+// nextBilling is when something is charged next: the next first of the month, but the
+// end of a year when nothing is paid by the month.
+func (s Subscription) nextBilling() time.Time {
+	if s.Term == plan.Year && !slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.next() > 0 }) {
+		return s.Period.End
+	}
+	return s.CycleEnd
+}
+
+// permitted refuses what the operator alone may change, and everything while a change
+// waits to be paid.
+func (s *Service) permitted(sub Subscription, p Purchase) error {
+	switch {
+	case sub.Held != "":
+		return fault.New(fault.ResourceLockedConflict, "Another purchase of this workspace is being paid. Repeat the request in a moment.").After(time.Second)
+	case p.Operator:
+		return nil
+	case p.Change != nil && sub.PlanReadonly && (Change{sub.Plan, sub.Term} != *p.Change):
+		return fault.New(fault.Forbidden, "The plan of this workspace is set by contract; the operator of this server changes it.")
+	case (len(p.Addons) > 0 || p.Recharge != "") && sub.AddonsReadonly:
+		return fault.New(fault.Forbidden, "The add-ons of this workspace are set by contract; the operator of this server changes them.")
+	}
+	return nil
+}
+
+// buy makes a purchase. Where the workspace's method of payment can be charged, that
+// happens first: the purchase is held with its draft of an invoice, the payment is
+// made outside any transaction, and then the purchase takes effect or is forgotten.
+func (s *Service) buy(ctx context.Context, w id.Workspace, p Purchase) (sub Subscription, invoice id.Invoice, err error) {
+	var draft Invoice
+	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		sub, draft, err = s.purchase(ctx, tx, w, p)
+		return err
+	})
+	if err == nil && sub.Held == draft.ID {
+		sub, err = s.settle(ctx, w, draft)
+	}
+	return sub, draft.ID, err
+}
+
+// purchase makes a purchase in the caller's transaction, or holds it until its
+// invoice is paid: then that is the subscription's Held.
+func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Purchase) (Subscription, Invoice, error) {
+	sub, of, err := s.subscription(ctx, tx, w)
+	if err != nil {
+		return sub, Invoice{}, err
+	}
+	p.At = s.Clock.Now()
+	if err := s.permitted(sub, p); err != nil {
+		return sub, Invoice{}, err
+	}
+	if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
+		return sub, Invoice{}, err
+	}
+	o, err := sub.ask(s.Plans, p)
+	if err != nil {
+		return sub, Invoice{}, err
+	}
+	invoice, kind := id.NewInvoice(p.At), ChangeInvoice
+	if p.Grant > 0 {
+		kind = GrantInvoice
+	}
+	b := o.rate(s.Plans, p, invoice)
+	if p.Recharge != "" {
+		if err := s.withinSpending(ctx, tx, of, w, b.Total, p.At); err != nil {
+			return sub, Invoice{}, err
+		}
+	}
+	draft := s.draft(of, b, invoice, kind, monthOf(p.At), p.At)
+	if b.Total > 0 && s.Collect != nil && !p.Operator {
+		prompt, err := s.Collect.Prompt(ctx, tx, w)
+		if err != nil {
+			return sub, Invoice{}, err
+		}
+		if prompt {
+			sub, err = s.hold(ctx, tx, sub, p, b, draft)
+			return sub, draft, err
+		}
+	}
+	if len(draft.Lines) > 0 {
+		if _, err := s.issue(ctx, tx, draft); err != nil {
+			return sub, Invoice{}, err
+		}
+	}
+	return b.Subscription, draft, s.conclude(ctx, tx, of, sub, b.Subscription, p, draft)
+}
+
+// settleAfter is when the job looks at a purchase whose request did not end it: the
+// server died while the payment was made.
+const settleAfter = time.Minute
+
+// SettleJob is the kind of the jobs that end purchases which a server left half done.
+const SettleJob = "billing-settle-purchase"
+
+// settlement is the payload of a SettleJob.
+type settlement struct {
+	Workspace id.Workspace `json:"workspace"`
+	Invoice   id.Invoice   `json:"invoice"`
+}
+
+// hold keeps a purchase until its invoice is paid.
+func (s *Service) hold(ctx context.Context, tx *db.Tx, sub Subscription, p Purchase, b bill, draft Invoice) (Subscription, error) {
+	after := b.Subscription
+	sub.Held = draft.ID
+	sub.Pending = &Pending{Purchase: p, Plan: after.Plan, Term: after.Term, Period: after.Period, Terms: after.Terms, Used: sub.Balance - after.Balance}
+	if err := insertInvoice(ctx, tx, draft); err != nil {
+		return sub, db.Convert(err)
+	}
+	if err := s.save(ctx, tx, sub); err != nil {
+		return sub, err
+	}
+	return sub, s.Queue.Enqueue(ctx, tx, SettleJob, settlement{sub.Workspace, draft.ID},
+		jobs.Unique(string(draft.ID)), jobs.RunAt(p.At.Add(settleAfter)))
+}
+
+// Settle ends a purchase that waits for its payment, whatever a server that died has
+// done of it: the handler of SettleJob. One that has ended is left alone.
+func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
+	var what settlement
+	if err := json.Unmarshal(job.Payload, &what); err != nil {
+		return err
+	}
+	sub, found, err := selectSubscription(ctx, s.DB.Reader(ctx), what.Workspace)
+	if err != nil || !found || sub.Held != what.Invoice {
+		return db.Convert(err)
+	}
+	draft, found, err := selectInvoice(ctx, s.DB.Reader(ctx), what.Workspace, what.Invoice)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	if _, err := s.settle(ctx, what.Workspace, draft); err != nil && !fault.Is(err, fault.PaymentRequired) {
+		return err
+	}
+	return nil
+}
+
+// settle charges the draft that a purchase waits for and ends the purchase: it takes
+// effect when the payment was made, and is forgotten when it was declined. When
+// neither is known it goes on waiting, and the job asks again.
+func (s *Service) settle(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
+	declined := s.Collect.Charge(ctx, draft)
+	if declined != nil && !fault.Is(declined, fault.PaymentRequired) {
+		return Subscription{}, declined
+	}
+	// The money has moved: what follows must be tried even when the caller has gone.
+	ctx = context.WithoutCancel(ctx)
+	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		var of party
+		if sub, of, err = s.subscription(ctx, tx, w); err != nil {
+			return err
+		}
+		if sub.Held != draft.ID {
+			return nil // another has ended it
+		}
+		pending, before := *sub.Pending, sub.clone()
+		sub.Held, sub.Pending = "", nil
+		if err := deleteDraft(ctx, tx, w, draft.ID); err != nil {
+			return db.Convert(err)
+		}
+		if declined != nil {
+			return s.decline(ctx, tx, sub, pending.Purchase, declined)
+		}
+		status, recharges, arrears := sub.Status, sub.Recharges, sub.Arrears
+		sub.Plan, sub.Term, sub.Period, sub.Terms = pending.Plan, pending.Term, pending.Period, pending.Terms
+		sub.Status, sub.Recharges, sub.Arrears = status, recharges, arrears
+		sub.Balance -= pending.Used
+		if err := s.issuePaid(ctx, tx, draft); err != nil {
+			return err
+		}
+		return s.conclude(ctx, tx, of, before, sub, pending.Purchase, draft)
+	})
+	return sub, errors.Join(err, declined)
+}
+
+// issuePaid gives a draft whose charge was made its number.
+func (s *Service) issuePaid(ctx context.Context, tx *db.Tx, i Invoice) (err error) {
+	if i.Number, err = nextNumber(ctx, tx, invoiceNumbers); err != nil {
+		return db.Convert(err)
+	}
+	i.Status, i.PaidAt = Paid, s.Clock.Now()
+	if err := insertInvoice(ctx, tx, i); err != nil {
+		return db.Convert(err)
+	}
+	return s.Collect.Paid(ctx, tx, i)
+}
+
+// decline forgets a purchase whose payment was declined. What buys itself is switched
+// off: it would be declined again and again.
+func (s *Service) decline(ctx context.Context, tx *db.Tx, sub Subscription, p Purchase, why error) error {
+	if p.Recharge != "" {
+		if err := s.disableRecharge(ctx, tx, &sub, p.Recharge, fault.From(why).Message); err != nil {
+			return err
+		}
+	}
+	return s.save(ctx, tx, sub)
+}
+
+// conclude writes what a purchase made of a subscription, and tells all who have to
+// know.
+func (s *Service) conclude(ctx context.Context, tx *db.Tx, of party, before, after Subscription, p Purchase, invoice Invoice) error {
+	if err := s.save(ctx, tx, after); err != nil {
+		return err
+	}
+	if p.Grant > 0 {
+		g := Grant{id.NewGrant(p.At), invoice.ID, p.Grant, Period{p.At, monthOf(p.At).End}, p.At}
+		if err := insertGrant(ctx, tx, after.Workspace, g); err != nil {
+			return db.Convert(err)
+		}
+	}
+	if before.Plan != after.Plan {
+		if err := s.endTrial(ctx, tx, after.Workspace, of); err != nil {
+			return err
+		}
+	} else if of.trial != "" {
+		of.plan = after.Plan // in a trial the workspace is held to another
+	}
+	if of.plan != after.Plan {
+		if err := s.Workspaces.SetPlan(ctx, after.Workspace, after.Plan); err != nil {
+			return err
+		}
+	}
+	if err := s.pushExtras(ctx, tx, after, p.At); err != nil {
+		return err
+	}
+	if p.Recharge != "" {
+		return s.Trail.Record(ctx, tx, after.Workspace, access.Act{Action: "EXECUTE_AUTO_RECHARGE_SUCCESS", Resource: p.Recharge, Value: invoice.Total.String()})
+	}
+	if did := describe(before, after, p); did != "" {
+		return s.Trail.Record(ctx, tx, after.Workspace, access.Act{Action: "UPDATE_WORKSPACE", Resource: string(after.Workspace), Name: of.name, Value: did})
+	}
+	return nil
+}
+
+// describe says what a purchase did that the plan of the workspace does not show.
+func describe(before, after Subscription, p Purchase) string {
+	var did []string
+	if after.Next != nil && (before.Next == nil || *before.Next != *after.Next) {
+		did = append(did, fmt.Sprintf("next plan=%s by the %s", after.Next.Plan, after.Next.Term))
+	} else if before.Next != nil && after.Next == nil && before.Plan == after.Plan {
+		did = append(did, "next plan=none")
+	}
+	if before.Term != after.Term {
+		did = append(did, "paid by the "+string(after.Term))
+	}
+	for _, a := range after.Addons {
+		was := Addon{}
+		if held := before.addon(a.ID); held != nil {
+			was = *held
+		}
+		if was.Quantity != a.Quantity || was.next() != a.next() {
+			did = append(did, fmt.Sprintf("%s=%d, next %d", a.ID, a.Quantity, a.next()))
+		}
+	}
+	if p.Coupon != "" {
+		did = append(did, "coupon="+p.Coupon)
+	}
+	if p.Grant > 0 {
+		did = append(did, "AI credit="+p.Grant.CentsUp().String())
+	}
+	return strings.Join(did, ", ")
+}
+
+// pushExtras tells what add-ons and credit add to what the plan allows.
+func (s *Service) pushExtras(ctx context.Context, tx *db.Tx, sub Subscription, at time.Time) error {
+	if s.Usage == nil {
+		return nil
+	}
+	extras := sub.extras(s.Plans)
+	granted, err := sumGrants(ctx, tx, sub.Workspace, monthOf(at))
+	if err != nil {
+		return db.Convert(err)
+	}
+	if granted > 0 {
+		for _, t := range plan.TypesOf(plan.IntegrationSpend) {
+			extras[t] += min(granted, math.MaxInt64-extras[t])
+		}
+	}
+	return s.Usage.SetExtras(ctx, tx, sub.Workspace, extras)
+}
+
+// Cancel has the subscription end with what is paid for: from the next cycle on the
+// workspace is on the free plan, without add-ons.
+func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription, err error) {
+	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		var of party
+		if sub, of, err = s.subscription(ctx, tx, w); err != nil {
+			return err
+		}
+		if err := s.permitted(sub, Purchase{Change: &Change{}}); err != nil {
+			return err
+		}
+		if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
+			return err
+		}
+		before := sub.clone()
+		if !sub.cancel() {
+			return nil
+		}
+		return s.conclude(ctx, tx, of, before, sub, Purchase{At: s.Clock.Now()}, Invoice{})
+	})
+	return sub, err
+}
+
+// cancel schedules the free plan and no add-ons; false when there is nothing to
+// cancel.
+func (s *Subscription) cancel() bool {
+	if s.Plan == plan.Managed || s.Canceled {
+		return false
+	}
+	s.Addons = slices.Clone(s.Addons)
+	for i := range s.Addons {
+		none := int64(0)
+		s.Addons[i].Next = &none
+	}
+	if s.Plan == plan.Community {
+		s.Canceled = len(s.Addons) > 0
+		return s.Canceled
+	}
+	s.Next, s.Canceled = &Change{plan.Community, plan.Month}, true
+	return true
+}

@@ -1,0 +1,173 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// defaultThreshold is how many percent must be used when the setting does not say.
+const defaultThreshold = 90
+
+// Recharges reads which add-ons a workspace has bought by themselves.
+func (s *Service) Recharges(ctx context.Context, w id.Workspace) (map[string]Recharge, error) {
+	sub, err := s.Subscription(ctx, w)
+	return sub.Recharges, err
+}
+
+// SetRecharges sets which add-ons are bought by themselves; those not named are kept.
+// ReferenceNotFound when one is not in the catalogue, Forbidden when it is not for
+// sale.
+func (s *Service) SetRecharges(ctx context.Context, w id.Workspace, settings map[string]Recharge) (kept map[string]Recharge, err error) {
+	for name, r := range settings {
+		of, found := s.Plans.Addon(name)
+		if !found {
+			return nil, fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(name))
+		}
+		if of.Month == nil && r.Enabled {
+			return nil, fault.New(fault.Forbidden, "The add-on %q is not for sale, so it cannot be bought by itself.", name)
+		}
+	}
+	err = s.edit(ctx, w, "auto-recharge", func(sub *Subscription) {
+		kept = maps.Clone(sub.Recharges)
+		if kept == nil {
+			kept = map[string]Recharge{}
+		}
+		for name, r := range settings {
+			kept[name] = Recharge{Enabled: r.Enabled, Threshold: r.Threshold}
+		}
+		sub.Recharges = kept
+	})
+	return kept, err
+}
+
+// RechargeAddons buys one more of every add-on that is to be bought by itself and is
+// used up as far as its setting says: the work of a periodic job. A workspace that
+// fails does not hold up the others.
+func (s *Service) RechargeAddons(ctx context.Context) error {
+	if s.Usage == nil {
+		return nil
+	}
+	var errs []error
+	for after := id.Workspace(""); ; {
+		list, err := selectRecharging(ctx, s.DB.Reader(ctx), after, closeBatch)
+		if err != nil || len(list) == 0 {
+			return errors.Join(append(errs, db.Convert(err))...)
+		}
+		for _, w := range list {
+			if err := s.rechargeOf(ctx, w); err != nil {
+				errs = append(errs, fmt.Errorf("the add-ons of workspace %s cannot be recharged: %w", w, err))
+			}
+		}
+		after = list[len(list)-1]
+	}
+}
+
+func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
+	sub, of, err := s.subscription(ctx, s.DB.Reader(ctx), w)
+	if err != nil || of.blocked {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(sub.Recharges)) {
+		r := sub.Recharges[name]
+		if !r.Enabled {
+			continue
+		}
+		due, err := s.usedUp(ctx, w, name, r)
+		if err != nil {
+			return err
+		}
+		if !due {
+			continue
+		}
+		_, _, err = s.buy(ctx, w, Purchase{Recharge: name})
+		switch {
+		case fault.Is(err, fault.PaymentRequired), fault.Is(err, fault.ResourceLockedConflict):
+			// The first was noted with the purchase, the second ends by itself.
+		case fault.Is(err, fault.Forbidden), fault.Is(err, fault.ReferenceNotFound), fault.Is(err, fault.InvalidPayload), fault.Is(err, fault.LimitExceeded):
+			if err := s.switchOff(ctx, w, name, fault.From(err).Message); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// usedUp says whether what an add-on adds to is used as far as the setting says.
+func (s *Service) usedUp(ctx context.Context, w id.Workspace, name string, r Recharge) (bool, error) {
+	of, found := s.Plans.Addon(name)
+	if !found {
+		return true, nil // the purchase fails, and says so
+	}
+	threshold := int64(r.Threshold)
+	if threshold == 0 {
+		threshold = defaultThreshold
+	}
+	q := s.DB.Reader(ctx)
+	for f := range of.Increments {
+		for _, t := range plan.TypesOf(f)[:min(1, len(plan.TypesOf(f)))] {
+			quota, err := s.Usage.Quota(ctx, q, w, t)
+			if err != nil {
+				return false, err
+			}
+			used, err := s.Usage.Used(ctx, q, w, t, s.Clock.Now())
+			if err != nil {
+				return false, err
+			}
+			// Divided before it is multiplied: quotas of spend are near the limits of int64.
+			if quota != plan.Unlimited && used >= quota/100*threshold+quota%100*threshold/100 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// withinSpending refuses what would be bought by itself beyond the workspace's
+// spending limit.
+func (s *Service) withinSpending(ctx context.Context, tx *db.Tx, of party, w id.Workspace, total plan.Cents, at time.Time) error {
+	bought, err := sumBought(ctx, tx, w, monthOf(at))
+	if err != nil {
+		return db.Convert(err)
+	}
+	if plan.Cents(bought)+total > of.spending {
+		return fault.New(fault.LimitExceeded, "The spending limit of this workspace is %s dollars a month; %s were bought this month, and this costs %s.", of.spending, plan.Cents(bought), total)
+	}
+	return nil
+}
+
+func (s *Service) switchOff(ctx context.Context, w id.Workspace, name, why string) error {
+	return s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		sub, _, err := s.subscription(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		if err := s.disableRecharge(ctx, tx, &sub, name, why); err != nil {
+			return err
+		}
+		return s.save(ctx, tx, sub)
+	})
+}
+
+// disableRecharge switches off what would fail again and again, and says why.
+func (s *Service) disableRecharge(ctx context.Context, tx *db.Tx, sub *Subscription, name, why string) error {
+	sub.Recharges = maps.Clone(sub.Recharges)
+	r := sub.Recharges[name]
+	r.Enabled, r.DisabledReason = false, why
+	if sub.Recharges == nil {
+		sub.Recharges = map[string]Recharge{}
+	}
+	sub.Recharges[name] = r
+	return s.Trail.Record(ctx, tx, sub.Workspace, access.Act{Action: "EXECUTE_AUTO_RECHARGE_FAILED", Resource: name, Value: why})
+}
