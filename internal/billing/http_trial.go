@@ -26,7 +26,7 @@ type TrialList struct {
 
 // CreateTrialBody is the body of createTrial.
 type CreateTrialBody struct {
-	LengthInDays int    `json:"lengthInDays" minimum:"0" doc:"How long; 0 is the usual length."`
+	LengthInDays int    `json:"lengthInDays" exclusiveMinimum:"0" doc:"How long."`
 	Plan         string `json:"plan" doc:"The plan to try."`
 }
 

@@ -26,7 +26,11 @@ type Trial struct {
 func tried(trials []Trial, p plan.ID) (total time.Duration) {
 	for _, t := range trials {
 		if t.Plan == p {
-			total += t.Ended.Sub(t.Started)
+			over := t.Ended
+			if over.After(t.Ends) {
+				over = t.Ends // the job that ends it comes a little later
+			}
+			total += over.Sub(t.Started)
 		}
 	}
 	return total
@@ -40,7 +44,7 @@ func (s *Service) Trials(ctx context.Context, w id.Workspace) ([]Trial, error) {
 	return list, db.Convert(err)
 }
 
-// StartTrial has a workspace try a plan for a number of days; 0 is the usual number.
+// StartTrial has a workspace try a plan for a number of days.
 // AlreadyExists when it tries one now, Forbidden when the plan cannot be tried or has
 // been tried for too long already.
 func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, days int) (t Trial, err error) {
@@ -51,8 +55,8 @@ func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, day
 	if !of.Trial {
 		return t, fault.New(fault.Forbidden, "The plan %q cannot be tried.", p)
 	}
-	if days == 0 {
-		days = s.Plans.Trials.Days
+	if days < 1 {
+		return t, fault.New(fault.InvalidPayload, "A trial of %d days is not possible; it has at least one.", days)
 	}
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		sub, party, err := s.subscription(ctx, tx, w)

@@ -113,8 +113,6 @@ type Tax struct {
 
 // Trials are the bounds of trying a plan.
 type Trials struct {
-	// Days is the length of a trial that asks for none.
-	Days int `yaml:"days"`
 	// MostDays is how long one workspace may try one plan, in all.
 	MostDays int `yaml:"most_days"`
 }
@@ -229,8 +227,8 @@ func (c *Catalog) check() error {
 	if c.Tax.BasisPoints < 0 || c.Tax.BasisPoints > 10_000 || c.Tax.BasisPoints > 0 && c.Tax.Name == "" {
 		wrong("tax must have a name and basis_points from 0 to 10000, which is 100 %%")
 	}
-	if c.Trials.Days < 1 || c.Trials.MostDays < c.Trials.Days || c.Trials.MostDays > 366 {
-		wrong("trials.days is %d and trials.most_days %d; days must be at least 1 and most_days from days to 366", c.Trials.Days, c.Trials.MostDays)
+	if c.Trials.MostDays < 0 || c.Trials.MostDays > 366 {
+		wrong("trials.most_days is %d; it must be from 0, for no trials, to 366", c.Trials.MostDays)
 	}
 	if c.DueDays < 0 || c.DueDays > 365 {
 		wrong("due_days is %d; it must be from 0 to 365", c.DueDays)

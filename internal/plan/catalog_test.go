@@ -103,7 +103,7 @@ func TestReadRefuses(t *testing.T) {
 		"an unknown duration": {replace("coupons: []", "coupons: [{id: a, code: A, percent_off: 5, duration: twice}]"), `"twice"`},
 		"a nameless tax":      {replace(`name: "", basis_points: 0`, `name: "", basis_points: 2000`), "tax"},
 		"a tax above all":     {replace(`name: "", basis_points: 0`, `name: VAT, basis_points: 10001`), "tax"},
-		"no trial":            {replace("days: 7", "days: 0"), "trials"},
+		"a negative trial":    {replace("most_days: 30", "most_days: -1"), "trials"},
 		"a due day in years":  {replace("due_days: 14", "due_days: 400"), "due_days is 400"},
 	} {
 		t.Run(name, func(t *testing.T) {

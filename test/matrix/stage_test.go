@@ -37,7 +37,11 @@ func (s stage) ask(ctx context.Context, token, workspace, method, path, body str
 	if err != nil {
 		return 0, nil, err
 	}
-	return answer.Status, said, json.Unmarshal(answer.Body, &said)
+	// An answer that is a list says nothing that a request is made of.
+	var all any
+	err = json.Unmarshal(answer.Body, &all)
+	said, _ = all.(map[string]any)
+	return answer.Status, said, err
 }
 
 // actor is a kind of caller.
