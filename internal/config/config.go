@@ -52,7 +52,7 @@ type Config struct {
 
 	MaxBody            Bytes `name:"max-body" env:"BOTYARD_MAX_BODY" default:"1MiB" help:"Largest request body."`
 	MaxCodeBody        Bytes `name:"max-code-body" env:"BOTYARD_MAX_CODE_BODY" default:"64MiB" help:"Largest request body of the operations that carry code."`
-	MaxParallelUploads int   `name:"max-parallel-uploads" env:"BOTYARD_MAX_PARALLEL_UPLOADS" default:"4" help:"Most requests that may hold a body above max-body in memory at once; others wait."`
+	MaxParallelUploads int   `name:"max-parallel-uploads" env:"BOTYARD_MAX_PARALLEL_UPLOADS" default:"4" help:"Most requests that may hold a body above max-body in memory at once, at most half of them of one account; others wait."`
 
 	ReadHeaderTimeout time.Duration `name:"read-header-timeout" env:"BOTYARD_READ_HEADER_TIMEOUT" default:"10s" help:"Longest time for a request's headers to arrive."`
 	ReadTimeout       time.Duration `name:"read-timeout" env:"BOTYARD_READ_TIMEOUT" default:"5m" help:"Longest time for a whole request to arrive, its body included."`

@@ -101,8 +101,8 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 		m.refuse(x, w.(*answer), fault.New(fault.UnsupportedMediaType, "Content-Encoding %q is not supported: send the body plain or with gzip.", fault.BoundedTo(encoding, 100)))
 		return
 	}
-	u := &upload{ctx: ctx.Context(), body: r.Body, places: m.codeSlots, room: m.limits.Body}
-	defer u.leave()
+	u := &upload{ctx: ctx.Context(), body: r.Body, places: m.codeSlots, actor: x.actor.ID(), room: m.limits.Body}
+	defer u.free()
 	r.Body = u
 	next(ctx)
 }
@@ -112,16 +112,14 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 type upload struct {
 	ctx    context.Context
 	body   io.Reader
-	places chan struct{}
-	room   int64 // bytes that still need no place
-	placed bool
+	places *places
+	actor  string
+	room   int64  // bytes that still need no place
+	leave  func() // the place; nil without one
 }
 
-// placeTime is how long a large body waits for a place.
-const placeTime = 30 * time.Second
-
 func (u *upload) Read(p []byte) (int, error) {
-	if !u.placed {
+	if u.leave == nil {
 		if u.room <= 0 {
 			if err := u.take(); err != nil {
 				return 0, err
@@ -135,29 +133,14 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (u *upload) take() error {
-	err := takePlace(u.ctx, u.places, "request bodies")
-	u.placed = err == nil
+func (u *upload) take() (err error) {
+	u.leave, err = u.places.take(u.ctx, u.actor, "request bodies")
 	return err
 }
 
-// takePlace waits for one of the places for what is large; RateLimited when all
-// are taken for too long.
-func takePlace(ctx context.Context, places chan struct{}, what string) error {
-	ctx, cancel := context.WithTimeout(ctx, placeTime)
-	defer cancel()
-	select {
-	case places <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fault.New(fault.RateLimited, "%d large %s are worked on already, as many as this server takes at once. Nothing was changed; send it again later.", cap(places), what).
-			After(placeTime)
-	}
-}
-
-func (u *upload) leave() {
-	if u.placed {
-		<-u.places
+func (u *upload) free() {
+	if u.leave != nil {
+		u.leave()
 	}
 }
 

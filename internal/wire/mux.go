@@ -50,7 +50,8 @@ type Limits struct {
 	Body     int64 // bytes of a body
 	CodeBody int64 // bytes of a body that may carry code
 	// ParallelCode is how many bodies larger than Body are in memory at once,
-	// counted as they are when they are unpacked; more wait.
+	// counted as they are when they are unpacked, at most half of them of one actor;
+	// more wait.
 	ParallelCode int
 	// PerToken and PerWorkspace are requests a second.
 	PerToken     int
@@ -98,7 +99,7 @@ type Mux struct {
 	metrics     metrics
 	tokens      *limiter
 	workspaces  *limiter
-	codeSlots   chan struct{}
+	codeSlots   *places
 	idempotency idempotency
 
 	publicURL     func() string
@@ -127,7 +128,7 @@ func New(o Options) *Mux {
 		metrics:    newMetrics(o.Metrics),
 		tokens:     newLimiter(o.Limits.PerToken),
 		workspaces: newLimiter(o.Limits.PerWorkspace),
-		codeSlots:  make(chan struct{}, max(1, o.Limits.ParallelCode)),
+		codeSlots:  newPlaces(o.Limits.ParallelCode),
 
 		publicURL:     o.PublicURL,
 		sources:       map[string]Source{},

@@ -193,3 +193,37 @@ func TestSlowBody(t *testing.T) {
 		}
 	})
 }
+
+// One account that dawdles with large bodies keeps no other from sending one.
+func TestDawdlingUploads(t *testing.T) {
+	harness.RunAlone(t, []string{"--max-parallel-uploads", "4"}, func(t *testing.T, s *harness.Server) {
+		slow, other := s.Person(t), s.Person(t)
+		const begun, announced = 2 << 20, 3 << 20
+		for range 6 {
+			connection, err := net.Dial("tcp", strings.TrimPrefix(s.Base, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer connection.Close()
+			_, err = fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nx-workspace-id: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{\"code\":\"",
+				botsPath, slow.Token, slow.Workspace, announced)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What waits for a place is not read: only so much fits on the way.
+			go func() { _, _ = io.WriteString(connection, strings.Repeat("x", begun)) }()
+		}
+		time.Sleep(300 * time.Millisecond) // the places of the slow one are taken
+		started := time.Now()
+		harness.Together(t, 2, func(int) error {
+			answer, err := other.Try(t.Context(), "POST", botsPath, object{"code": strings.Repeat("y", begun)})
+			if err == nil && answer.Status != 200 {
+				err = fmt.Errorf("answered %d: %.200s", answer.Status, answer.Body)
+			}
+			return err
+		})
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("the other account waited %s", took)
+		}
+	})
+}
