@@ -14,9 +14,10 @@ import (
 func Form[T any](m *Mux, path string) func(Object) (T, error) {
 	registry := m.api.OpenAPI().Components.Schemas
 	schema := registry.Schema(reflect.TypeFor[T](), true, "")
+	d := &decoder{registry: registry, schema: schema}
 	return func(text Object) (v T, err error) {
 		var generic any
-		if err := decode(text, &generic); err != nil {
+		if err := d.decode(text, &generic); err != nil {
 			return v, m.translate(http.StatusUnprocessableEntity, "", []error{&huma.ErrorDetail{Message: err.Error(), Location: path}})
 		}
 		at := huma.NewPathBuffer(nil, 0)

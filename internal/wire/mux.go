@@ -88,7 +88,9 @@ type Options struct {
 type Mux struct {
 	router     *chi.Mux
 	api        huma.API
+	config     huma.Config
 	operations []*Operation
+	added      *huma.Operation // the last one that huma added
 
 	access      Authenticator
 	bots        Doorkeeper
@@ -158,8 +160,9 @@ func New(o Options) *Mux {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "An access token: bp_pat_…, bp_bak_… or bp_iak_…."},
 	}
+	config.OnAddOperation = append(config.OnAddOperation, func(_ *huma.OpenAPI, op *huma.Operation) { m.added = op })
+	m.config = config
 	m.api = humachi.New(m.router, config)
-	m.api.UseMiddleware(m.admit, m.limitBody, m.idempotent)
 	m.mountDownloads(o.Blobs)
 
 	m.router.NotFound(m.strayed(func(r *http.Request) error {

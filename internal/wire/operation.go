@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/botyard/botyard/internal/access"
 )
@@ -110,7 +111,8 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
 		})
 	}
-	huma.Register(m.api, h, func(ctx context.Context, in *I) (*O, error) {
+	d := &decoder{registry: m.api.OpenAPI().Components.Schemas}
+	huma.Register(m.apiOf(d), h, func(ctx context.Context, in *I) (*O, error) {
 		if len(dotted) > 0 {
 			readDotted(reflect.ValueOf(in).Elem(), dotted, exchangeOf(ctx).query)
 		}
@@ -119,6 +121,19 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 		}
 		return handler(ctx, in)
 	})
+	if m.added.RequestBody != nil {
+		d.schema = m.added.RequestBody.Content["application/json"].Schema
+	}
+}
+
+// apiOf is the API with a decoder of one operation. huma knows formats by API, so
+// every operation gets one; the document and the router are common.
+func (m *Mux) apiOf(d *decoder) huma.API {
+	config := m.config
+	config.Formats = map[string]huma.Format{"application/json": {Marshal: encode, Unmarshal: d.decode}}
+	api := humachi.New(m.router, config)
+	api.UseMiddleware(m.admit, m.limitBody, m.idempotent)
+	return api
 }
 
 func headerParameter(name string, required bool, doc string) *huma.Param {

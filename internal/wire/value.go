@@ -36,7 +36,27 @@ func keep(dec *jsontext.Decoder) (jsontext.Value, error) {
 		return nil, err
 	}
 	v = v.Clone()
+	if !spaced(v) {
+		return v, nil
+	}
 	return v, v.Compact(jsontext.PreserveRawStrings(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// spaced says whether JSON has white space between tokens: most has none, as
+// programs write it, and then there is nothing to drop.
+func spaced(v jsontext.Value) bool {
+	quoted := false
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && c <= ' ':
+			return true
+		}
+	}
+	return false
 }
 
 // Schema is that of any value.
