@@ -157,7 +157,7 @@ func (a *App) assemble() {
 	address := func() string { return a.address }
 	a.Bots = bot.New(bot.Options{
 		DB: a.DB, Clock: a.Clock, Keys: a.Keys, Blobs: a.Blobs,
-		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, PublicURL: address,
+		Trail: a.Audit, Quota: a.Meter, Stocks: a.Meter, Tokens: a.Tokens, PublicURL: address,
 	})
 	a.Accounts = account.New(account.Options{DB: a.DB, Clock: a.Clock, Tokens: a.Tokens})
 	a.Workspaces = workspace.New(workspace.Options{

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/meter"
 )
 
 // databaseMetrics reads the database's totals when /metrics is asked.
@@ -38,4 +39,24 @@ func (m *databaseMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(m.transactions, prometheus.CounterValue, float64(s.Transactions))
 	to <- prometheus.MustNewConstMetric(m.retries, prometheus.CounterValue, float64(s.Retries))
 	to <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.InUse))
+}
+
+// gaugeDrift reads how often gauges were found to be wrong.
+type gaugeDrift struct {
+	meter *meter.Service
+	desc  *prometheus.Desc
+}
+
+func newGaugeDrift(m *meter.Service) *gaugeDrift {
+	return &gaugeDrift{m, prometheus.NewDesc("botyard_gauge_drift_total", "Gauges that differed from what they count, and were corrected.", []string{"gauge"}, nil)}
+}
+
+// Describe tells the registry what there is.
+func (g *gaugeDrift) Describe(to chan<- *prometheus.Desc) { to <- g.desc }
+
+// Collect reads the totals.
+func (g *gaugeDrift) Collect(to chan<- prometheus.Metric) {
+	for t, n := range g.meter.Drift() {
+		to <- prometheus.MustNewConstMetric(g.desc, prometheus.CounterValue, float64(n), string(t))
+	}
 }

@@ -103,7 +103,7 @@ func (s *Server) mountProbes(registry *prometheus.Registry) {
 		}
 		_ = json.MarshalWrite(w, map[string]any{"ready": ready, "checks": checks}, json.Deterministic(true))
 	}))
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB), newGaugeDrift(s.Meter))
 	registry.MustRegister(s.Dispatch.Collectors()...)
 	s.Mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 }

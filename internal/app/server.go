@@ -145,9 +145,6 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 const (
 	jobForgetAnswers = "forget-idempotency-answers"
 	jobCollectBlobs  = "collect-blobs"
-
-	jobReconcileGauges = "reconcile-gauges"
-	jobForgetUsage     = "forget-usage-records"
 )
 
 func (s *Server) startWork(ctx context.Context) {
@@ -161,16 +158,7 @@ func (s *Server) startWork(ctx context.Context) {
 		return err
 	}, jobs.Policy{Timeout: time.Hour})
 	s.Jobs.Every(jobCollectBlobs, 24*time.Hour)
-	s.Jobs.Handle(jobReconcileGauges, func(ctx context.Context, _ jobs.Job) error {
-		_, err := s.Meter.Reconcile(ctx)
-		return err
-	}, jobs.Policy{Timeout: time.Hour})
-	s.Jobs.Every(jobReconcileGauges, time.Hour)
-	s.Jobs.Handle(jobForgetUsage, func(ctx context.Context, _ jobs.Job) error {
-		_, err := s.Meter.Forget(ctx)
-		return err
-	}, jobs.Policy{Timeout: time.Hour})
-	s.Jobs.Every(jobForgetUsage, 24*time.Hour)
+	s.meterWork()
 	s.billingWork()
 	s.work.Go(func() { s.Tokens.Run(ctx) })
 	s.work.Go(func() { s.Catalog.Run(ctx) })

@@ -28,6 +28,12 @@ type quota interface {
 	Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, n int64) error
 }
 
+// stocks are what bots have of what their workspace stores; package meter.
+type stocks interface {
+	// LeaveBot moves them to another workspace, or gives them back when that is empty.
+	LeaveBot(ctx context.Context, tx *db.Tx, from id.Workspace, b id.Bot, to id.Workspace) error
+}
+
 // members knows who is in a workspace; package workspace.
 type members interface {
 	// Standing is the account's role in the workspace, and whether that is blocked

@@ -23,6 +23,7 @@ type Options struct {
 	Blobs  *blob.Store
 	Trail  trail
 	Quota  quota
+	Stocks stocks
 	Tokens keys
 	// Members is set after the service is made, and so are Movers, who move their
 	// part of a bot that is transferred, in this order.
@@ -282,6 +283,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 			return db.Convert(err)
 		}
 		if err := s.Tokens.DeleteSubject(ctx, tx, actor.Workspace, string(bot)); err != nil {
+			return err
+		}
+		if err := s.Stocks.LeaveBot(ctx, tx, actor.Workspace, bot, ""); err != nil {
 			return err
 		}
 		if !b.Dev {

@@ -50,6 +50,15 @@ type Config struct {
 	RateLimitWorkspace int `name:"rate-limit-workspace" env:"BOTYARD_RATE_LIMIT_WORKSPACE" default:"10000" help:"Most requests a second for one workspace; 0 is no limit."`
 	RateLimitToken     int `name:"rate-limit-token" env:"BOTYARD_RATE_LIMIT_TOKEN" default:"10000" help:"Most requests a second with one token; 0 is no limit."`
 
+	RateLimitBotKey         int          `name:"rate-limit-bot-key" env:"BOTYARD_RATE_LIMIT_BOT_KEY" default:"10000" help:"Most requests a second with one key of a bot; 0 is no limit."`
+	RateLimitIntegrationKey int          `name:"rate-limit-integration-key" env:"BOTYARD_RATE_LIMIT_INTEGRATION_KEY" default:"10000" help:"Most requests a second with one key of an integration; 0 is no limit."`
+	RedisURL                secret.Value `name:"redis-url" env:"BOTYARD_REDIS_URL" placeholder:"redis://..." help:"Redis in which several servers count requests together. Without it, each counts its own."`
+	RedisURLFile            string       `name:"redis-url-file" env:"BOTYARD_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL."`
+
+	QuotaWebhookURL        string       `name:"quota-webhook-url" env:"BOTYARD_QUOTA_WEBHOOK_URL" placeholder:"URL" help:"Where to tell of workspaces that come close to a quota. Without it, only their audit trails say so."`
+	QuotaWebhookSecret     secret.Value `name:"quota-webhook-secret" env:"BOTYARD_QUOTA_WEBHOOK_SECRET" placeholder:"SECRET" help:"What the calls of the quota webhook are signed with, 16 characters at least."`
+	QuotaWebhookSecretFile string       `name:"quota-webhook-secret-file" env:"BOTYARD_QUOTA_WEBHOOK_SECRET_FILE" placeholder:"FILE" help:"File that holds the secret of the quota webhook."`
+
 	MaxBody            Bytes `name:"max-body" env:"BOTYARD_MAX_BODY" default:"1MiB" help:"Largest request body."`
 	MaxCodeBody        Bytes `name:"max-code-body" env:"BOTYARD_MAX_CODE_BODY" default:"64MiB" help:"Largest request body of the operations that carry code."`
 	MaxParallelUploads int   `name:"max-parallel-uploads" env:"BOTYARD_MAX_PARALLEL_UPLOADS" default:"4" help:"Most requests that may hold a body above max-body in memory at once, at most half of them of one account; others wait."`

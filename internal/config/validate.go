@@ -44,6 +44,10 @@ func (c *Config) AfterApply() error {
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	return errors.Join(
 		takeFromFile("bootstrap_token", &c.BootstrapToken, c.BootstrapTokenFile),
+		takeFromFile("redis_url", &c.RedisURL, c.RedisURLFile),
+		takeFromFile("quota_webhook_secret", &c.QuotaWebhookSecret, c.QuotaWebhookSecretFile),
+		c.checkRedisURL(),
+		c.checkQuotaWebhook(),
 		c.checkListen(),
 		c.checkPublicURL(),
 		checkWebchatURL("webchat_host_url", &c.WebchatHostURL),
@@ -51,6 +55,8 @@ func (c *Config) AfterApply() error {
 		checkWebchatURL("webchat_files_url", &c.WebchatFilesURL),
 		checkRange("rate_limit_workspace", c.RateLimitWorkspace, 0, 1_000_000_000),
 		checkRange("rate_limit_token", c.RateLimitToken, 0, 1_000_000_000),
+		checkRange("rate_limit_bot_key", c.RateLimitBotKey, 0, 1_000_000_000),
+		checkRange("rate_limit_integration_key", c.RateLimitIntegrationKey, 0, 1_000_000_000),
 		c.checkBodies(),
 		checkRange("max_parallel_uploads", c.MaxParallelUploads, 1, 10_000),
 		checkPositive("read_header_timeout", c.ReadHeaderTimeout),
@@ -151,6 +157,35 @@ func checkWebchatURL(key string, address *string) error {
 	u, err := url.Parse(*address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("%s is %q; it must be http:// or https://, a host and at most a port and a path, such as https://chat.example.com/v1", key, *address)
+	}
+	return nil
+}
+
+// checkRedisURL does not show the URL: it may hold a password.
+func (c *Config) checkRedisURL() error {
+	if c.RedisURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.RedisURL.Reveal())
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix" || u.Scheme != "unix" && u.Host == "" {
+		return errors.New("redis_url must be redis://host:port/0, rediss:// for TLS, or unix:///path of a socket")
+	}
+	return nil
+}
+
+// leastWebhookSecret is how many characters a secret for signatures must have.
+const leastWebhookSecret = 16
+
+func (c *Config) checkQuotaWebhook() error {
+	if c.QuotaWebhookURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.QuotaWebhookURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return fmt.Errorf("quota_webhook_url is %q; it must be http:// or https:// and a host, such as https://ops.example.com/quotas", c.QuotaWebhookURL)
+	}
+	if n := len(c.QuotaWebhookSecret.Reveal()); n < leastWebhookSecret {
+		return fmt.Errorf("quota_webhook_secret has %d characters; a webhook needs one of %d at least, so that who is told can check who tells", n, leastWebhookSecret)
 	}
 	return nil
 }

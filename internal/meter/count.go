@@ -282,14 +282,17 @@ func tally(records []record, current time.Time) (counters, gauges []monthSum, da
 		days = append(days, sum)
 	}
 	for _, sums := range [][]monthSum{counters, gauges} {
-		slices.SortFunc(sums, func(a, b monthSum) int {
-			return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.bot, b.bot), cmp.Compare(a.of, b.of), a.month.Compare(b.month))
-		})
+		slices.SortFunc(sums, inOrder)
 	}
 	slices.SortFunc(days, func(a, b daySum) int {
 		return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.of, b.of), a.day.Compare(b.day), cmp.Compare(a.series, b.series))
 	})
 	return counters, gauges, days
+}
+
+// inOrder is the order in which sums are written.
+func inOrder(a, b monthSum) int {
+	return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.bot, b.bot), cmp.Compare(a.of, b.of), a.month.Compare(b.month))
 }
 
 // bounded keeps a sum between what can be added to without an overflow.

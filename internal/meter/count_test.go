@@ -244,8 +244,24 @@ func TestStocks(t *testing.T) {
 		expect("then", now.Format("2006-01"), 127, 70, 50)
 		expect("between", monthOf(now).AddDate(0, 1, 0).Format(time.DateOnly), 127, 70, 50)
 		expect("before", "2020-01", 0, 0, 0)
-		f.tx(t, func(ctx context.Context, tx *db.Tx) error { return f.DeleteBot(ctx, tx, w, "bot-2") })
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error { return f.LeaveBot(ctx, tx, w, "bot-2", "") })
 		expect("given back", "", 0, 70, 0)
+		f.add(t, stored("bot-2", 5))
+		other, _ := f.workspace(t, plan.Managed)
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, `UPDATE bots SET workspace_id = $1 WHERE id = 'bot-2'`, string(other)); err != nil {
+				return err
+			}
+			return f.LeaveBot(ctx, tx, w, "bot-2", other)
+		})
+		for of, want := range map[string]int64{string(other): 5, "bot-2": 5} {
+			if n := f.value(t, other, of, plan.StorageCount, ""); n != want {
+				t.Errorf("in the other workspace %s has %d, want %d", of, n, want)
+			}
+		}
+		if n := f.value(t, w, string(w), plan.StorageCount, ""); n != 0 {
+			t.Errorf("the bot left %d behind", n)
+		}
 	})
 }
 
