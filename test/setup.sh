@@ -10,6 +10,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 packages=()
 have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+have redis-server || packages+=(redis-server)
 have node || packages+=(nodejs)
 have npm || packages+=(npm)
 have pdftotext || packages+=(poppler-utils)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 // Kind is what stands behind a request.
@@ -35,7 +36,10 @@ type Actor struct {
 	// open: whoever is asked about a bot looks at its allowlist then.
 	Confined bool
 	// Blocked says that the workspace's invoices are not paid; see Paid.
-	Blocked  bool
+	Blocked bool
+	// Plan is the workspace's, and Rate how the workspace's rate differs from the plan's.
+	Plan     plan.ID
+	Rate     plan.Adjustment
 	lastUsed time.Time
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 func insertToken(ctx context.Context, q db.Querier, t Token, hash string) error {
@@ -22,27 +23,38 @@ func insertToken(ctx context.Context, q db.Querier, t Token, hash string) error 
 // actorInWorkspace reads who a token is and its role in w; found is false when
 // the token is unknown or no member, which the caller must tell apart.
 func actorInWorkspace(ctx context.Context, q db.Querier, hash string, w id.Workspace) (a Actor, expires time.Time, found bool, err error) {
-	var expiresAt, lastUsed sql.NullInt64
+	var expiresAt, lastUsed, rate, added sql.NullInt64
+	var on sql.NullString
 	row := q.QueryRow(ctx, `
-		SELECT token_id, account_id, email, role, confined, expires_at, last_used_at, blocked
+		SELECT token_id, account_id, email, role, confined, expires_at, last_used_at, blocked, plan, rate_set, rate_added
 		FROM token_roles WHERE hash = $1 AND workspace_id = $2`, hash, string(w))
-	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &a.Confined, &expiresAt, &lastUsed, &a.Blocked)
+	err = row.Scan(&a.Token, &a.Account, &a.Email, &a.Role, &a.Confined, &expiresAt, &lastUsed, &a.Blocked, &on, &rate, &added)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, time.Time{}, false, nil
 	}
 	a.Kind, a.Workspace, a.lastUsed = KindAccount, w, db.MomentOf(lastUsed)
+	a.Plan, a.Rate = plan.ID(on.String), rateOf(rate, added)
 	return a, db.MomentOf(expiresAt), err == nil, err
+}
+
+// rateOf is how a workspace's rate differs from that of its plan.
+func rateOf(set, added sql.NullInt64) plan.Adjustment {
+	a := plan.Adjustment{Added: added.Int64}
+	if set.Valid {
+		a.Set = &set.Int64
+	}
+	return a
 }
 
 // actorOf reads who a token is, outside any workspace.
 func actorOf(ctx context.Context, q db.Querier, hash string) (a Actor, expires time.Time, found bool, err error) {
 	var kind TokenKind
-	var account, workspace, subject, email sql.NullString
-	var expiresAt, lastUsed sql.NullInt64
+	var account, workspace, subject, email, on sql.NullString
+	var expiresAt, lastUsed, rate, added sql.NullInt64
 	row := q.QueryRow(ctx, `
-		SELECT token_id, kind, account_id, workspace_id, subject_id, email, expires_at, last_used_at, blocked
+		SELECT token_id, kind, account_id, workspace_id, subject_id, email, expires_at, last_used_at, blocked, plan, rate_set, rate_added
 		FROM token_actors WHERE hash = $1`, hash)
-	err = row.Scan(&a.Token, &kind, &account, &workspace, &subject, &email, &expiresAt, &lastUsed, &a.Blocked)
+	err = row.Scan(&a.Token, &kind, &account, &workspace, &subject, &email, &expiresAt, &lastUsed, &a.Blocked, &on, &rate, &added)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Actor{}, time.Time{}, false, nil
 	}
@@ -50,6 +62,7 @@ func actorOf(ctx context.Context, q db.Querier, hash string) (a Actor, expires t
 		return Actor{}, time.Time{}, false, err
 	}
 	a.lastUsed = db.MomentOf(lastUsed)
+	a.Plan, a.Rate = plan.ID(on.String), rateOf(rate, added)
 	switch kind {
 	case BAK:
 		a.Kind, a.Subject, a.Workspace = KindBot, subject.String, id.Workspace(workspace.String)

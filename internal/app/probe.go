@@ -87,6 +87,17 @@ func (a *App) checkDisk() error {
 	return nil
 }
 
+// checkRates tells of a Redis that requests should be counted in together. Without it
+// each server counts its own, which is no reason not to serve.
+func (s *Server) checkRates(ctx context.Context) (c Check, configured bool) {
+	configured, err := s.Mux.CheckRates(ctx)
+	c = Check{Name: "redis", Ready: true}
+	if err != nil {
+		c.Reason = err.Error()
+	}
+	return c, configured
+}
+
 // mountProbes adds /livez, /readyz and /metrics.
 func (s *Server) mountProbes(registry *prometheus.Registry) {
 	s.Mux.Handle("/livez", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -97,6 +108,9 @@ func (s *Server) mountProbes(registry *prometheus.Registry) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
 		checks, ready := s.Checks(ctx)
+		if c, configured := s.checkRates(ctx); configured {
+			checks = append(checks, c)
+		}
 		w.Header().Set("Content-Type", "application/json")
 		if !ready {
 			w.WriteHeader(http.StatusServiceUnavailable)

@@ -89,6 +89,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	}
 	registry := prometheus.NewRegistry()
 	s.Mux = NewMux(a, c, registry)
+	a.Meter.RateLimit = int64(c.RateLimitWorkspace)
 	s.mountProbes(registry)
 	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, nil, err
@@ -119,10 +120,12 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	m := wire.New(wire.Options{
 		Version: Version, Access: a.Tokens, Bots: a.Bots, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
 		Blobs: a.Blobs, PublicURL: func() string { return a.address },
+		Plans: a.Plans, Redis: c.RedisURL,
 		Limits: wire.Limits{
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
-			PerToken: c.RateLimitToken, PerWorkspace: c.RateLimitWorkspace,
-			Time: c.RequestTimeout, CodeTime: max(codeTime, c.RequestTimeout),
+			PerToken: c.RateLimitToken, PerBotKey: c.RateLimitBotKey, PerIntegrationKey: c.RateLimitIntegrationKey,
+			PerWorkspace: c.RateLimitWorkspace,
+			Time:         c.RequestTimeout, CodeTime: max(codeTime, c.RequestTimeout),
 			BodyTime: min(bodyTime, c.ReadTimeout), CodeBodyTime: min(codeBodyTime, c.ReadTimeout),
 		},
 	})
@@ -191,5 +194,5 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.stop()
 	s.work.Wait()
-	return errors.Join(err, s.Close())
+	return errors.Join(err, s.Mux.Close(), s.Close())
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
 )
@@ -166,8 +168,7 @@ func (c *Config) checkRedisURL() error {
 	if c.RedisURL == "" {
 		return nil
 	}
-	u, err := url.Parse(c.RedisURL.Reveal())
-	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix" || u.Scheme != "unix" && u.Host == "" {
+	if _, err := redis.ParseURL(c.RedisURL.Reveal()); err != nil {
 		return errors.New("redis_url must be redis://host:port/0, rediss:// for TLS, or unix:///path of a socket")
 	}
 	return nil

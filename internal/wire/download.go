@@ -119,7 +119,7 @@ func noDownload() error {
 
 func (m *Mux) serveDownload(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
-	if err := m.tokens.take(addressOf(r), header); err != nil {
+	if err := m.rates.address(r, header); err != nil {
 		return err
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

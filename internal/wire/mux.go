@@ -23,6 +23,8 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/internal/secret"
 )
 
 // Authenticator answers who a token is; see access.Service.
@@ -53,9 +55,12 @@ type Limits struct {
 	// counted as they are when they are unpacked, at most half of them of one actor;
 	// more wait.
 	ParallelCode int
-	// PerToken and PerWorkspace are requests a second.
-	PerToken     int
-	PerWorkspace int
+	// PerToken, of an account, PerBotKey, PerIntegrationKey and PerWorkspace are
+	// requests a second; 0 is no limit. A workspace's plan may narrow its own.
+	PerToken          int
+	PerBotKey         int
+	PerIntegrationKey int
+	PerWorkspace      int
 	// Time is how long an operation may take, CodeTime one whose body carries code.
 	Time     time.Duration
 	CodeTime time.Duration
@@ -82,6 +87,11 @@ type Options struct {
 	// PublicURL is the address that callers reach this installation by, without a
 	// slash at its end.
 	PublicURL func() string
+	// Plans has the rates of the plans; nil is the published catalogue.
+	Plans *plan.Catalog
+	// Redis is the URL of the one that several servers count requests in; without it,
+	// each counts its own.
+	Redis secret.Value
 }
 
 // Mux routes requests to operations. It is an http.Handler.
@@ -99,8 +109,8 @@ type Mux struct {
 	log         *slog.Logger
 	limits      Limits
 	metrics     metrics
-	tokens      *limiter
-	workspaces  *limiter
+	rates       *rates
+	plans       *plan.Catalog
 	codeSlots   *places
 	idempotency idempotency
 
@@ -118,19 +128,28 @@ var humaOnce sync.Once
 // New makes a Mux without operations. Every middleware is added here, before the
 // first Register: one added later would be silently left out, and with it the
 // check of the token.
+//
+// It panics when Redis is no URL of one, which config checks.
 func New(o Options) *Mux {
+	shared, err := openShared(o.Redis)
+	if err != nil {
+		panic(err)
+	}
+	if o.Plans == nil {
+		o.Plans = plan.Default()
+	}
 	m := &Mux{
-		router:     chi.NewRouter(),
-		access:     o.Access,
-		bots:       o.Bots,
-		keys:       o.Keys,
-		clock:      o.Clock,
-		log:        o.Log,
-		limits:     o.Limits,
-		metrics:    newMetrics(o.Metrics),
-		tokens:     newLimiter(o.Limits.PerToken),
-		workspaces: newLimiter(o.Limits.PerWorkspace),
-		codeSlots:  newPlaces(o.Limits.ParallelCode),
+		rates:     newRates(o.Limits, shared),
+		router:    chi.NewRouter(),
+		access:    o.Access,
+		bots:      o.Bots,
+		keys:      o.Keys,
+		clock:     o.Clock,
+		log:       o.Log,
+		limits:    o.Limits,
+		metrics:   newMetrics(o.Metrics),
+		plans:     o.Plans,
+		codeSlots: newPlaces(o.Limits.ParallelCode),
 
 		publicURL:     o.PublicURL,
 		sources:       map[string]Source{},
@@ -178,7 +197,7 @@ func New(o Options) *Mux {
 // other, so that wandering is not free.
 func (m *Mux) strayed(explain func(*http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		err := m.tokens.take(bucketOf(bearer(r.Header.Get("Authorization")), r), w.Header())
+		err := m.rates.token(bearer(r.Header.Get("Authorization")), r, w.Header())
 		if err == nil {
 			err = explain(r)
 		}
@@ -256,7 +275,7 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 	defer cancel()
 
 	token := bearer(r.Header.Get("Authorization"))
-	if err := m.tokens.take(bucketOf(token, r), header); err != nil {
+	if err := m.rates.token(token, r, header); err != nil {
 		m.refuse(x, w.(*answer), err)
 		return
 	}
@@ -266,7 +285,7 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 	if fault.Is(err, fault.Unauthorized) {
 		// Every invented token has a window of its own, so failures count by
 		// address too.
-		if limited := m.tokens.take(addressOf(r), header); limited != nil {
+		if limited := m.rates.address(r, header); limited != nil {
 			err = limited
 		}
 	}
@@ -277,7 +296,7 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 		err = missing
 	}
 	if err == nil && workspace != "" {
-		if err = m.workspaces.take(string(workspace), header); err == nil {
+		if err = m.rates.workspace(actor, m.plans, header); err == nil {
 			err = actor.Require(op.Permission)
 		}
 		if err == nil && !op.openToBlocked() {

@@ -13,14 +13,23 @@ import (
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/plan"
 )
 
-// limiter counts requests per key in a window of one second that slides: the
-// count of the second before is weighed by how much of it is still in the
-// window. A limit of 0 is none. It is kept in memory: it protects this process, it is no authority.
+// A window moves in steps: what is older than all of them is out of it. It reaches a
+// little further back than a second, so in no second, wherever it begins, more
+// requests pass than the limit; and it is never full with fewer in its own length.
+const (
+	step  = 20 * time.Millisecond
+	steps = int64(time.Second/step) + 1
+)
+
+// limiter counts requests per key in the second before each. A limit of 0 is none.
+// The windows are in memory, for this process alone, unless there are shared ones.
 type limiter struct {
 	limit  int
-	text   string
+	name   string
+	shared *sharedWindows
 	seed   maphash.Seed
 	since  clock.Started
 	shards [64]shard
@@ -32,34 +41,41 @@ type shard struct {
 	swept   int64
 }
 
+// window is a ring of the counts of the last steps; at is the newest of them.
 type window struct {
-	second            int64
-	current, previous int
+	at     int64
+	sum    int
+	counts [steps]int32
+	// closed is until when the shared window is known to be full.
+	closed time.Duration
 }
 
 func newLimiter(perSecond int) *limiter {
-	l := &limiter{limit: perSecond, text: strconv.Itoa(perSecond), seed: maphash.MakeSeed(), since: clock.Start()}
+	l := &limiter{limit: perSecond, seed: maphash.MakeSeed(), since: clock.Start()}
 	for i := range l.shards {
 		l.shards[i].windows = map[string]*window{}
 	}
 	return l
 }
 
-// take counts one request of key and sets the RateLimit headers, when they are
+// take counts one request of key against the limiter's own limit.
+func (l *limiter) take(key string, header http.Header) error { return l.takeOf(key, l.limit, header) }
+
+// takeOf counts one request of key and sets the RateLimit headers, when they are
 // tighter than those that another limiter set; it answers RateLimited when the
 // window is full.
-func (l *limiter) take(key string, header http.Header) error {
-	if l.limit <= 0 {
+func (l *limiter) takeOf(key string, limit int, header http.Header) error {
+	if limit <= 0 {
 		return nil
 	}
-	remaining, ok := l.count(key, l.since.Elapsed())
+	remaining, ok := l.admit(key, limit)
 	if prior := header["Ratelimit-Remaining"]; prior == nil || atoi(prior[0]) >= remaining {
-		header["Ratelimit-Limit"] = []string{l.text}
+		header["Ratelimit-Limit"] = []string{strconv.Itoa(limit)}
 		header["Ratelimit-Remaining"] = []string{strconv.Itoa(remaining)}
 		header["Ratelimit-Reset"] = oneSecond
 	}
 	if !ok {
-		return fault.New(fault.RateLimited, "More than %d requests in a second. Wait a second and go on; the RateLimit-* headers say how many are left.", l.limit).After(time.Second)
+		return fault.New(fault.RateLimited, "More than %d requests in a second. Wait a second and go on; the RateLimit-* headers say how many are left.", limit).After(time.Second)
 	}
 	return nil
 }
@@ -74,61 +90,149 @@ func atoi(s string) int {
 	return n
 }
 
-func (l *limiter) count(key string, at time.Duration) (remaining int, ok bool) {
-	second := int64(at / time.Second)
-	s := &l.shards[maphash.String(l.seed, key)%uint64(len(l.shards))]
-	s.Lock()
-	defer s.Unlock()
-	s.sweep(second)
-	w := s.windows[key]
-	if w == nil {
-		w = &window{second: second}
-		s.windows[key] = w
+// admit asks the window of this process and then, when that has room, the shared one.
+// While the shared ones cannot be asked, the window of this process decides.
+func (l *limiter) admit(key string, limit int) (remaining int, ok bool) {
+	if !l.shared.usable() {
+		return l.count(key, limit, l.since.Elapsed())
 	}
-	if second < w.second { // another request took its place first
-		second, at = w.second, time.Duration(w.second)*time.Second
-	}
-	switch second - w.second {
-	case 0:
-	case 1:
-		w.previous, w.current, w.second = w.current, 0, second
-	default:
-		w.previous, w.current, w.second = 0, 0, second
-	}
-	left := time.Second - at%time.Second
-	used := w.current + int(int64(w.previous)*int64(left)/int64(time.Second))
-	if used >= l.limit {
+	at := l.since.Elapsed()
+	if !l.room(key, limit, at) {
 		return 0, false
 	}
-	w.current++
-	return l.limit - used - 1, true
+	left, wait, err := l.shared.take(l.name+key, limit)
+	switch {
+	case err != nil:
+		return l.count(key, limit, at)
+	case left < 0:
+		l.close(key, at+wait)
+		return 0, false
+	}
+	local, _ := l.count(key, limit, at)
+	return min(left, local), true
+}
+
+// count counts a request when there is room for it.
+func (l *limiter) count(key string, limit int, at time.Duration) (remaining int, ok bool) {
+	s := l.shardOf(key)
+	s.Lock()
+	defer s.Unlock()
+	w := s.window(key, at)
+	if w.sum >= limit {
+		return 0, false
+	}
+	w.sum++
+	w.counts[w.at%steps]++
+	return limit - w.sum, true
+}
+
+// room says whether there is room for a request, as far as this process knows.
+func (l *limiter) room(key string, limit int, at time.Duration) bool {
+	s := l.shardOf(key)
+	s.Lock()
+	defer s.Unlock()
+	w := s.window(key, at)
+	return w.sum < limit && at >= w.closed
+}
+
+// close keeps the requests of a key from asking for room that is not there.
+func (l *limiter) close(key string, until time.Duration) {
+	s := l.shardOf(key)
+	s.Lock()
+	defer s.Unlock()
+	if w := s.windows[key]; w != nil {
+		w.closed = max(w.closed, until)
+	}
+}
+
+func (l *limiter) shardOf(key string) *shard {
+	return &l.shards[maphash.String(l.seed, key)%uint64(len(l.shards))]
+}
+
+// window is that of a key, moved to a time. Time that seems to go back, because
+// another request took its place first, does not move it.
+func (s *shard) window(key string, at time.Duration) *window {
+	now := int64(at / step)
+	s.sweep(now)
+	w := s.windows[key]
+	if w == nil {
+		w = &window{at: now}
+		s.windows[key] = w
+	}
+	for n := min(now-w.at, steps); n > 0; n-- {
+		slot := &w.counts[(now-n+1)%steps]
+		w.sum -= int(*slot)
+		*slot = 0
+	}
+	w.at = max(w.at, now)
+	return w
 }
 
 // sweep forgets the windows that are over, so that memory follows the keys that
 // are active and not all that ever were.
-func (s *shard) sweep(second int64) {
-	const every = 10
-	if second-s.swept < every {
+func (s *shard) sweep(now int64) {
+	const every = 10 * steps
+	if now-s.swept < every {
 		return
 	}
-	s.swept = second
+	s.swept = now
 	for key, w := range s.windows {
-		if second-w.second > 1 {
+		if now-w.at > steps {
 			delete(s.windows, key)
 		}
 	}
 }
 
-// bucketOf names the window that a token's requests count in. What is no token
-// counts by the caller's address.
-func bucketOf(token string, r *http.Request) string {
-	if _, ok := access.WellFormed(token); ok {
-		sum := sha256.Sum256([]byte(token))
-		return hex.EncodeToString(sum[:8])
-	}
-	return addressOf(r)
+// rates are the limiters of a Mux.
+type rates struct {
+	accounts, bots, integrations, addresses, workspaces *limiter
+	shared                                              *sharedWindows
 }
 
+func newRates(l Limits, shared *sharedWindows) *rates {
+	r := &rates{newLimiter(l.PerToken), newLimiter(l.PerBotKey), newLimiter(l.PerIntegrationKey), newLimiter(l.PerToken), newLimiter(l.PerWorkspace), shared}
+	for name, of := range map[string]*limiter{"account:": r.accounts, "bot:": r.bots, "integration:": r.integrations, "workspace:": r.workspaces} {
+		of.name, of.shared = "botyard:rate:"+name, shared
+	}
+	return r
+}
+
+// token counts a request of a token, in the class that it says it is of. What is no
+// token counts by the caller's address, and in this process alone: it is turned away
+// in any case.
+func (r *rates) token(token string, from *http.Request, header http.Header) error {
+	kind, ok := access.WellFormed(token)
+	if !ok {
+		return r.address(from, header)
+	}
+	sum := sha256.Sum256([]byte(token))
+	key := hex.EncodeToString(sum[:8])
+	switch kind {
+	case access.BAK:
+		return r.bots.take(key, header)
+	case access.IAK:
+		return r.integrations.take(key, header)
+	}
+	return r.accounts.take(key, header)
+}
+
+// address counts a request by where it comes from.
+func (r *rates) address(from *http.Request, header http.Header) error {
+	return r.addresses.take(addressOf(from), header)
+}
+
+// workspace counts a request in the actor's workspace, against the narrower of what
+// the server and what the workspace's plan allows.
+func (r *rates) workspace(actor access.Actor, plans *plan.Catalog, header http.Header) error {
+	limit := r.workspaces.limit
+	if of := plans.LimitWith(actor.Plan, plan.WorkspaceRatelimit, actor.Rate); of != plan.Unlimited && (limit <= 0 || of < int64(limit)) {
+		// A limit of nothing would be taken for none.
+		limit = int(max(of, 1))
+	}
+	return r.workspaces.takeOf(string(actor.Workspace), limit, header)
+}
+
+// addressOf is where a request comes from, without the port.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

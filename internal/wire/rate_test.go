@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,11 +13,11 @@ import (
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/plan"
 )
 
-// TestLimiterBound: in each second of the limiter's own clock at most limit
-// requests pass, so at most twice the limit in any second that lies across two;
-// and whoever stays under the limit by the weighed count is never refused.
+// TestLimiterBound: in no second, wherever it begins, more requests pass than the
+// limit, and none is refused while fewer passed in the window before it.
 func TestLimiterBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 20).Draw(t, "limit")
@@ -28,37 +27,30 @@ func TestLimiterBound(t *testing.T) {
 		l := newLimiter(limit)
 		var at time.Duration
 		var admitted []time.Duration
-		inSecond := map[int64]int{}
-		for _, step := range steps {
-			at += step
-			second := int64(at / time.Second)
-			part := 1 - float64(at%time.Second)/float64(time.Second)
-			weighed := float64(inSecond[second]) + part*float64(inSecond[second-1])
-			remaining, ok := l.count("key", at)
-			if ok {
-				admitted = append(admitted, at)
-				inSecond[second]++
+		within := func(window time.Duration) (n int) {
+			for _, a := range admitted {
+				if at-a < window {
+					n++
+				}
 			}
+			return n
+		}
+		for _, by := range steps {
+			at += by
+			second, window := within(time.Second), within(time.Second+step)
+			remaining, ok := l.count("key", limit, at)
 			switch {
 			case remaining < 0 || remaining >= limit:
 				t.Fatalf("%d remain of %d", remaining, limit)
 			case !ok && remaining != 0:
 				t.Fatalf("refused with %d remaining", remaining)
-			case ok && weighed >= float64(limit)+1:
-				t.Fatalf("admitted at %s with a weighed count of %g, limit %d", at, weighed, limit)
-			case !ok && weighed < float64(limit):
-				t.Fatalf("refused at %s with a weighed count of %g, limit %d", at, weighed, limit)
+			case ok && second >= limit:
+				t.Fatalf("admitted at %s after %d in the second before, limit %d", at, second, limit)
+			case !ok && window < limit:
+				t.Fatalf("refused at %s after %d in the window before, limit %d", at, window, limit)
 			}
-		}
-		for second, n := range inSecond {
-			if n > limit {
-				t.Fatalf("%d requests in second %d, limit %d", n, second, limit)
-			}
-		}
-		for i, from := range admitted {
-			n, _ := slices.BinarySearch(admitted[i:], from+time.Second)
-			if n > 2*limit {
-				t.Fatalf("%d requests within a second of %s, limit %d", n, from, limit)
+			if ok {
+				admitted = append(admitted, at)
 			}
 		}
 	})
@@ -69,12 +61,12 @@ func TestLimiterBound(t *testing.T) {
 func TestLimiterLatecomer(t *testing.T) {
 	l := newLimiter(3)
 	for range 3 {
-		l.count("key", 1000*time.Millisecond)
+		l.count("key", l.limit, 1000*time.Millisecond)
 	}
-	if _, ok := l.count("key", 999*time.Millisecond); ok {
+	if _, ok := l.count("key", l.limit, 999*time.Millisecond); ok {
 		t.Error("a latecomer passed a full window")
 	}
-	if _, ok := l.count("key", 1001*time.Millisecond); ok {
+	if _, ok := l.count("key", l.limit, 1001*time.Millisecond); ok {
 		t.Error("after a latecomer the window was empty")
 	}
 }
@@ -82,12 +74,12 @@ func TestLimiterLatecomer(t *testing.T) {
 func TestLimiterKeysAndSweep(t *testing.T) {
 	l := newLimiter(1)
 	for i := range 10_000 {
-		if _, ok := l.count(fmt.Sprint(i), time.Second); !ok {
+		if _, ok := l.count(fmt.Sprint(i), l.limit, time.Second); !ok {
 			t.Fatalf("key %d was refused for the others", i)
 		}
 	}
 	for i := range 1000 { // visits every shard
-		l.count(fmt.Sprint("later", i), 20*time.Second)
+		l.count(fmt.Sprint("later", i), l.limit, 20*time.Second)
 	}
 	kept := 0
 	for i := range l.shards {
@@ -106,7 +98,7 @@ func TestLimiterConcurrent(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			for range 100 {
-				if _, ok := l.count("key", 5*time.Second); ok {
+				if _, ok := l.count("key", l.limit, 5*time.Second); ok {
 					admitted.Add(1)
 				}
 			}
@@ -143,25 +135,72 @@ func TestLimiterHeaders(t *testing.T) {
 	}
 }
 
-func TestBucketOf(t *testing.T) {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.RemoteAddr = "192.0.2.1:1234"
-	for _, token := range []string{"", "garbage", "bp_pat_short"} {
-		if got := bucketOf(token, r); got != "192.0.2.1" {
-			t.Errorf("%q counts as %q, want the caller's address", token, got)
+// Tokens count by themselves, in the class they are of; what is none by its address.
+func TestClasses(t *testing.T) {
+	rates := newRates(Limits{PerToken: 3, PerBotKey: 2, PerIntegrationKey: 1, PerWorkspace: 9}, nil)
+	from := func(address string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = address
+		return r
+	}
+	passes := func(token, address string) (n int) {
+		for range 10 {
+			if rates.token(token, from(address), http.Header{}) == nil {
+				n++
+			}
+		}
+		return n
+	}
+	pat := access.NewTokenValue(access.PAT)
+	for _, c := range []struct {
+		name, token, address string
+		want                 int
+	}{
+		{"an account's token", pat, "192.0.2.1:1", 3},
+		{"the same from elsewhere", pat, "192.0.2.2:1", 0},
+		{"another token", access.NewTokenValue(access.PAT), "192.0.2.1:1", 3},
+		{"a bot's key", access.NewTokenValue(access.BAK), "192.0.2.1:1", 2},
+		{"an integration's key", access.NewTokenValue(access.IAK), "192.0.2.1:1", 1},
+		{"garbage", "garbage", "192.0.2.1:1", 3},
+		{"other garbage from there", "bp_pat_short", "192.0.2.1:2", 0},
+		{"nothing from elsewhere", "", "socket", 3},
+	} {
+		if n := passes(c.token, c.address); n != c.want {
+			t.Errorf("%s: %d of 10 passed, want %d", c.name, n, c.want)
 		}
 	}
-	one, two := access.NewTokenValue(access.PAT), access.NewTokenValue(access.PAT)
-	got := bucketOf(one, r)
-	r.RemoteAddr = "198.51.100.7:1"
-	if got == bucketOf(two, r) || got != bucketOf(one, r) {
-		t.Error("each token counts by itself, wherever it comes from")
+}
+
+// A workspace is held to the narrower of the server's rate and its plan's, as the
+// operator and add-ons changed it.
+func TestWorkspaceRates(t *testing.T) {
+	seven := int64(7)
+	for name, c := range map[string]struct {
+		server int
+		plan   plan.ID
+		rate   plan.Adjustment
+		want   string
+	}{
+		"plan":              {10_000, plan.Community, plan.Adjustment{}, "100"},
+		"plan of more":      {10_000, plan.Team, plan.Adjustment{}, "1000"},
+		"server":            {50, plan.Community, plan.Adjustment{}, "50"},
+		"managed":           {10_000, plan.Managed, plan.Adjustment{}, "10000"},
+		"bought":            {10_000, plan.Community, plan.Adjustment{Added: 20}, "120"},
+		"operator":          {10_000, plan.Managed, plan.Adjustment{Set: &seven}, "7"},
+		"no limit anywhere": {0, plan.Managed, plan.Adjustment{}, ""},
+		"no server limit":   {0, plan.Plus, plan.Adjustment{}, "100"},
+	} {
+		header := http.Header{}
+		actor := access.Actor{Workspace: "w", Plan: c.plan, Rate: c.rate}
+		if err := newRates(Limits{PerWorkspace: c.server}, nil).workspace(actor, plan.Default(), header); err != nil || header.Get("RateLimit-Limit") != c.want {
+			t.Errorf("%s: the limit is %q, want %q, %v", name, header.Get("RateLimit-Limit"), c.want, err)
+		}
 	}
-	if len(got) != 16 {
-		t.Errorf("a token's bucket is %q, want 16 digits of its hash", got)
-	}
-	r.RemoteAddr = "socket"
-	if got := bucketOf("", r); got != "socket" {
-		t.Errorf("an address without a port counts as %q", got)
+}
+
+func TestAddressWithoutPort(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	if r.RemoteAddr = "socket"; addressOf(r) != "socket" {
+		t.Errorf("the address is %q", addressOf(r))
 	}
 }

@@ -28,7 +28,7 @@ func (m *Mux) Open(route Route, handler func(w http.ResponseWriter, r *http.Requ
 	m.router.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
 		x, a := exchangeOf(r.Context()), w.(*answer)
 		x.operation = named
-		err := m.tokens.take(addressOf(r), a.Header())
+		err := m.rates.address(r, a.Header())
 		if err == nil {
 			ctx, cancel := context.WithTimeout(r.Context(), route.Time)
 			defer cancel()

@@ -60,25 +60,30 @@ CREATE TABLE payment_events (
 );
 CREATE INDEX payment_events_by_age ON payment_events (received_at);
 
--- Who a token is, as before, and whether the workspace it acts in is blocked.
+-- Who a token is, as before, whether the workspace it acts in is
+-- blocked, and what its rate is.
 DROP VIEW token_actors;
 CREATE VIEW token_actors AS
 SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.workspace_id, t.subject_id,
-       t.expires_at, t.last_used_at, a.email, COALESCE(w.blocked, FALSE) AS blocked
+       t.expires_at, t.last_used_at, a.email, COALESCE(w.blocked, FALSE) AS blocked,
+       w.plan, l.operator_value AS rate_set, l.added AS rate_added
 FROM tokens t
 LEFT JOIN accounts a ON a.id = t.account_id
-LEFT JOIN workspaces w ON w.id = t.workspace_id;
+LEFT JOIN workspaces w ON w.id = t.workspace_id
+LEFT JOIN quotas l ON l.workspace_id = t.workspace_id AND l.type = 'workspace_ratelimit';
 
 DROP VIEW token_roles;
 CREATE VIEW token_roles AS
 SELECT t.hash, t.id AS token_id, t.kind, t.account_id, t.expires_at, t.last_used_at,
        a.email, m.workspace_id, m.role, COALESCE(w.blocked, FALSE) AS blocked,
        CASE WHEN m.role IN ('administrator', 'owner') THEN FALSE
-            ELSE EXISTS (SELECT 1 FROM bots b WHERE b.workspace_id = m.workspace_id AND b.restricted = TRUE) END AS confined
+            ELSE EXISTS (SELECT 1 FROM bots b WHERE b.workspace_id = m.workspace_id AND b.restricted = TRUE) END AS confined,
+       w.plan, l.operator_value AS rate_set, l.added AS rate_added
 FROM tokens t
 JOIN accounts a ON a.id = t.account_id
 JOIN members m ON m.account_id = t.account_id
-LEFT JOIN workspaces w ON w.id = m.workspace_id;
+LEFT JOIN workspaces w ON w.id = m.workspace_id
+LEFT JOIN quotas l ON l.workspace_id = m.workspace_id AND l.type = 'workspace_ratelimit';
 
 -- +goose Down
 DROP VIEW token_roles;
