@@ -88,6 +88,7 @@ func TestDefaults(t *testing.T) {
 		WebchatFilesURL: "https://mediafiles.botpress.cloud", WebchatIntegration: "webchat",
 		RateLimitWorkspace: 10000,
 		RateLimitToken:     10000,
+		RateLimitBotKey:    10000, RateLimitIntegrationKey: 10000,
 		MaxBody:            1 << 20,
 		MaxCodeBody:        64 << 20,
 		MaxParallelUploads: 4,
@@ -142,6 +143,8 @@ func TestEverySource(t *testing.T) {
 		"webchat_host_url": "https://chat.example.com/v1", "webchat_messaging_url": "https://messages.example.com",
 		"webchat_files_url": "https://files.example.com", "webchat_integration": "talk",
 		"public_url": "https://example.com/yard", "rate_limit_workspace": "0", "rate_limit_token": "5",
+		"rate_limit_bot_key": "6", "rate_limit_integration_key": "7", "redis_url": "redis://:p@h:6379/1",
+		"quota_webhook_url": "https://ops.example.com/quotas", "quota_webhook_secret": "0123456789abcdef",
 		"max_body": "2MiB", "max_code_body": "3000000", "max_parallel_uploads": "2", "read_header_timeout": "1s",
 		"read_timeout": "2s", "request_timeout": "3s", "idle_timeout": "4s", "shutdown_timeout": "1m30s",
 		"bootstrap_email": "a@example.com", "bootstrap_name": "A", "bootstrap_token": "bp_pat_x", "memory_limit": "1GiB",
@@ -149,7 +152,7 @@ func TestEverySource(t *testing.T) {
 		"webhook_max_body": "1MiB", "webhook_concurrency": "7", "webhook_memory": "16MiB",
 	}
 	// The twins of what is set above cannot be set too.
-	twins := map[string]bool{"database_url_file": true, "secret_key": true, "bootstrap_token_file": true}
+	twins := map[string]bool{"database_url_file": true, "secret_key": true, "bootstrap_token_file": true, "redis_url_file": true, "quota_webhook_secret_file": true}
 	var flags []string
 	yaml, json := "", "{\"$schema\": \"config.schema.json\""
 	for _, s := range fileSettings() {
@@ -238,6 +241,9 @@ func TestFileRefuses(t *testing.T) {
 		"out of range":         {"c.yaml", "max_parallel_uploads: 0", "max_parallel_uploads is 0; it must be from 1"},
 		"installation's, too":  {"c.yaml", "database_max_connections: -1", "database_max_connections is -1"},
 		"both twins":           {"c.yaml", "database_url: postgres://h\ndatabase_url_file: /x", "database_url and database_url_file are both set"},
+		"other redis":          {"c.yaml", "redis_url: http://h", "redis_url must be redis://"},
+		"unsigned webhook":     {"c.yaml", "quota_webhook_url: https://h/q", "quota_webhook_secret has 0 characters"},
+		"webhook nowhere":      {"c.yaml", "quota_webhook_url: h/q", "quota_webhook_url is"},
 		"missing secret file":  {"c.yaml", "bootstrap_token_file: /does/not/exist", "bootstrap_token_file cannot be read"},
 		"directory for secret": {"c.yaml", "bootstrap_token_file: /", "bootstrap_token_file cannot be read"},
 	} {
