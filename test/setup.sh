@@ -24,8 +24,9 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 # npm ci takes a while: only when the lock file is not the one installed from.
-clients=test/clients
-if ! cmp -s "$clients/package-lock.json" "$clients/node_modules/.installed-lock.json"; then
-  (cd "$clients" && npm ci --no-audit --no-fund --loglevel=error)
-  cp "$clients/package-lock.json" "$clients/node_modules/.installed-lock.json"
-fi
+for packages in test/clients test/sdk; do
+  if ! cmp -s "$packages/package-lock.json" "$packages/node_modules/.installed-lock.json"; then
+    (cd "$packages" && npm ci --no-audit --no-fund --loglevel=error)
+    cp "$packages/package-lock.json" "$packages/node_modules/.installed-lock.json"
+  fi
+done

@@ -44,7 +44,7 @@ const (
 func (s *Service) HandleCalls(q *jobs.Queue, callTime time.Duration) {
 	// What may be repeated is decided here, call by call. The policy only keeps what
 	// was promised from being given up when servers die.
-	policy := jobs.Policy{MaxAttempts: 1 << 20, Timeout: 2*callTime + time.Minute, Backoff: 2 * time.Second, MaxBackoff: time.Minute}
+	policy := jobs.Policy{MaxAttempts: 1 << 20, Timeout: 2*callTime + time.Minute, Backoff: time.Second, MaxBackoff: time.Minute}
 	q.Handle(jobCallInstance, s.fairly(s.tellInstance), policy)
 	q.Handle(jobCallBot, s.fairly(s.tellBot), policy)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,11 +20,8 @@ import (
 // limit of a statusReason.
 const mostReason = 2000
 
-// Waits before a call is tried again, where its answer names none.
-const (
-	retryAfter     = time.Second
-	mostRetryAfter = 30 * time.Second
-)
+// retryAfter is when what may be tried again can be.
+const retryAfter = time.Second
 
 // failed is the public fault of a call that had no answer.
 func (s *Service) failed(c definition.Callee, err error) error {
@@ -77,41 +73,27 @@ func refused(c definition.Callee, answer *http.Response, body []byte) error {
 	var t told
 	// A body that is no JSON tells nothing.
 	_ = json.Unmarshal(body, &t)
-	if t.Type == string(fault.Runtime) && strings.TrimSpace(t.Message) != "" && status >= 400 {
-		return &fault.Error{Type: fault.Runtime, Message: storable(t.Message, mostReason)}
-	}
+	var f *fault.Error
 	switch {
+	case t.Type == string(fault.Runtime) && strings.TrimSpace(t.Message) != "" && status >= 400:
+		f = &fault.Error{Type: fault.Runtime, Message: storable(t.Message, mostReason)}
 	case status >= 300 && status < 400:
-		return fault.New(fault.Internal, "The %s answered with a redirect (HTTP %d), and redirects are not followed. Give it the url that it is at.", who, status)
-	case transient(status):
-		return fault.New(fault.Internal, "The %s is not available (HTTP %d).", who, status).After(waitOf(answer.Header))
+		f = fault.New(fault.Internal, "The %s answered with a redirect (HTTP %d), and redirects are not followed. Give it the url that it is at.", who, status)
+	case fault.Type(t.Type).Known():
+		f = fault.New(fault.Internal, "The %s answered with an error (HTTP %d, %s). Its log has the cause.", who, status, t.Type)
+	default:
+		f = fault.New(fault.Internal, "The %s answered with an error (HTTP %d). Its log may have the cause.", who, status)
 	}
-	kind := ""
-	if known := fault.Type(t.Type); known.Known() {
-		kind = ", " + t.Type
+	if transient(status) {
+		f.RetryAfter = retryAfter
 	}
-	return fault.New(fault.Internal, "The %s answered with an error (HTTP %d%s). Its log has the cause.", who, status, kind)
+	return f
 }
 
-// transient says whether a status tells of the way to a far side, or of its being
-// busy, and not of what its code did. Only then has the code not decided, and the
-// call may be tried again.
-func transient(status int) bool {
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
-}
-
-// waitOf is how long a far side asks to be left alone, within bounds.
-func waitOf(header http.Header) time.Duration {
-	seconds, err := strconv.Atoi(header.Get("Retry-After"))
-	if err != nil {
-		return retryAfter
-	}
-	return min(max(time.Duration(seconds)*time.Second, retryAfter), mostRetryAfter)
-}
+// transient says whether a call may be tried again after a status. The SDK's servers
+// answer 400 for what their code refuses, and 500 for what it did not expect, "so
+// callers can consider it transient".
+func transient(status int) bool { return status >= 500 || status == http.StatusTooManyRequests }
 
 // storable is text as every database takes it, of at most so many characters.
 func storable(text string, most int) string {

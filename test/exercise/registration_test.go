@@ -216,15 +216,15 @@ func TestRegistrationFails(t *testing.T) {
 			words []string
 		}{
 			"words":      {harness.Reply{Status: 400, Body: told("The token <b>\"t\"</b> is not valid: \n ask Ann 🤖")}, 1, []string{"The token <b>\"t\"</b> is not valid: \n ask Ann 🤖"}},
-			"unexpected": {harness.Reply{Status: 500, Body: told("An unexpected error occurred in the integration.")}, 1, []string{"An unexpected error occurred in the integration."}},
+			"unexpected": {harness.Reply{Status: 500, Body: told("An unexpected error occurred in the integration.")}, 3, []string{"An unexpected error occurred in the integration."}},
 			"long":       {harness.Reply{Status: 400, Body: told(long)}, 1, []string{strings.Repeat("ä", 1999) + "…"}},
 			"invalid":    {harness.Reply{Status: 400, Body: `{"id":"1","code":400,"type":"InvalidPayload","message":"secret words"}`}, 1, []string{"HTTP 400, InvalidPayload"}},
-			"context":    {harness.Reply{Status: 500, Body: `{"error":"secret words"}`}, 1, []string{"HTTP 500", "log"}},
+			"context":    {harness.Reply{Status: 500, Body: `{"error":"secret words"}`}, 3, []string{"HTTP 500", "log"}},
 			"page":       {harness.Reply{Status: 404, Body: `<html>secret words</html>`}, 1, []string{"HTTP 404"}},
 			"redirect":   {harness.Reply{Status: 302, Header: map[string]string{"location": "/elsewhere"}}, 1, []string{"redirect", "302"}},
 			"nul":        {harness.Reply{Status: 400, Body: told("a\x00b")}, 1, []string{"ab"}},
 			"empty":      {harness.Reply{Status: 400, Body: told(" ")}, 1, []string{"HTTP 400, Runtime"}},
-			"away":       {harness.Reply{Status: 503}, 3, []string{"not available", "HTTP 503"}},
+			"away":       {harness.Reply{Status: 503}, 3, []string{"HTTP 503"}},
 			"endless":    {harness.Reply{Body: strings.Repeat("x", 100<<10)}, 1, []string{"larger than"}},
 		} {
 			far.Answers(func(harness.Call) harness.Reply { return test.reply })
