@@ -66,18 +66,17 @@ func (s *Service) newInstallation(ctx context.Context, q db.Querier, before Bot,
 	return in
 }
 
-// rehearse is the bot after an update, as far as that can be said without writing.
-// It has the same answer as the transaction that follows, unless something else
+// rehearse is the bot before and after an update, as far as that can be said without
+// writing. It has the same answer as the transaction that follows, unless something else
 // comes between them, and leaves the checker with the checks done: they take as
 // long as the schemas of strangers want, and transactions must not.
-func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Update, c *checker, now time.Time) (Bot, error) {
+func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Update, c *checker, now time.Time) (before, after Bot, err error) {
 	q := s.DB.Reader(ctx)
-	before, err := s.read(ctx, q, w, bot)
-	if err != nil {
-		return Bot{}, err
+	if before, err = s.readWhole(ctx, q, w, bot); err != nil {
+		return before, after, err
 	}
-	after, _, err := s.plan(ctx, q, before, u, c, now)
-	return after, err
+	after, _, err = s.plan(ctx, q, before, u, c, now)
+	return before, after, err
 }
 
 // install is the bot after an update, but for code and secrets. What is installed
@@ -93,16 +92,9 @@ func (s *Service) install(ctx context.Context, tx *db.Tx, before Bot, u Update, 
 	return s.withPackages(ctx, tx, after)
 }
 
-// plan is the bot after an update, but for code and secrets, and what is to be
+// plan is the bot, which was read whole, after an update, but for code and secrets, and what is to be
 // installed for it. Nothing is written.
 func (s *Service) plan(ctx context.Context, q db.Querier, before Bot, u Update, c *checker, now time.Time) (Bot, *installation, error) {
-	if len(before.Plugins) > 0 {
-		own, err := selectOwnDefinition(ctx, q, before.ID)
-		if err != nil {
-			return Bot{}, nil, db.Convert(err)
-		}
-		before.Own = own
-	}
 	in := s.newInstallation(ctx, q, before, u, c, now)
 	if u.installs() {
 		if err := in.setUp(); err != nil {

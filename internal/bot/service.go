@@ -193,16 +193,20 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		return Bot{}, err
 	}
 	now, checks := s.Clock.Now(), newChecker()
-	var expected Bot
+	var expected, replaced Bot
 	if u.Code != nil || u.installs() {
 		// Code of a bot that does not exist is not worth storing, nor that of one
 		// that cannot have what it needs.
 		var err error
-		if expected, err = s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
+		if replaced, expected, err = s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
 			return Bot{}, err
 		}
 	}
 	deployed, err := s.withCode(ctx, Bot{}, u.Code, now)
+	if err != nil {
+		return Bot{}, err
+	}
+	kept, err := s.prepare(ctx, replaced, u.Whole != nil && !replaced.isNew())
 	if err != nil {
 		return Bot{}, err
 	}
@@ -214,11 +218,14 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 
 	var after Bot
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		before, err := s.read(ctx, tx, actor.Workspace, bot)
+		before, err := s.readWhole(ctx, tx, actor.Workspace, bot)
 		if err != nil {
 			return err
 		}
 		if err := s.stillSaved(ctx, tx, before, u); err != nil {
+			return err
+		}
+		if err := s.saveReplaced(ctx, tx, actor, before, kept, now); err != nil {
 			return err
 		}
 		if after, err = s.install(ctx, tx, before, u, checks, now); err != nil {
@@ -259,8 +266,8 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 }
 
 // Delete deletes a bot with its tags, secrets, keys, versions and what it has
-// installed; the bytes of its code are collected later. Forbidden when the actor's role allows only to delete bots of
-// one's own and this is another's. ResourceNotFound when there is no such bot.
+// installed; the bytes of its code are collected later. Forbidden when the actor's
+// role allows only to delete bots of one's own and this is another's. ResourceNotFound when there is no such bot.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		b, found, err := selectOwner(ctx, tx, actor.Workspace, bot)

@@ -76,6 +76,27 @@ func scanVersion(bot id.Bot, row *sql.Row) (v Version, settings string, found bo
 	return v, settings, err == nil, err
 }
 
+// selectVersionsOf reads the sealed settings of the bot's versions that hold the
+// content and the code.
+func selectVersionsOf(ctx context.Context, q db.Querier, bot id.Bot, content, code blob.Hash) (map[id.BotVersion]string, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id, settings FROM bot_versions WHERE bot_id = $1 AND content_hash = $2 AND COALESCE(code_hash, '') = $3`,
+		string(bot), string(content), string(code))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	settings := map[id.BotVersion]string{}
+	for rows.Next() {
+		var version, sealed string
+		if err := rows.Scan(&version, &sealed); err != nil {
+			return nil, err
+		}
+		settings[id.BotVersion(version)] = sealed
+	}
+	return settings, rows.Err()
+}
+
 // countSaved counts the versions of a bot that people saved.
 func countSaved(ctx context.Context, q db.Querier, bot id.Bot) (n int64, err error) {
 	err = q.QueryRow(ctx, `SELECT COUNT(*) FROM bot_versions WHERE bot_id = $1 AND NOT automatic`, string(bot)).Scan(&n)

@@ -18,8 +18,8 @@ type Version struct {
 	Name string
 	// Description may be empty.
 	Description string
-	// Automatic ones were saved by the server when code was deployed, and make room
-	// for each other; the others stay as long as the bot.
+	// Automatic ones were saved by the server when the bot was deployed or replaced,
+	// and make room for each other; the others stay as long as the bot.
 	Automatic bool
 	CreatedAt time.Time
 	// CreatedBy is empty when the operator saved it.
@@ -82,11 +82,6 @@ func checkVersion(name, description string) error {
 		return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, mostVersionDescription)
 	}
 	return nil
-}
-
-// automaticName names a version that the server saves.
-func automaticName(now time.Time) string {
-	return "Deployed " + now.UTC().Format("2006-01-02 15:04:05.000") + " UTC"
 }
 
 func noSuchVersion(version id.BotVersion) error {

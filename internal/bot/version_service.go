@@ -283,12 +283,44 @@ func (s *Service) saveDeployed(ctx context.Context, tx *db.Tx, actor access.Acto
 	if err != nil {
 		return db.Convert(err)
 	}
-	v := Version{Bot: b.ID, Name: automaticName(now), Automatic: true, CreatedAt: now, CreatedBy: actor.Account}
 	if found {
 		same, err := s.sameAs(newest, sealed, b)
 		if same || err != nil {
 			return err
 		}
+	}
+	return s.saveAutomatic(ctx, tx, actor, "Deployed ", b, p, now)
+}
+
+// saveReplaced saves the bot as it was before it became another as a whole, when
+// that was prepared and no version holds it: what was changed without a deployment
+// would be lost.
+func (s *Service) saveReplaced(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, p prepared, now time.Time) error {
+	if !p.wanted {
+		return nil
+	}
+	text, err := contentOf(b)
+	if err != nil {
+		return err
+	}
+	alike, err := selectVersionsOf(ctx, tx, b.ID, blob.Of(text), b.CodeHash)
+	if err != nil {
+		return db.Convert(err)
+	}
+	for version, sealed := range alike {
+		same, err := s.sameAs(Version{ID: version, Bot: b.ID, Content: blob.Of(text), Code: b.CodeHash}, sealed, b)
+		if same || err != nil {
+			return err
+		}
+	}
+	// It comes before what replaces it, also in the order of ids.
+	return s.saveAutomatic(ctx, tx, actor, "Replaced ", b, p, now.Add(-time.Millisecond))
+}
+
+func (s *Service) saveAutomatic(ctx context.Context, tx *db.Tx, actor access.Actor, why string, b Bot, p prepared, now time.Time) error {
+	v := Version{
+		Bot: b.ID, Name: why + now.UTC().Format("2006-01-02 15:04:05.000") + " UTC",
+		Automatic: true, CreatedAt: now, CreatedBy: actor.Account,
 	}
 	if _, err := s.save(ctx, tx, v, b, p); err != nil {
 		return err
@@ -339,6 +371,12 @@ func (b Bot) deploy(u Update, deployed Bot, now time.Time) Bot {
 		b.CodeHash = ""
 	}
 	return b
+}
+
+// isNew says that nothing was ever said of what the bot is made of.
+func (b Bot) isNew() bool {
+	empty, err := emptyBot()
+	return err == nil && b.CodeHash == "" && b.Packages == 0 && b.Definition == empty.Definition
 }
 
 // stillSaved is nil unless the update deploys a version that is gone by now: the

@@ -15,6 +15,9 @@ import (
 	"github.com/botyard/botyard/test/harness"
 )
 
+// deploying are the flags of the server: nobody waits for integrations that run nowhere.
+var deploying = []string{"--registration-wait", "0s"}
+
 // deployers deploy versions of one bot at the same time.
 const deployers = 4
 
@@ -39,14 +42,14 @@ func TestKillWhileDeploying(t *testing.T) {
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
 			dir, url := t.TempDir(), harness.DatabaseURL(t, engine)
-			server := harness.StartBinary(t, dir, url)
+			server := harness.StartBinary(t, dir, url, deploying...)
 			made := makeVersions(t, server.Owner(t))
 			deployed, seen := 0, [2]int{}
 			for round := range kills {
 				owner := server.Owner(t)
 				n, moment := deployUntilKilled(t, server, owner, made)
 				deployed += n
-				server = harness.StartBinary(t, dir, url)
+				server = harness.StartBinary(t, dir, url, deploying...)
 				seen[isWhole(t, server.Owner(t), made, round, moment)]++
 			}
 			server.Stop(t)
