@@ -186,6 +186,11 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
+	if b.wants(sectionBilling) {
+		if r.billing, err = b.billing(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
 }
 

@@ -26,8 +26,9 @@ type options struct {
 	workspaces, allBots       int
 	readers, creators         int
 	pace
-	hub   hubSize
-	check bool
+	hub    hubSize
+	billed int
+	check  bool
 }
 
 // The servers and sections that can be named on the command line.
@@ -40,6 +41,7 @@ const (
 	sectionScale     = "scale"
 	sectionFootprint = "footprint"
 	sectionHub       = "hub"
+	sectionBilling   = "billing"
 )
 
 func main() {
@@ -55,7 +57,7 @@ func main() {
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},
-		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub},
+		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling},
 	}
 	flag.Var(&o.servers, "servers", "which servers take part, separated by commas")
 	flag.Var(&o.sections, "sections", "what is measured, separated by commas")
@@ -78,6 +80,7 @@ func main() {
 	flag.IntVar(&o.hub.publishers, "hub-publishers", 200, "workspaces that published them")
 	flag.IntVar(&o.hub.others, "hub-others", 10_000, "workspaces that come beside them, each with a private integration")
 	flag.DurationVar(&o.hub.duration, "hub-duration", time.Second, "length of each measurement of the hub section")
+	flag.IntVar(&o.billed, "billed", 10_000, "workspaces whose month is closed in the billing section")
 	flag.BoolVar(&o.check, "check", false, "exit with status 1 when a target is missed")
 	flag.Parse()
 
@@ -121,7 +124,7 @@ func (o options) validate() error {
 		given, allowed words
 	}{
 		{"server", o.servers, words{serverBotyard, serverBare, serverPocketBase}},
-		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub}},
+		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling}},
 	}
 	for _, k := range known {
 		for _, word := range k.given {

@@ -16,6 +16,7 @@ type report struct {
 	scale      []outcome
 	footprints []footprint
 	hub        []hubFigures
+	billing    billingFigures
 	// unmet says, one a line, which targets were missed.
 	unmet []string
 }
@@ -46,6 +47,10 @@ func (r *report) write(out io.Writer) error {
 	if len(r.hub) > 0 {
 		b.WriteString("\n## The hub\n\n")
 		r.writeHub(&b)
+	}
+	if r.billing.workspaces > 0 {
+		b.WriteString("\n## Closing a month\n\n")
+		r.writeBilling(&b)
 	}
 	if len(r.unmet) > 0 {
 		b.WriteString("\n## Missed\n\n")
