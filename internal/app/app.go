@@ -172,7 +172,7 @@ func (a *App) assemble() {
 	})
 	a.Bots.Catalog, a.Bots.Assets, a.Bots.Endpoints = a.Catalog, a.Catalog, a.Catalog
 	a.assembleCalls(address)
-	a.Bots.Members = a.Workspaces
+	a.Bots.Members, a.Bots.Movers = a.Workspaces, []bot.Mover{a.Meter}
 	// Bots leave before what they have installed, and the books are closed before what
 	// was used is forgotten.
 	a.Workspaces.Leavers = []workspace.Leaver{a.Billing, a.Bots, a.Catalog, a.Tokens, a.Meter}

@@ -10,6 +10,10 @@
 // What holds at all times:
 //   - A bot belongs to one workspace; every statement but introspection's names
 //     it, so a foreign bot and a missing one are the same.
+//   - Whom a bot's allowlist keeps out, it does not exist for: package wire asks
+//     LetIn before every operation that names a bot, and lists leave it out.
+//   - A bot that is transferred takes along all that is its own, in one transaction
+//     with its quotas; whoever keeps more under its workspace is a Mover.
 //   - The definition is stored as the JSON that is answered: reading a bot is one
 //     query, and one more when something is installed; its bytes are copied, not
 //     decoded. Lists never read it.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
@@ -444,15 +445,25 @@ func (s *Service) uncount(ctx context.Context, tx *db.Tx, installed map[id.Integ
 }
 
 // IntegrationUsers are the names of the workspace's bots that have the integration
-// installed, and how many bots of other workspaces do.
+// installed, and how many bots of other workspaces do. A bot that keeps the actor of
+// ctx out has no name.
 func (s *Service) IntegrationUsers(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (own []string, others int, err error) {
-	own, others, err = selectIntegrationUsers(ctx, q, w, i)
+	own, others, err = selectIntegrationUsers(ctx, q, w, i, keptOut(ctx))
 	return own, others, db.Convert(err)
 }
 
+// keptOut is the account that bots may keep out, when there are such bots.
+func keptOut(ctx context.Context) id.Account {
+	if actor := access.From(ctx); actor.Confined {
+		return actor.Account
+	}
+	return ""
+}
+
 // PluginUsers are the names of the workspace's bots that have the plugin installed,
-// and how many bots of other workspaces do.
+// and how many bots of other workspaces do. A bot that keeps the actor of ctx out has
+// no name.
 func (s *Service) PluginUsers(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (own []string, others int, err error) {
-	own, others, err = selectPluginUsers(ctx, q, w, p)
+	own, others, err = selectPluginUsers(ctx, q, w, p, keptOut(ctx))
 	return own, others, db.Convert(err)
 }

@@ -31,6 +31,30 @@ func selectClosed(ctx context.Context, q db.Querier, account id.Account, bots []
 	return closed, err == nil, err
 }
 
+// selectAllClosed reads which bots of a workspace keep the account out; none when it
+// is empty.
+func selectAllClosed(ctx context.Context, q db.Querier, w id.Workspace, account id.Account) (map[string]bool, error) {
+	closed := map[string]bool{}
+	if account == "" {
+		return closed, nil
+	}
+	rows, err := q.Query(ctx, `
+		SELECT b.id FROM bots b WHERE b.workspace_id = $1 AND b.restricted = TRUE
+			AND NOT EXISTS (SELECT 1 FROM bot_members m WHERE m.bot_id = b.id AND m.account_id = $2)`, string(w), string(account))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var bot string
+		if err := rows.Scan(&bot); err != nil {
+			return nil, err
+		}
+		closed[bot] = true
+	}
+	return closed, rows.Err()
+}
+
 // texts are the values as a statement takes them. What cannot be stored is in place
 // by what nothing is called: PostgreSQL would not compare it.
 func texts[T ~string](values []T) []any {

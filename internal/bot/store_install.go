@@ -176,16 +176,20 @@ const (
 		WHERE p.plugin_id = $1 AND b.workspace_id <> $2`
 )
 
-func selectIntegrationUsers(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (own []string, others int, err error) {
-	return selectUsers(ctx, q, ownIntegrationUsers, otherIntegrationUsers, string(i), w)
+func selectIntegrationUsers(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration, keptOut id.Account) (own []string, others int, err error) {
+	return selectUsers(ctx, q, ownIntegrationUsers, otherIntegrationUsers, string(i), w, keptOut)
 }
 
-func selectPluginUsers(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (own []string, others int, err error) {
-	return selectUsers(ctx, q, ownPluginUsers, otherPluginUsers, string(p), w)
+func selectPluginUsers(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin, keptOut id.Account) (own []string, others int, err error) {
+	return selectUsers(ctx, q, ownPluginUsers, otherPluginUsers, string(p), w, keptOut)
 }
 
-func selectUsers(ctx context.Context, q db.Querier, ownQuery, otherQuery, of string, w id.Workspace) (own []string, others int, err error) {
+func selectUsers(ctx context.Context, q db.Querier, ownQuery, otherQuery, of string, w id.Workspace, keptOut id.Account) (own []string, others int, err error) {
 	if err := q.QueryRow(ctx, otherQuery, of, string(w)).Scan(&others); err != nil {
+		return nil, 0, err
+	}
+	closed, err := selectAllClosed(ctx, q, w, keptOut)
+	if err != nil {
 		return nil, 0, err
 	}
 	rows, err := q.Query(ctx, ownQuery, of, string(w))
@@ -197,6 +201,9 @@ func selectUsers(ctx context.Context, q db.Querier, ownQuery, otherQuery, of str
 		var name, bot string
 		if err := rows.Scan(&name, &bot); err != nil {
 			return nil, 0, err
+		}
+		if closed[bot] {
+			name = "a bot that you are not let into"
 		}
 		own = append(own, name)
 	}

@@ -97,15 +97,15 @@ func TestInstalled(t *testing.T) {
 		check(bots[0].ID, []Instance{full, least}, []PluginInstance{plugin})
 
 		r := d.Reader(t.Context())
-		own, others, err := selectIntegrationUsers(t.Context(), r, home, "intver_0")
+		own, others, err := selectIntegrationUsers(t.Context(), r, home, "intver_0", "")
 		if err != nil || !cmp.Equal(own, []string{"bot 1", "bot 2"}) || others != 1 {
 			t.Errorf("%v, %d others (%v)", own, others, err)
 		}
-		own, others, err = selectPluginUsers(t.Context(), r, other, "plugver_1")
+		own, others, err = selectPluginUsers(t.Context(), r, other, "plugver_1", "")
 		if err != nil || !cmp.Equal(own, []string{"bot 3"}) || others != 2 {
 			t.Errorf("%v, %d others (%v)", own, others, err)
 		}
-		own, others, err = selectPluginUsers(t.Context(), r, home, "plugver_0")
+		own, others, err = selectPluginUsers(t.Context(), r, home, "plugver_0", "")
 		if err != nil || own != nil || others != 0 {
 			t.Errorf("%v, %d others (%v)", own, others, err)
 		}

@@ -255,6 +255,13 @@ func (s *Service) ByBot(ctx context.Context, w id.Workspace, t plan.Type, period
 	if err != nil {
 		return nil, db.Convert(err)
 	}
+	if actor := access.From(ctx); actor.Confined {
+		closed, err := selectClosed(ctx, q, w, actor.Account)
+		if err != nil {
+			return nil, db.Convert(err)
+		}
+		usages = slices.DeleteFunc(usages, func(u BotUsage) bool { return closed[u.Bot] })
+	}
 	slices.SortStableFunc(usages, func(a, b BotUsage) int { return int(min(max(b.Value-a.Value, -1), 1)) })
 	return usages, nil
 }

@@ -246,3 +246,17 @@ func selectDays(ctx context.Context, q db.Querier, who subject, t plan.Type, in 
 		return err
 	})
 }
+
+// selectClosed reads which bots of a workspace keep an account out.
+func selectClosed(ctx context.Context, q db.Querier, w id.Workspace, account id.Account) (map[id.Bot]bool, error) {
+	var s db.Statement
+	s.Add(`SELECT r.bot_id FROM restricted_bots r WHERE r.workspace_id = ?
+		AND NOT EXISTS (SELECT 1 FROM bot_members m WHERE m.bot_id = r.bot_id AND m.account_id = ?)`, string(w), string(account))
+	closed := map[id.Bot]bool{}
+	return closed, each(ctx, q, s, func(rows *sql.Rows) error {
+		var b id.Bot
+		err := rows.Scan(&b)
+		closed[b] = true
+		return err
+	})
+}

@@ -1,6 +1,7 @@
 package exercise_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/test/harness"
 )
 
@@ -157,6 +161,46 @@ func TestAllowlist(t *testing.T) {
 			}
 		}
 		who(200, maker)
+	})
+}
+
+// What is not a bot's own operation does not tell of a bot that keeps one out.
+func TestAllowlistElsewhere(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		developer := colleague(t, s, a, "developer")
+		of := publish(t, developer, "integration", object{"name": handle + "/used"})["id"].(string)
+		plugin := publish(t, developer, "plugin", object{"name": handle + "/used"})["id"].(string)
+		bot := createBot(t, a, object{"name": "Confidential"})["id"].(string)
+		setUp(t, a, bot, object{"integrations": object{"one": object{"integrationId": of}}, "plugins": object{"two": object{"id": plugin}}})
+		used := plan.Usage{ID: bot, Workspace: workspaceID(a), Bot: id.Bot(bot), Type: plan.StorageCount, Value: 7, At: s.Clock.Now()}
+		if err := s.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return s.Meter.Add(ctx, tx, []plan.Usage{used}) }); err != nil {
+			t.Fatal(err)
+		}
+		byBot := workspacesPath + "/" + a.Workspace + "/usages/by-bot?type=storage_count"
+		said := func() string {
+			t.Helper()
+			var all strings.Builder
+			for _, ask := range [][2]string{
+				{"DELETE", "/v1/admin/integrations/" + of}, {"DELETE", "/v1/admin/plugins/" + plugin}, {"GET", byBot},
+				{"GET", botsPath + "?integrationNames=" + handle + "/used"}, {"GET", botsPath + "?pluginNames=" + handle + "/used"},
+			} {
+				all.Write(developer.Ask(t, ask[0], ask[1], nil).Body)
+			}
+			return all.String()
+		}
+		open := said()
+		a.Do(t, "PUT", allowlistPath(bot), object{"setting": "SELECTED_USERS"}, nil)
+		closed := said()
+		if strings.Count(open, "Confidential") != 4 || strings.Count(open, bot) != 3 {
+			t.Errorf("open: %s", open)
+		}
+		if strings.Contains(closed, "Confidential") || strings.Contains(closed, bot) || strings.Count(closed, "a bot that you are not let into") != 2 {
+			t.Errorf("closed: %s", closed)
+		}
+		if answer := a.Ask(t, "GET", byBot, nil); !strings.Contains(string(answer.Body), bot) {
+			t.Errorf("the owner is told %s", answer.Body)
+		}
 	})
 }
 

@@ -1,13 +1,17 @@
 package exercise_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/workspace"
 	"github.com/botyard/botyard/test/harness"
 )
@@ -267,5 +271,59 @@ func TestAlwaysAlive(t *testing.T) {
 		updateBot(t, a, three, alive)
 		four := createBot(t, there, object{})["id"]
 		there.Refused(t, fault.QuotaExceeded, []string{"always_alive"}, "PUT", botsPath+"/"+four.(string), alive)
+	})
+}
+
+// TestTransferStorage: what a bot stores is moved with it and counted once; what it
+// used stays explained where it was used.
+func TestTransferStorage(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a := s.Person(t)
+		there := newWorkspace(t, a)
+		bot := createBot(t, a, object{})["id"].(string)
+		use := func(w *harness.Actor, name string, of plan.Type, value int64) {
+			t.Helper()
+			u := plan.Usage{ID: bot + name, Workspace: workspaceID(w), Bot: id.Bot(bot), Type: of, Value: value, At: s.Clock.Now()}
+			if err := s.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return s.Meter.Add(ctx, tx, []plan.Usage{u}) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		value := func(w *harness.Actor, of string, kind plan.Type) float64 {
+			t.Helper()
+			var out struct{ Usage struct{ Value float64 } }
+			w.Do(t, "GET", "/v1/admin/usages/"+of+"?type="+string(kind), nil, &out)
+			return out.Usage.Value
+		}
+		use(a, "stored", plan.StorageCount, 5000)
+		use(a, "called", plan.InvocationCalls, 7)
+		if answer := transfer(t, a, bot, there.Workspace); answer.Status != 200 {
+			t.Fatalf("%d %s", answer.Status, answer.Body)
+		}
+		use(there, "called there", plan.InvocationCalls, 2)
+		for _, want := range []struct {
+			at    *harness.Actor
+			of    string
+			kind  plan.Type
+			value float64
+		}{
+			{a, a.Workspace, plan.StorageCount, 0}, {there, there.Workspace, plan.StorageCount, 5000}, {there, bot, plan.StorageCount, 5000},
+			{a, a.Workspace, plan.InvocationCalls, 7}, {there, there.Workspace, plan.InvocationCalls, 2}, {there, bot, plan.InvocationCalls, 2},
+		} {
+			if got := value(want.at, want.of, want.kind); got != want.value {
+				t.Errorf("%s of %s is %v, want %v", want.kind, want.of, got, want.value)
+			}
+		}
+		var split any
+		a.Do(t, "GET", workspacesPath+"/"+a.Workspace+"/usages/by-bot?type=invocation_calls", nil, &split)
+		if text := fmt.Sprint(split); !strings.Contains(text, bot) || !strings.Contains(text, "7") {
+			t.Errorf("what was used here is explained by %v", split)
+		}
+		// The new workspace must have room for it.
+		setPlan(t, s, a, workspace.Community)
+		use(there, "more", plan.StorageCount, 200_000_000)
+		there.Refused(t, fault.QuotaExceeded, []string{"targetWorkspaceId", "storage_count"}, "POST", botsPath+"/"+bot+"/transfer", object{"targetWorkspaceId": a.Workspace})
+		if got := value(there, bot, plan.StorageCount); got != 200_005_000 {
+			t.Errorf("after a refused transfer the bot stores %v", got)
+		}
 	})
 }

@@ -24,6 +24,10 @@ CREATE VIEW bot_selected AS
 SELECT l.bot_id, l.member_id, m.account_id
 FROM bot_allowlist l JOIN members m ON m.id = l.member_id;
 
+-- The bots that keep somebody out.
+CREATE VIEW restricted_bots AS
+SELECT id AS bot_id, workspace_id FROM bots WHERE restricted = TRUE;
+
 -- Who may be put on the allowlist of a bot.
 CREATE VIEW bot_candidates AS
 SELECT b.id AS bot_id, m.id AS member_id, m.account_id
@@ -43,6 +47,7 @@ CREATE TABLE bot_shareable_ids (
 -- +goose Down
 DROP TABLE bot_shareable_ids;
 DROP VIEW bot_candidates;
+DROP VIEW restricted_bots;
 DROP VIEW bot_selected;
 DROP VIEW bot_members;
 CREATE VIEW bot_members AS
