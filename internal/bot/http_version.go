@@ -131,7 +131,7 @@ func mountVersions(m *wire.Mux, s *Service) {
 func mountArchives(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getBotJson", Method: http.MethodGet, Path: botPath + "/bot-json", Area: "bots",
 		Summary: "Give a bot as JSON", Detail: "An Archive: all that the bot is made of, without secrets. publishFromBotJson makes the same bot of it, also in another workspace that sees what is installed.",
-		Scope: wire.InHeader, Permission: access.BotExport},
+		Scope: wire.InHeader, Permission: access.BotExport, LargeAnswer: true},
 		func(ctx context.Context, in *botInput) (*archiveOutput, error) {
 			text, err := s.Archive(ctx, access.From(ctx), id.Bot(in.ID))
 			return &archiveOutput{Body: wire.Document[wire.Object]{Bytes: text}}, err

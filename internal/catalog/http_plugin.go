@@ -176,7 +176,7 @@ func mountPlugins(m *wire.Mux, s *Service) {
 			return s.showPlugin(s.GetDereferencedPlugin(ctx, access.From(ctx).Workspace, id.Plugin(in.ID), in.Interfaces))
 		})
 	wire.Register(m, wire.Operation{ID: "getPluginCode", Method: http.MethodGet, Path: pluginsPath + "/{id}/code/{platform}", Area: "plugins",
-		Summary: "Read the code of a plugin", Scope: wire.InHeader, Permission: access.CatalogRead},
+		Summary: "Read the code of a plugin", Scope: wire.InHeader, Permission: access.CatalogRead, LargeAnswer: true},
 		func(ctx context.Context, in *pluginCodeInput) (*pluginCodeOutput, error) {
 			return s.showPluginCode(ctx, access.From(ctx).Workspace, in)
 		})
@@ -225,7 +225,7 @@ func mountHubPlugins(m *wire.Mux, s *Service) {
 			return s.showPlugin(s.GetDereferencedPlugin(ctx, "", id.Plugin(in.ID), in.Interfaces))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicPluginCode", Method: http.MethodGet, Path: hubPluginsPath + "/{id}/code/{platform}", Area: "hub",
-		Summary: "Read the code of a plugin of the hub", Scope: wire.Outside, Permission: access.Self},
+		Summary: "Read the code of a plugin of the hub", Scope: wire.Outside, Permission: access.Self, LargeAnswer: true},
 		func(ctx context.Context, in *pluginCodeInput) (*pluginCodeOutput, error) {
 			return s.showPluginCode(ctx, "", in)
 		})

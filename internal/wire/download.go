@@ -134,10 +134,11 @@ func (m *Mux) serveDownload(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), m.limits.CodeTime)
 	defer cancel()
 	// Content may be as large as code, and is in memory until it is sent.
-	if err := takePlace(ctx, m.downloadSlots, "downloads"); err != nil {
+	leave, err := m.answerSlots.take(ctx, addressOf(r), "downloads")
+	if err != nil {
 		return err
 	}
-	defer func() { <-m.downloadSlots }()
+	defer leave()
 	content, err := read(ctx, d.Key)
 	if err != nil {
 		return err

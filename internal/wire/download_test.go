@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/fault"
@@ -217,4 +218,41 @@ func TestDownloadsTogether(t *testing.T) {
 			t.Errorf("the one with a place was answered %d", code)
 		}
 	})
+}
+
+// Answers as large as code are put together a few at a time.
+func TestLargeAnswers(t *testing.T) {
+	limits := roomy
+	limits.ParallelCode = 1
+	s := newSample(t, limits)
+	begun, leave := make(chan struct{}), make(chan struct{})
+	Register(s.Mux, Operation{ID: "large", Method: http.MethodGet, Path: "/v1/large", Permission: access.Self, LargeAnswer: true},
+		func(context.Context, *struct{}) (*struct{ Body Empty }, error) {
+			begun <- struct{}{}
+			<-leave
+			return &struct{ Body Empty }{}, nil
+		})
+	ask := func(ctx context.Context) int {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/large", nil)
+		r.Header.Set("Authorization", "Bearer "+s.token)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	first := make(chan int)
+	go func() { first <- ask(t.Context()) }()
+	<-begun
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if code := ask(soon); code != http.StatusTooManyRequests {
+		t.Errorf("without a place it is answered %d", code)
+	}
+	close(leave)
+	if code := <-first; code != http.StatusOK {
+		t.Errorf("with a place it is answered %d", code)
+	}
+	go func() { <-begun }()
+	if code := ask(t.Context()); code != http.StatusOK {
+		t.Errorf("when the place is free it is answered %d", code)
+	}
 }

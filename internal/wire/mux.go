@@ -114,9 +114,10 @@ type Mux struct {
 	codeSlots   *places
 	idempotency idempotency
 
-	publicURL     func() string
-	sources       map[string]Source
-	downloadSlots chan struct{}
+	publicURL func() string
+	sources   map[string]Source
+	// answerSlots are the places for answers as large as code.
+	answerSlots *places
 
 	document func() []byte
 }
@@ -151,9 +152,9 @@ func New(o Options) *Mux {
 		plans:     o.Plans,
 		codeSlots: newPlaces(o.Limits.ParallelCode),
 
-		publicURL:     o.PublicURL,
-		sources:       map[string]Source{},
-		downloadSlots: make(chan struct{}, max(1, o.Limits.ParallelCode)),
+		publicURL:   o.PublicURL,
+		sources:     map[string]Source{},
+		answerSlots: newPlaces(o.Limits.ParallelCode),
 	}
 	m.idempotency = idempotency{db: o.DB, clock: o.Clock, keys: o.Keys}
 	m.document = sync.OnceValue(m.render)

@@ -43,6 +43,9 @@ type Operation struct {
 	// Code marks operations whose body may carry code: a larger body and more
 	// time to send it, and few of them at once.
 	Code bool
+	// LargeAnswer marks operations whose answer may be as large as code: few of them
+	// are put together at once.
+	LargeAnswer bool
 	// Harmless marks a POST that changes nothing: doing it twice is doing it once,
 	// so it runs outside a transaction even when it carries an Idempotency-Key.
 	Harmless bool
@@ -118,6 +121,13 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 		}
 		if err := m.letIn(ctx, declared, named, reflect.ValueOf(in).Elem()); err != nil {
 			return nil, err
+		}
+		if op.LargeAnswer {
+			leave, err := m.answerSlots.take(ctx, access.From(ctx).ID(), "answers")
+			if err != nil {
+				return nil, err
+			}
+			defer leave()
 		}
 		return handler(ctx, in)
 	})
