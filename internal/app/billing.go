@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/botyard/botyard/internal/billing"
+	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/jobs"
 )
 
@@ -35,4 +36,16 @@ func (s *Server) billingWork() {
 	s.Jobs.Every(jobRechargeAddons, time.Minute)
 	// What is neither paid nor declined is asked for again, however long that takes.
 	s.Jobs.Handle(billing.SettleJob, s.Billing.Settle, jobs.Policy{MaxAttempts: 1000, MaxBackoff: 10 * time.Minute})
+	s.Billing.HandlePayments(s.Jobs)
+}
+
+// takePayments has billing collect invoices as the settings say.
+func (a *App) takePayments(c config.Config) {
+	switch c.Payments() {
+	case "stripe":
+		a.Billing.Provider = billing.NewStripe(billing.StripeOptions{Key: c.StripeKey, WebhookSecret: c.StripeWebhookSecret, URL: c.StripeURL})
+	case "test":
+		a.Billing.Provider = billing.TestProvider()
+	}
+	a.Billing.Seller, a.Billing.Note = c.InvoiceSeller, c.InvoiceNote
 }

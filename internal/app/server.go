@@ -87,6 +87,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	if welcome, err = a.Bootstrap(ctx, c); err != nil {
 		return nil, nil, err
 	}
+	a.takePayments(c)
 	registry := prometheus.NewRegistry()
 	s.Mux = NewMux(a, c, registry)
 	a.Meter.RateLimit = int64(c.RateLimitWorkspace)

@@ -187,7 +187,14 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 			}
 		}
 	}
-	return db.Convert(deleteSubscription(ctx, tx, w))
+	if err := db.Convert(deleteSubscription(ctx, tx, w)); err != nil {
+		return err
+	}
+	unpaid, err := selectUnpaid(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	return s.forget(ctx, tx, w, unpaid)
 }
 
 // ended is the subscription when nothing is had any more.

@@ -104,6 +104,7 @@ func Mount(m *wire.Mux, s *Service) {
 	mountTrials(m, s)
 	mountCredit(m, s)
 	mountInvoices(m, s)
+	mountPayments(m, s)
 }
 
 func mountCatalogue(m *wire.Mux, s *Service) {

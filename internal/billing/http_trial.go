@@ -154,7 +154,7 @@ func mountCredit(m *wire.Mux, s *Service) {
 		ID: "createCreditGrant", Method: http.MethodPost, Path: billingPath + "/credit-grants", Area: "billing",
 		Summary: "Buy credit for AI",
 		Detail:  "It is good from now to the end of the month and is used before AI spend is billed. A part of a cent costs one.",
-		Scope:   wire.InHeader, Permission: access.BillingWrite,
+		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true,
 	}, func(ctx context.Context, in *createGrantInput) (*grantOutput, error) {
 		w := access.From(ctx).Workspace
 		g, err := s.BuyCredit(ctx, w, plan.Nano(in.Body.Amount))

@@ -39,6 +39,8 @@ type workspaces interface {
 	// SetPlan changes the plan that a workspace is held to. Called with the context
 	// of a transaction, it is a part of it.
 	SetPlan(ctx context.Context, w id.Workspace, p plan.ID) error
+	// SetBlocked blocks a workspace that does not pay, or lifts the block, likewise.
+	SetBlocked(ctx context.Context, w id.Workspace, blocked bool) error
 	// SetTrial notes the trial that a workspace is in; empty is none.
 	SetTrial(ctx context.Context, w id.Workspace, t id.Trial) error
 }

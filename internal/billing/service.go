@@ -21,8 +21,10 @@ type Options struct {
 	Queue      queue
 	Usage      usage
 	Workspaces workspaces
-	// Collect charges invoices; nil leaves that to the operator.
+	// Collect charges invoices; nil has the Provider do it.
 	Collect collector
+	// Provider takes payments; nil takes none, and the operator marks invoices as paid.
+	Provider Provider
 	// Seller is who issues the invoices, with address and numbers, and Note what
 	// stands below their sums; both may have several lines.
 	Seller, Note string
@@ -34,7 +36,13 @@ type Options struct {
 type Service struct{ Options }
 
 // New makes the service over a migrated database.
-func New(o Options) *Service { return &Service{o} }
+func New(o Options) *Service {
+	s := &Service{o}
+	if o.Collect == nil {
+		s.Collect = Payments{s}
+	}
+	return s
+}
 
 // subscription reads the subscription of a workspace, or makes that of one which has
 // none yet. ResourceNotFound when there is no such workspace.

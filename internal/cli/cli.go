@@ -33,6 +33,7 @@ type grammar struct {
 	Hub         hubCommand         `cmd:"" help:"Manage the hub."`
 	Integration integrationCommand `cmd:"" help:"Manage published integrations."`
 	Plugin      pluginCommand      `cmd:"" help:"Manage published plugins."`
+	Invoice     invoiceCommand     `cmd:"" help:"Manage invoices."`
 	Clock       clockCommand       `cmd:"" help:"Move the clock of a --dev installation."`
 	Secret      secretCommand      `cmd:"" help:"Manage the keys that seal secrets."`
 	Backup      backupCommand      `cmd:"" help:"Make, check and restore backups."`

@@ -74,5 +74,14 @@ type Config struct {
 	BootstrapToken     secret.Value `name:"bootstrap-token" env:"BOTYARD_BOOTSTRAP_TOKEN" placeholder:"TOKEN" help:"Access token that the first start gives the owner. Without it, one is made and printed once."`
 	BootstrapTokenFile string       `name:"bootstrap-token-file" env:"BOTYARD_BOOTSTRAP_TOKEN_FILE" placeholder:"FILE" help:"File that holds the bootstrap token."`
 
+	PaymentProvider         string       `name:"payment-provider" env:"BOTYARD_PAYMENT_PROVIDER" default:"auto" enum:"auto,manual,stripe,test" help:"Who takes payments of invoices: ${enum}. manual takes none, and the operator marks invoices as paid; test takes play money, with --dev only; auto is test with --dev and manual without."`
+	StripeKey               secret.Value `name:"stripe-key" env:"BOTYARD_STRIPE_KEY" placeholder:"KEY" help:"Secret key of the Stripe account: sk_... or, restricted, rk_..."`
+	StripeKeyFile           string       `name:"stripe-key-file" env:"BOTYARD_STRIPE_KEY_FILE" placeholder:"FILE" help:"File that holds the key."`
+	StripeWebhookSecret     secret.Value `name:"stripe-webhook-secret" env:"BOTYARD_STRIPE_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret that Stripe signs events to <public-url>/webhooks/stripe with: whsec_..."`
+	StripeWebhookSecretFile string       `name:"stripe-webhook-secret-file" env:"BOTYARD_STRIPE_WEBHOOK_SECRET_FILE" placeholder:"FILE" help:"File that holds the secret."`
+	StripeURL               string       `name:"stripe-url" env:"BOTYARD_STRIPE_URL" placeholder:"URL" help:"The URL of Stripe's API, where it is not Stripe's own."`
+	InvoiceSeller           string       `name:"invoice-seller" env:"BOTYARD_INVOICE_SELLER" placeholder:"TEXT" help:"Who issues invoices: name, address and tax number, in lines. It stands on every invoice from then on."`
+	InvoiceNote             string       `name:"invoice-note" env:"BOTYARD_INVOICE_NOTE" placeholder:"TEXT" help:"What stands below the sums of invoices, such as how to pay."`
+
 	MemoryLimit Bytes `name:"memory-limit" env:"BOTYARD_MEMORY_LIMIT" default:"0" help:"Memory the process tries to stay below, such as 512MiB; 0 is no limit. GOMEMLIMIT does the same."`
 }

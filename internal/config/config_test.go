@@ -97,6 +97,7 @@ func TestDefaults(t *testing.T) {
 		RequestTimeout:     time.Minute,
 		IdleTimeout:        2 * time.Minute,
 		ShutdownTimeout:    20 * time.Second,
+		PaymentProvider:    "auto",
 	}
 	if diff := cmp.Diff(want, mustServe(t)); diff != "" {
 		t.Error(diff)
@@ -150,9 +151,11 @@ func TestEverySource(t *testing.T) {
 		"bootstrap_email": "a@example.com", "bootstrap_name": "A", "bootstrap_token": "bp_pat_x", "memory_limit": "1GiB",
 		"egress_allow": "10.0.0.0/8, fd00::1", "call_timeout": "9s", "registration_wait": "8s",
 		"webhook_max_body": "1MiB", "webhook_concurrency": "7", "webhook_memory": "16MiB",
+		"payment_provider": "stripe", "stripe_key": "sk_x", "stripe_webhook_secret": "whsec_x", "stripe_url": "https://stripe.example.com",
+		"invoice_seller": "A Ltd", "invoice_note": "Thank you",
 	}
 	// The twins of what is set above cannot be set too.
-	twins := map[string]bool{"database_url_file": true, "secret_key": true, "bootstrap_token_file": true, "redis_url_file": true, "quota_webhook_secret_file": true}
+	twins := map[string]bool{"database_url_file": true, "secret_key": true, "bootstrap_token_file": true, "redis_url_file": true, "quota_webhook_secret_file": true, "stripe_key_file": true, "stripe_webhook_secret_file": true}
 	var flags []string
 	yaml, json := "", "{\"$schema\": \"config.schema.json\""
 	for _, s := range fileSettings() {
@@ -359,6 +362,36 @@ func TestValidation(t *testing.T) {
 	}
 	if _, err := parse(t, "serve", "--listen=x", "--idle-timeout=0s"); err == nil || !strings.Contains(err.Error(), "listen is") || !strings.Contains(err.Error(), "idle_timeout is") {
 		t.Errorf("two mistakes are not told at once: %v", err)
+	}
+}
+
+func TestPayments(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                "manual",
+		"--dev":                           "test",
+		"--dev --payment-provider=manual": "manual",
+		"--dev --payment-provider=test":   "test",
+		"--payment-provider=stripe --stripe-key=sk_1":                                 "stripe",
+		"--payment-provider=stripe --stripe-key=rk_1 --stripe-url=http://127.0.0.1:1": "stripe",
+	} {
+		c := mustServe(t, strings.Fields(text)...)
+		if got := c.Payments(); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	for text, says := range map[string]string{
+		"--payment-provider=test":                           "--dev",
+		"--payment-provider=cash":                           "payment-provider",
+		"--payment-provider=stripe":                         "stripe_key",
+		"--payment-provider=stripe --stripe-key=pk_hunter2": "stripe_key",
+		"--payment-provider=stripe --stripe-key=sk_1 --stripe-webhook-secret=hunter2":  "stripe_webhook_secret",
+		"--payment-provider=stripe --stripe-key=sk_1 --stripe-url=http://example.com":  "stripe_url",
+		"--payment-provider=stripe --stripe-key=sk_1 --stripe-url=https://u:p@example": "stripe_url",
+		"--invoice-note=" + strings.Repeat("x", 2001):                                  "invoice_note",
+	} {
+		if _, err := parse(t, append([]string{"serve"}, strings.Fields(text)...)...); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%.80q: %v", text, err)
+		}
 	}
 }
 

@@ -50,6 +50,9 @@ func (c *Config) AfterApply() error {
 		takeFromFile("quota_webhook_secret", &c.QuotaWebhookSecret, c.QuotaWebhookSecretFile),
 		c.checkRedisURL(),
 		c.checkQuotaWebhook(),
+		takeFromFile("stripe_key", &c.StripeKey, c.StripeKeyFile),
+		takeFromFile("stripe_webhook_secret", &c.StripeWebhookSecret, c.StripeWebhookSecretFile),
+		c.checkPayment(),
 		c.checkListen(),
 		c.checkPublicURL(),
 		checkWebchatURL("webchat_host_url", &c.WebchatHostURL),
@@ -200,6 +203,50 @@ func (c *Config) checkPublicURL() error {
 		return fmt.Errorf("public_url is %q; it must be http:// or https://, a host and at most a port and a path, such as https://botyard.example.com", c.PublicURL)
 	}
 	return nil
+}
+
+// checkPayment does not quote keys. Files are read before it is called.
+func (c *Config) checkPayment() error {
+	const mostText = 2000
+	switch {
+	case len(c.InvoiceSeller) > mostText || len(c.InvoiceNote) > mostText:
+		return fmt.Errorf("invoice_seller has %d bytes and invoice_note %d; both may have %d", len(c.InvoiceSeller), len(c.InvoiceNote), mostText)
+	case c.PaymentProvider == "test" && !c.Dev:
+		return errors.New("payment_provider is test, which takes play money: it is for --dev alone")
+	case c.PaymentProvider != "stripe":
+		return nil
+	}
+	if key := c.StripeKey.Reveal(); !strings.HasPrefix(key, "sk_") && !strings.HasPrefix(key, "rk_") {
+		return errors.New("payment_provider is stripe, so stripe_key must be the secret key of the account: it begins with sk_ or rk_")
+	}
+	if text := c.StripeWebhookSecret.Reveal(); text != "" && !strings.HasPrefix(text, "whsec_") {
+		return errors.New("stripe_webhook_secret must be the secret of the webhook endpoint: it begins with whsec_")
+	}
+	if c.StripeURL == "" {
+		return nil
+	}
+	// The key is sent there: in the clear to this machine alone.
+	u, err := url.Parse(c.StripeURL)
+	if err == nil && u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
+		return nil
+	}
+	return fmt.Errorf("stripe_url is %q; it must be https:// and a host, or http:// and an address of this machine", c.StripeURL)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Payments is payment_provider, decided: manual, stripe or test.
+func (c *Config) Payments() string {
+	switch {
+	case c.PaymentProvider != "auto":
+		return c.PaymentProvider
+	case c.Dev:
+		return "test"
+	}
+	return "manual"
 }
 
 func (c *Config) checkBodies() error {

@@ -45,6 +45,9 @@ type Plugin string
 // Invoice names an invoice: invoice_ and a ULID.
 type Invoice string
 
+// Payment names an attempt to have an invoice paid: payment_ and a ULID.
+type Payment string
+
 // Trial names a trial of a plan: trial_ and a ULID.
 type Trial string
 
@@ -123,6 +126,9 @@ func NewPlugin(now time.Time) Plugin { return Plugin(prefixed("plugver", now)) }
 
 // NewInvoice makes an invoice's id.
 func NewInvoice(now time.Time) Invoice { return Invoice(prefixed("invoice", now)) }
+
+// NewPayment makes the id of an attempt to have an invoice paid.
+func NewPayment(now time.Time) Payment { return Payment(prefixed("payment", now)) }
 
 // NewTrial makes a trial's id.
 func NewTrial(now time.Time) Trial { return Trial(prefixed("trial", now)) }

@@ -100,6 +100,10 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	request := fingerprint(r, body)
 	actor := x.actor.ID()
 	now := m.clock.Now()
+	if op.Outward {
+		m.idempotentOutward(ctx, next, body, key, request)
+		return
+	}
 
 	err = m.idempotency.db.Tx(ctx.Context(), func(txCtx context.Context, tx *db.Tx) error {
 		a.reset() // what a run before this one answered was not committed
@@ -109,15 +113,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 			return err
 		}
 		if found != nil {
-			if found.request != request {
-				return fault.New(fault.InvalidPayload, "Idempotency-Key %q was used for another request in the last 24 hours. A new request needs a new key.", key)
-			}
-			x.replayed = true
-			a.Header().Set("Content-Type", "application/json")
-			a.Header().Set("Idempotent-Replayed", "true")
-			a.WriteHeader(found.status)
-			_, _ = a.Write(found.answer)
-			return nil
+			return replay(x, a, found, request, key)
 		}
 		again := r.Clone(txCtx)
 		again.Body = io.NopCloser(bytes.NewReader(body))
@@ -130,6 +126,69 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	if err != nil && !errors.Is(err, errRefused) {
 		m.refuse(x, a, db.Convert(err))
 	}
+}
+
+// replay answers as an earlier request with the key was answered.
+func replay(x *exchange, a *answer, found *kept, request, key string) error {
+	if found.request != request {
+		return fault.New(fault.InvalidPayload, "Idempotency-Key %q was used for another request in the last 24 hours. A new request needs a new key.", key)
+	}
+	x.replayed = true
+	a.Header().Set("Content-Type", "application/json")
+	a.Header().Set("Idempotent-Replayed", "true")
+	a.WriteHeader(found.status)
+	_, _ = a.Write(found.answer)
+	return nil
+}
+
+// idempotentOutward runs an operation outside a transaction and keeps its answer
+// after it. A repeat that comes before that, or after a crash before that, runs the
+// operation again, which must know it by RepeatKey.
+func (m *Mux) idempotentOutward(ctx huma.Context, next func(huma.Context), body []byte, key, request string) {
+	r, w := humachi.Unwrap(ctx)
+	a, x := w.(*answer), exchangeOf(ctx.Context())
+	actor := x.actor.ID()
+	var found *kept
+	err := m.idempotency.db.Tx(ctx.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		found, err = m.idempotency.find(ctx, tx, actor, key, m.clock.Now())
+		return err
+	})
+	if err == nil && found != nil {
+		err = replay(x, a, found, request, key)
+	}
+	if err != nil {
+		m.refuse(x, a, db.Convert(err))
+	}
+	if err != nil || found != nil {
+		return
+	}
+	again := r.Clone(context.WithValue(ctx.Context(), repeatKey{}, actor+" "+key))
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	next(huma.WithContext(humachi.NewContext(ctx.Operation(), again, a), again.Context()))
+	if a.status >= 400 {
+		return
+	}
+	// What was done is done: an answer that cannot be kept is given all the same.
+	err = m.idempotency.db.Tx(context.WithoutCancel(ctx.Context()), func(ctx context.Context, tx *db.Tx) error {
+		now := m.clock.Now()
+		if found, err := m.idempotency.find(ctx, tx, actor, key, now); err != nil || found != nil {
+			return err
+		}
+		return m.idempotency.keep(ctx, tx, actor, key, kept{request, a.status, a.body.Bytes()}, now.Add(answersKept))
+	})
+	if err != nil {
+		m.log.WarnContext(ctx.Context(), "the answer to a request with an Idempotency-Key cannot be kept", "request", x.id, "error", err)
+	}
+}
+
+type repeatKey struct{}
+
+// RepeatKey is what tells a request of an Outward operation from others of the same
+// caller, and is equal in a repeat of it; empty when the caller sent no
+// Idempotency-Key.
+func RepeatKey(ctx context.Context) string {
+	key, _ := ctx.Value(repeatKey{}).(string)
+	return key
 }
 
 func checkKey(key string) error {

@@ -49,6 +49,9 @@ type Operation struct {
 	// Harmless marks a POST that changes nothing: doing it twice is doing it once,
 	// so it runs outside a transaction even when it carries an Idempotency-Key.
 	Harmless bool
+	// Outward marks an operation that asks another service, for which no transaction may
+	// wait. It knows its repeats itself, by RepeatKey.
+	Outward bool
 	// WhileBlocked marks a change that a workspace may make while it is blocked for
 	// unpaid invoices: what ends the block, and what only takes away. Reading is
 	// always allowed.

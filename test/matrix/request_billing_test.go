@@ -1,6 +1,12 @@
 package matrix_test
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/botyard/botyard/internal/billing"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/plan"
+)
 
 // billingRequests are those of plans, subscriptions, invoices and payments.
 var billingRequests = map[string][]request{
@@ -24,7 +30,35 @@ var billingRequests = map[string][]request{
 		_, err := sc.asOwner(http.MethodPost, "/v2/billing/trials", `{"plan":"plus","lengthInDays":7}`)
 		return nil, "", err
 	}}},
-	"createCreditGrant":  plain(`{"amount":10000000000,"feature":"ai_spend"}`),
-	"listInvoices":       plain(""),
+	"createCreditGrant":             plain(`{"amount":10000000000,"feature":"ai_spend"}`),
+	"listInvoices":                  plain(""),
+	"listWorkspaceInvoices":         aboutWorkspace(""),
+	"getPaymentMethod":              plain(""),
+	"setPaymentMethod":              plain(`{"paymentMethodId":"pm_card_visa"}`),
+	"createPaymentMethodIntent":     plain("{}"),
+	"chargeWorkspaceUnpaidInvoices": aboutWorkspace("{}"),
+	"payInvoice": {{prepare: func(sc *scene) ([]string, string, error) {
+		invoice, err := sc.invoice()
+		return []string{invoice}, "{}", err
+	}}},
 	"getUpcomingInvoice": aboutWorkspace(""),
+}
+
+// invoice has the owner's workspace owe one, with a card to pay it, and answers its id.
+func (sc *scene) invoice() (string, error) {
+	// The operator brings a workspace down from managed; going up costs.
+	if _, err := sc.Billing.AssignPlan(sc.ctx, sc.owner.Workspace, "community"); err != nil {
+		return "", err
+	}
+	if _, err := sc.Billing.SetPlan(sc.ctx, sc.owner.Workspace, billing.Change{Plan: "plus", Term: plan.Month}, ""); err != nil {
+		return "", err
+	}
+	if _, err := sc.asOwner(http.MethodPost, "/v2/billing/payment-methods", `{"paymentMethodId":"pm_card_visa"}`); err != nil {
+		return "", err
+	}
+	list, _, err := sc.Billing.Invoices(sc.ctx, sc.owner.Workspace, db.Page{})
+	if err != nil {
+		return "", err
+	}
+	return string(list[0].ID), nil
 }

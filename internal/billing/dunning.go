@@ -1,0 +1,217 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// The kinds of jobs of payments.
+const (
+	jobRetry    = "collect-invoice"  // tries to have an invoice paid when its time has come
+	jobConclude = "conclude-payment" // finds out what became of an attempt
+	jobRefund   = "refund-payment"   // gives back what nobody owed
+	jobForget   = "forget-payment-events"
+)
+
+// retrying is the payload of jobRetry. With a request it is a try beside the schedule.
+type retrying struct {
+	Invoice id.Invoice `json:"invoice"`
+	Request string     `json:"request,omitempty"`
+}
+
+// ofPayment is the payload of jobConclude and jobRefund.
+type ofPayment struct {
+	Payment id.Payment `json:"payment"`
+}
+
+// eventsKept is how long the ids of a provider's events are remembered. Stripe
+// repeats one for three days, and what is older is not signed anew.
+const eventsKept = 30 * 24 * time.Hour
+
+// patient is how jobs wait for a provider that does not answer: up to an hour, for
+// more than a month.
+var patient = jobs.Policy{MaxAttempts: 1000, Timeout: 2 * time.Minute, Backoff: 10 * time.Second, MaxBackoff: time.Hour}
+
+// HandlePayments has a queue do the work of payments.
+func (s *Service) HandlePayments(q *jobs.Queue) {
+	q.Handle(jobRetry, func(ctx context.Context, job jobs.Job) error {
+		var of retrying
+		if err := json.Unmarshal(job.Payload, &of); err != nil {
+			return err
+		}
+		return s.retry(ctx, of)
+	}, patient)
+	q.Handle(jobConclude, func(ctx context.Context, job jobs.Job) error {
+		var of ofPayment
+		if err := json.Unmarshal(job.Payload, &of); err != nil {
+			return err
+		}
+		return s.finishPayment(ctx, of.Payment)
+	}, patient)
+	q.Handle(jobRefund, func(ctx context.Context, job jobs.Job) error {
+		var of ofPayment
+		if err := json.Unmarshal(job.Payload, &of); err != nil {
+			return err
+		}
+		return s.refund(ctx, of.Payment)
+	}, patient)
+	q.Handle(jobForget, func(ctx context.Context, _ jobs.Job) error {
+		return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			return db.Convert(forgetEvents(ctx, tx, s.Clock.Now().Add(-eventsKept)))
+		})
+	}, jobs.Policy{})
+	q.Every(jobForget, 24*time.Hour)
+}
+
+// schedule writes how the collection of an invoice stands and has it tried again at
+// its next time, if it has one.
+func (s *Service) schedule(ctx context.Context, tx *db.Tx, i Invoice) error {
+	if err := updateInvoice(ctx, tx, i); err != nil {
+		return db.Convert(err)
+	}
+	if i.NextAttempt.IsZero() {
+		return nil
+	}
+	return s.Queue.Enqueue(ctx, tx, jobRetry, retrying{Invoice: i.ID}, jobs.Unique(string(i.ID)), jobs.RunAt(i.NextAttempt))
+}
+
+// retry tries to have an invoice paid, when it is still to be paid and its time has
+// come. Run again, it finds the time moved on and does nothing.
+func (s *Service) retry(ctx context.Context, of retrying) error {
+	i, found, err := selectInvoiceOf(ctx, s.DB.Reader(ctx), of.Invoice)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if !found || i.Status != Open || s.Provider == nil {
+		return nil
+	}
+	if of.Request == "" && (i.NextAttempt.IsZero() || i.NextAttempt.After(s.Clock.Now())) {
+		return nil
+	}
+	_, err = s.collect(ctx, i.Workspace, i.ID, of.Request)
+	if fault.Is(err, fault.InvalidPayload) || fault.Is(err, fault.ResourceNotFound) {
+		return nil // paid or void meanwhile
+	}
+	return err
+}
+
+// finishPayment finds out what became of an attempt that is still pending.
+func (s *Service) finishPayment(ctx context.Context, which id.Payment) error {
+	a, found, err := selectAttempt(ctx, s.DB.Reader(ctx), which)
+	if err != nil || !found || a.State != AttemptPending {
+		return db.Convert(err)
+	}
+	_, err = s.pursue(ctx, a, false)
+	return err
+}
+
+// refund gives back what an attempt took though nobody owed it any more.
+func (s *Service) refund(ctx context.Context, which id.Payment) error {
+	a, found, err := selectAttempt(ctx, s.DB.Reader(ctx), which)
+	if err != nil || !found || a.State != AttemptPaid || !a.RefundedAt.IsZero() {
+		return db.Convert(err)
+	}
+	if s.Provider == nil || s.Provider.Name() != a.Provider {
+		return errors.New("the payment provider " + a.Provider + " is not configured any more: refund " + a.Reference + " there by hand")
+	}
+	if err := s.Provider.Refund(ctx, a); err != nil {
+		return err
+	}
+	s.Log.WarnContext(ctx, "a payment that nobody owed was refunded", "payment", a.ID, "invoice", a.Invoice, "amount", a.Amount.String())
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if a, _, err = selectAttempt(ctx, tx, which); err != nil {
+			return db.Convert(err)
+		}
+		a.RefundedAt = s.Clock.Now()
+		return db.Convert(updateAttempt(ctx, tx, a))
+	})
+}
+
+// event is something that a provider told us of a charge.
+type event struct {
+	ID string
+	// Reference is the provider's name of the charge, and Payment ours, where the
+	// provider was told it.
+	Reference string
+	Payment   id.Payment
+	// Paid says that money was taken: how much.
+	Paid     bool
+	Amount   int64
+	Currency string
+	// Changed says that the charge stands differently than before.
+	Changed bool
+	// Dispute is how a dispute about the charge stands; empty is none.
+	Dispute Dispute
+}
+
+// take takes in an event, once. Events come late, twice and in any order: that money
+// was taken is true whenever it is heard of, all else is only a reason to look.
+func (s *Service) take(ctx context.Context, e event) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		fresh, err := noteEvent(ctx, tx, s.Provider.Name(), e.ID, s.Clock.Now())
+		if err != nil || !fresh {
+			return db.Convert(err)
+		}
+		a, found, err := selectAttemptByReference(ctx, tx, s.Provider.Name(), e.Reference)
+		if err == nil && !found && e.Payment != "" {
+			a, found, err = selectAttempt(ctx, tx, e.Payment)
+			found = found && a.Provider == s.Provider.Name() && a.Reference == ""
+		}
+		if err != nil || !found {
+			return db.Convert(err) // of a charge that is not ours
+		}
+		if a.Reference == "" {
+			a.Reference = e.Reference
+			if err := updateAttempt(ctx, tx, a); err != nil {
+				return db.Convert(err)
+			}
+		}
+		switch {
+		case e.Dispute != "":
+			return s.dispute(ctx, tx, a, e.Dispute)
+		case e.Paid && (e.Amount != int64(a.Amount) || e.Currency != a.Currency):
+			s.Log.ErrorContext(ctx, "the provider tells of a payment of another amount; it is not taken for the invoice's", "payment", a.ID, "told", e.Amount, "asked", int64(a.Amount))
+			return nil
+		case e.Paid:
+			_, err := s.book(ctx, a.ID, Outcome{State: AttemptPaid})
+			return err
+		case e.Changed && a.State == AttemptPending:
+			return s.Queue.Enqueue(ctx, tx, jobConclude, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
+		}
+		return nil
+	})
+}
+
+// dispute notes how a dispute about a payment stands. One that is lost took the money
+// back: the invoice is owed and is not collected by itself any more, so the workspace
+// is blocked.
+func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) error {
+	if a.Dispute == d || a.Dispute == DisputeLost || a.Dispute == DisputeWon && d == DisputeOpen {
+		return nil
+	}
+	a.Dispute = d
+	if err := updateAttempt(ctx, tx, a); err != nil {
+		return db.Convert(err)
+	}
+	s.Log.WarnContext(ctx, "a payment is disputed", "payment", a.ID, "invoice", a.Invoice, "workspace", a.Workspace, "dispute", d)
+	if d != DisputeLost {
+		return nil
+	}
+	i, found, err := selectInvoice(ctx, tx, a.Workspace, a.Invoice)
+	if err != nil || !found || i.Status != Paid {
+		return db.Convert(err)
+	}
+	i.Status, i.PaidAt, i.Reason = Uncollectible, time.Time{}, "The payment was disputed, and the bank took it back."
+	if err := updateInvoice(ctx, tx, i); err != nil {
+		return db.Convert(err)
+	}
+	return s.stand(ctx, tx, i.Workspace)
+}

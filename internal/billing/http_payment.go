@@ -1,0 +1,260 @@
+package billing
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// CardDetails is what a card shows of itself.
+type CardDetails struct {
+	Brand    string  `json:"brand" doc:"Such as visa."`
+	LastFour string  `json:"lastFour" doc:"The last four digits."`
+	ExpMonth float64 `json:"expMonth" doc:"The month it expires in, 1 to 12."`
+	ExpYear  float64 `json:"expYear" doc:"The year it expires in."`
+}
+
+// PaymentMethodDetails is what a workspace pays with.
+type PaymentMethodDetails struct {
+	ID   string                     `json:"id" doc:"The payment provider's id of the method."`
+	Type string                     `json:"type" doc:"Such as card."`
+	Card wire.Nullable[CardDetails] `json:"card" doc:"The card; null when it is none."`
+}
+
+// PaymentMethodAnswer is the answer of getPaymentMethod.
+type PaymentMethodAnswer struct {
+	PaymentMethod wire.Nullable[PaymentMethodDetails] `json:"paymentMethod" doc:"The method; null when none is set."`
+}
+
+// SetPaymentMethodBody is the body of setPaymentMethod.
+type SetPaymentMethodBody struct {
+	PaymentMethodID string `json:"paymentMethodId" doc:"The payment provider's id of the method, which a browser got for the intent."`
+}
+
+// PaymentMethodIntentAnswer is the answer of createPaymentMethodIntent.
+type PaymentMethodIntentAnswer struct {
+	ClientSecret string `json:"clientSecret" doc:"What a browser confirms a method of payment with, at the provider."`
+}
+
+// PayInvoiceBody is the body of payInvoice.
+type PayInvoiceBody struct {
+	IdempotencyKey string `json:"idempotencyKey,omitempty" doc:"A request with the same key is the same request: it is answered as the first and charges nothing more. 255 characters at most."`
+}
+
+// ChargeUnpaidBody is the body of chargeWorkspaceUnpaidInvoices.
+type ChargeUnpaidBody struct {
+	InvoiceIDs []string `json:"invoiceIds,omitempty" minItems:"1" doc:"The invoices, 100 at most; all that are unpaid when absent."`
+}
+
+// ChargedInvoice is an invoice that was charged.
+type ChargedInvoice struct {
+	ID     string  `json:"id" doc:"The invoice."`
+	Amount float64 `json:"amount" doc:"What was charged, in dollars."`
+}
+
+// FailedInvoice is an invoice that was not charged.
+type FailedInvoice struct {
+	ID           string  `json:"id" doc:"The invoice."`
+	Amount       float64 `json:"amount" doc:"What is to be paid, in dollars."`
+	FailedReason string  `json:"failedReason" doc:"Why."`
+}
+
+// ChargeUnpaidAnswer is the answer of chargeWorkspaceUnpaidInvoices.
+type ChargeUnpaidAnswer struct {
+	ChargedInvoices []ChargedInvoice `json:"chargedInvoices" doc:"Those that are paid now."`
+	FailedInvoices  []FailedInvoice  `json:"failedInvoices" doc:"Those that are not."`
+}
+
+type (
+	methodOutput       struct{ Body PaymentMethodAnswer }
+	setMethodInput     struct{ Body SetPaymentMethodBody }
+	setMethodOutput    struct{ Body PaymentMethodDetails }
+	methodIntentOutput struct{ Body PaymentMethodIntentAnswer }
+	payInvoiceInput    struct {
+		InvoiceID string `path:"invoiceId" doc:"The invoice."`
+		Body      *PayInvoiceBody
+	}
+	payInvoiceOutput  struct{ Body InvoiceDetails }
+	chargeUnpaidInput struct {
+		ID   string `path:"id" doc:"The workspace."`
+		Body *ChargeUnpaidBody
+	}
+	chargeUnpaidOutput struct{ Body ChargeUnpaidAnswer }
+)
+
+// mostRequestKey bounds an idempotency key, in bytes.
+const mostRequestKey = 255
+
+func mountPayments(m *wire.Mux, s *Service) {
+	const path = billingPath + "/payment-methods"
+	wire.Register(m, wire.Operation{
+		ID: "getPaymentMethod", Method: http.MethodGet, Path: path, Area: "billing",
+		Summary: "Get what the workspace pays with", Scope: wire.InHeader, Permission: access.BillingRead,
+	}, func(ctx context.Context, _ *noInput) (*methodOutput, error) {
+		method, found, err := s.PaymentMethod(ctx, access.From(ctx).Workspace)
+		if err != nil {
+			return nil, err
+		}
+		out := &methodOutput{}
+		if found {
+			out.Body.PaymentMethod = wire.Nullable[PaymentMethodDetails]{Value: methodDetails(method), Valid: true}
+		}
+		return out, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "setPaymentMethod", Method: http.MethodPost, Path: path, Area: "billing",
+		Summary: "Set what the workspace pays with",
+		Detail:  "A method that a browser gave to the payment provider, or with --dev a test card such as pm_card_visa. What is open is charged by it at once.",
+		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
+	}, func(ctx context.Context, in *setMethodInput) (*setMethodOutput, error) {
+		method, err := s.SetPaymentMethod(ctx, access.From(ctx).Workspace, in.Body.PaymentMethodID)
+		if err != nil {
+			return nil, err
+		}
+		return &setMethodOutput{methodDetails(method)}, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "createPaymentMethodIntent", Method: http.MethodPost, Path: path + "/intent", Area: "billing",
+		Summary: "Begin to set what the workspace pays with",
+		Detail:  "The secret lets a browser give a card to the payment provider, and not to this server. What the provider calls it is then set with setPaymentMethod.",
+		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
+	}, func(ctx context.Context, _ *emptyInput) (*methodIntentOutput, error) {
+		clientSecret, err := s.PaymentMethodIntent(ctx, access.From(ctx).Workspace)
+		if err != nil {
+			return nil, err
+		}
+		return &methodIntentOutput{PaymentMethodIntentAnswer{clientSecret}}, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "payInvoice", Method: http.MethodPost, Path: billingPath + "/invoices/{invoiceId}/pay", Area: "billing",
+		Summary: "Pay an invoice",
+		Detail:  "Charges it now by what the workspace pays with. One that is paid is answered as it is. An invoice is never charged twice at once, and a payment ends the workspace's block.",
+		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
+	}, func(ctx context.Context, in *payInvoiceInput) (*payInvoiceOutput, error) {
+		request := wire.RepeatKey(ctx)
+		if in.Body != nil && in.Body.IdempotencyKey != "" {
+			if n := len(in.Body.IdempotencyKey); n > mostRequestKey {
+				return nil, fault.New(fault.InvalidPayload, "idempotencyKey has %d bytes; at most %d are allowed, and a UUID is a good one.", n, mostRequestKey)
+			}
+			request = "body " + in.Body.IdempotencyKey
+		}
+		i, err := s.Pay(ctx, access.From(ctx).Workspace, id.Invoice(in.InvoiceID), request)
+		if err != nil {
+			return nil, err
+		}
+		return &payInvoiceOutput{s.invoiceDetails(i)}, nil
+	})
+	wire.Register(m, wire.Operation{
+		ID: "chargeWorkspaceUnpaidInvoices", Method: http.MethodPost, Path: "/v1/admin/workspaces/{id}/billing/invoices/charge-unpaid", Area: "billing",
+		Summary: "Charge the workspace's unpaid invoices",
+		Detail:  "Those that are named, or all. Each is charged for itself: the answer says which are paid now, and why the others are not.",
+		Scope:   wire.InPath, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
+	}, func(ctx context.Context, in *chargeUnpaidInput) (*chargeUnpaidOutput, error) {
+		var only []id.Invoice
+		if in.Body != nil {
+			for _, which := range in.Body.InvoiceIDs {
+				only = append(only, id.Invoice(which))
+			}
+		}
+		charged, failed, err := s.ChargeUnpaid(ctx, access.From(ctx).Workspace, only, wire.RepeatKey(ctx))
+		if err != nil {
+			return nil, err
+		}
+		out := &chargeUnpaidOutput{ChargeUnpaidAnswer{[]ChargedInvoice{}, []FailedInvoice{}}}
+		for _, i := range charged {
+			out.Body.ChargedInvoices = append(out.Body.ChargedInvoices, ChargedInvoice{string(i.ID), i.Total.Dollars()})
+		}
+		for _, f := range failed {
+			out.Body.FailedInvoices = append(out.Body.FailedInvoices, FailedInvoice{string(f.Invoice.ID), f.Invoice.Total.Dollars(), f.Reason})
+		}
+		return out, nil
+	})
+	mountIssuedInvoices(m, s)
+	mountStripe(m, s)
+	mountPapers(m, s)
+}
+
+func methodDetails(m Method) PaymentMethodDetails {
+	d := PaymentMethodDetails{ID: m.ID, Type: m.Type}
+	if c := m.Card; c != nil {
+		d.Card = wire.Nullable[CardDetails]{Value: CardDetails{c.Brand, c.LastFour, float64(c.ExpMonth), float64(c.ExpYear)}, Valid: true}
+	}
+	return d
+}
+
+const (
+	// mostEvent bounds an event of Stripe, in bytes: a real one has a few thousand.
+	mostEvent = 256 << 10
+	// eventTime bounds how long an event may take to arrive and to be taken in.
+	eventTime = 20 * time.Second
+)
+
+// mountStripe adds the address that Stripe sends events to. It is open: Stripe's
+// signature is the authority.
+func mountStripe(m *wire.Mux, s *Service) {
+	m.Open(wire.Route{Name: "stripe-webhook", Pattern: "/webhooks/stripe", Time: eventTime}, func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			return fault.New(fault.MethodNotFound, "Events of Stripe are sent with POST.")
+		}
+		provider, ok := s.Provider.(*Stripe)
+		if !ok {
+			return fault.New(fault.ResourceNotFound, "This server does not take payments by Stripe.")
+		}
+		payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostEvent))
+		if err != nil {
+			return fault.New(fault.PayloadTooLarge, "An event has at most %d bytes, and arrives within %s.", mostEvent, eventTime).Because(err)
+		}
+		e, matters, err := provider.event(payload, r.Header.Get("Stripe-Signature"))
+		if err == nil && matters {
+			err = s.take(r.Context(), e)
+		}
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, err = w.Write([]byte("{}"))
+		return err
+	})
+}
+
+const (
+	// papers is the source of downloads that draws invoices.
+	papers = "invoice"
+	// paperTime is how long the address of a PDF is good.
+	paperTime = 24 * time.Hour
+)
+
+// mountPapers has invoices read as PDFs at signed addresses. They are drawn when they
+// are read: an invoice does not change, so neither does its paper.
+func mountPapers(m *wire.Mux, s *Service) {
+	if s == nil {
+		return
+	}
+	m.Downloads(papers, func(ctx context.Context, key string) ([]byte, error) {
+		i, found, err := selectInvoiceOf(ctx, s.DB.Reader(ctx), id.Invoice(key))
+		if err != nil {
+			return nil, err
+		}
+		if !found || i.Status == Draft {
+			return nil, noInvoice(id.Invoice(key))
+		}
+		return paper(i)
+	})
+	s.PDFURL = func(i Invoice) string {
+		// Rounded, so that two looks at a list answer the same address for a while.
+		until := s.Clock.Now().Truncate(time.Hour).Add(paperTime)
+		url, err := m.DownloadURL(wire.Download{Source: papers, Key: string(i.ID), Name: InvoiceNumber(i.Number) + ".pdf", Type: "application/pdf", Until: until})
+		if err != nil {
+			s.Log.Error("the address of an invoice's PDF cannot be made", "invoice", i.ID, "error", err)
+			return ""
+		}
+		return url
+	}
+}

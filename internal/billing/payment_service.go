@@ -1,0 +1,599 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// purchased is the request key of the one charge of a draft: what is bought is
+// charged before it is had.
+const purchased = "purchase"
+
+// errUnknown is a charge whose outcome is not known yet; a job finds it out.
+var errUnknown = errors.New("the outcome of the payment is not known yet")
+
+// Payments collects invoices through the provider; it is the service's collector.
+type Payments struct{ *Service }
+
+// Prompt implements collector.
+func (p Payments) Prompt(ctx context.Context, q db.Querier, w id.Workspace) (bool, error) {
+	if p.Provider == nil {
+		return false, nil
+	}
+	from, _, err := selectPayer(ctx, q, w)
+	return p.Provider.Demands() || p.chargeable(from), db.Convert(err)
+}
+
+// chargeable says that a payer can be charged now.
+func (s *Service) chargeable(p payer) bool {
+	return s.Provider != nil && p.provider == s.Provider.Name() && p.method.ID != ""
+}
+
+// Charge implements collector.
+func (p Payments) Charge(ctx context.Context, i Invoice) error {
+	a, err := p.collect(ctx, i.Workspace, i.ID, purchased)
+	switch {
+	case err != nil:
+		return err
+	case a.State == AttemptPaid:
+		return nil
+	case a.State == AttemptPending:
+		return underWay(i.ID)
+	}
+	return a.refusal()
+}
+
+// Issued implements collector: a workspace that can be charged is charged at once,
+// one that gave nothing to charge has until the invoice is due.
+func (p Payments) Issued(ctx context.Context, tx *db.Tx, i Invoice) error {
+	if p.Provider == nil {
+		return nil
+	}
+	from, _, err := selectPayer(ctx, tx, i.Workspace)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if i.NextAttempt = i.DueAt; p.chargeable(from) {
+		i.NextAttempt = p.Clock.Now()
+	}
+	return p.schedule(ctx, tx, i)
+}
+
+// Paid implements collector: whoever owes nothing more is blocked no more.
+func (p Payments) Paid(ctx context.Context, tx *db.Tx, i Invoice) error {
+	return p.stand(ctx, tx, i.Workspace)
+}
+
+// collect has an invoice paid now: it begins an attempt, or joins the one that is
+// under way, and sees it to its end. Outside a transaction. The attempt is pending
+// when its outcome cannot be found out now. A request is known again by its key, when
+// it has one. ResourceNotFound when the workspace has no such invoice, InvalidPayload
+// when it cannot be paid.
+func (s *Service) collect(ctx context.Context, w id.Workspace, which id.Invoice, request string) (Attempt, error) {
+	if s.Provider == nil {
+		return Attempt{}, noProvider()
+	}
+	a, fresh, err := s.begin(ctx, w, which, request)
+	if fault.Is(err, fault.AlreadyExists) {
+		// Another request began one since ours looked: join it.
+		a, fresh, err = s.begin(ctx, w, which, request)
+	}
+	if err != nil || a.State != AttemptPending {
+		return a, err
+	}
+	a, err = s.pursue(ctx, a, fresh)
+	if errors.Is(err, errUnknown) {
+		s.Log.WarnContext(ctx, "the outcome of a payment is not known yet", "payment", a.ID, "invoice", a.Invoice, "error", err)
+		err = nil
+	}
+	return a, err
+}
+
+func noProvider() error {
+	return fault.New(fault.InvalidPayload, "This installation takes no payments by itself: pay as the invoice says, and its operator marks it as paid.")
+}
+
+// begin writes the attempt that is about to be made; fresh is false when it is one
+// that was begun before.
+func (s *Service) begin(ctx context.Context, w id.Workspace, which id.Invoice, request string) (a Attempt, fresh bool, err error) {
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		fresh = false
+		found := false
+		if request != "" {
+			if a, found, err = selectRequested(ctx, tx, w, which, request); found || err != nil {
+				return db.Convert(err)
+			}
+		}
+		i, found, err := selectInvoice(ctx, tx, w, which)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found || i.Status == Draft && request != purchased {
+			return noInvoice(which)
+		}
+		if a, found, err = selectPending(ctx, tx, which); found || err != nil {
+			return db.Convert(err)
+		}
+		if err := i.payable(); err != nil && i.Status != Draft {
+			return err
+		}
+		from, _, err := selectPayer(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		now := s.Clock.Now()
+		a = Attempt{
+			ID: id.NewPayment(now), Workspace: w, Invoice: which, Provider: s.Provider.Name(), Customer: from.customer, Method: from.method.ID,
+			Amount: i.Total, Currency: i.Currency, State: AttemptPending, Request: request, StartedAt: now,
+		}
+		if i.Total < s.Provider.Least() {
+			a.State, a.Reason, a.EndedAt = AttemptPaid, "It is less than the least that can be charged, and waived.", now
+			err := insertAttempt(ctx, tx, a)
+			if err == nil && i.Status != Draft {
+				_, err = s.MarkPaid(ctx, tx, w, which)
+			}
+			return db.Convert(err)
+		}
+		if !s.chargeable(from) {
+			a.State, a.Reason, a.EndedAt = AttemptDeclined, "No payment method is set.", now
+			if err := insertAttempt(ctx, tx, a); err != nil {
+				return db.Convert(err)
+			}
+			return s.refused(ctx, tx, i, a)
+		}
+		if err := insertAttempt(ctx, tx, a); err != nil {
+			return db.Convert(err)
+		}
+		fresh = true
+		// Whoever finds the attempt pending then takes over from a process that died.
+		return s.Queue.Enqueue(ctx, tx, jobConclude, ofPayment{a.ID}, jobs.Unique(string(a.ID)), jobs.RunAt(now.Add(concludeAfter)))
+	})
+	return a, fresh, err
+}
+
+func noInvoice(which id.Invoice) error {
+	return fault.New(fault.ResourceNotFound, "There is no invoice %q in this workspace.", fault.Bounded(string(which)))
+}
+
+// pursue sees a pending attempt to its end. One that is not fresh may have been left
+// anywhere: how it stands is looked up before anything is done. The error is, or
+// wraps, errUnknown when the provider does not say what happened.
+func (s *Service) pursue(ctx context.Context, a Attempt, fresh bool) (Attempt, error) {
+	unknown := func(err error) error { return errors.Join(errUnknown, err) }
+	if s.Provider == nil || s.Provider.Name() != a.Provider {
+		return a, unknown(errors.New("the payment provider " + a.Provider + " is not configured any more"))
+	}
+	if a.Reference == "" {
+		reference, err := s.Provider.Prepare(ctx, a)
+		if reason, no := refusedBy(err); no {
+			return s.book(ctx, a.ID, Outcome{AttemptDeclined, reason})
+		}
+		if err != nil {
+			return a, unknown(err)
+		}
+		if a, err = s.refer(ctx, a.ID, reference); err != nil || a.State != AttemptPending {
+			return a, err
+		}
+	}
+	o, err := Outcome{State: AttemptPrepared}, error(nil)
+	if !fresh {
+		o, err = s.Provider.Look(ctx, a)
+	}
+	if err == nil && o.State == AttemptPrepared {
+		o, err = s.Provider.Confirm(ctx, a)
+	}
+	if reason, no := refusedBy(err); no {
+		o, err = Outcome{AttemptDeclined, reason}, nil
+	}
+	if err != nil {
+		return a, unknown(err)
+	}
+	if o.State == AttemptPending {
+		return a, unknown(errors.New("the bank has not decided yet"))
+	}
+	return s.book(ctx, a.ID, o)
+}
+
+// refusedBy is the reason of a provider's definite no.
+func refusedBy(err error) (reason string, no bool) {
+	if fault.Is(err, fault.PaymentRequired) || fault.Is(err, fault.InvalidPayload) {
+		return fault.From(err).Message, true
+	}
+	return "", false
+}
+
+// refer keeps the provider's name of a charge. Two who pursue one attempt may have
+// prepared two charges: the first that is kept is the one that is confirmed.
+func (s *Service) refer(ctx context.Context, which id.Payment, reference string) (a Attempt, err error) {
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		a, _, err = selectAttempt(ctx, tx, which)
+		if err != nil || a.State != AttemptPending || a.Reference != "" {
+			return db.Convert(err)
+		}
+		a.Reference = reference
+		return db.Convert(updateAttempt(ctx, tx, a))
+	})
+	return a, err
+}
+
+// book writes what became of an attempt, and what follows for its invoice and its
+// workspace. What is known already stays, but that money was taken is always true.
+func (s *Service) book(ctx context.Context, which id.Payment, o Outcome) (a Attempt, err error) {
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		var found bool
+		if a, found, err = selectAttempt(ctx, tx, which); err != nil || !found {
+			return errors.Join(db.Convert(err), missing(found, "payment "+string(which)))
+		}
+		if a.State == AttemptPaid || a.State != AttemptPending && o.State != AttemptPaid {
+			return nil
+		}
+		a.State, a.Reason, a.EndedAt = o.State, fault.BoundedTo(o.Reason, 500), s.Clock.Now()
+		if err := updateAttempt(ctx, tx, a); err != nil {
+			return db.Convert(err)
+		}
+		i, found, err := selectInvoice(ctx, tx, a.Workspace, a.Invoice)
+		switch {
+		case err != nil:
+			return db.Convert(err)
+		case a.State != AttemptPaid:
+			return s.refused(ctx, tx, i, a)
+		case !found || i.Status == Void || i.Status == Paid:
+			// Nobody owes this any more: what was taken is given back.
+			return s.Queue.Enqueue(ctx, tx, jobRefund, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
+		case i.Status == Draft:
+			return nil // the purchase goes on when it asks what became of its charge
+		}
+		_, err = s.MarkPaid(ctx, tx, i.Workspace, i.ID)
+		return err
+	})
+	return a, err
+}
+
+// missing is an error unless found.
+func missing(found bool, what string) error {
+	if found {
+		return nil
+	}
+	return errors.New("there is no " + what)
+}
+
+// refused notes on an open invoice that it could not be collected, and when it is
+// tried again. A draft is dropped by the purchase that it is of.
+func (s *Service) refused(ctx context.Context, tx *db.Tx, i Invoice, a Attempt) error {
+	if i.Status != Open {
+		return nil
+	}
+	first, err := selectFirstRefusal(ctx, tx, i.Workspace, i.ID)
+	if err != nil {
+		return db.Convert(err)
+	}
+	i.Attempts, i.Reason = i.Attempts+1, a.Reason
+	i.NextAttempt, _ = nextTry(first, a.EndedAt)
+	if err := s.schedule(ctx, tx, i); err != nil {
+		return err
+	}
+	return s.stand(ctx, tx, i.Workspace)
+}
+
+// stand brings the state of a subscription and the block of its workspace in line
+// with the invoices that are not paid.
+func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+	unpaid, err := selectUnpaid(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if _, there, err := selectParty(ctx, tx, w); err != nil {
+		return db.Convert(err)
+	} else if !there {
+		return s.forget(ctx, tx, w, unpaid)
+	}
+	action := map[id.Invoice]bool{}
+	for _, i := range unpaid {
+		if i.Attempts == 0 {
+			continue
+		}
+		a, _, err := selectLatest(ctx, tx, w, i.ID)
+		if err != nil {
+			return db.Convert(err)
+		}
+		action[i.ID] = a.State == AttemptActionRequired
+	}
+	status, blocked := standing(unpaid, action)
+	sub, found, err := selectSubscription(ctx, tx, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if found && sub.Status != status {
+		sub.Status = status
+		if err := s.save(ctx, tx, sub); err != nil {
+			return err
+		}
+	}
+	return s.Workspaces.SetBlocked(ctx, w, blocked)
+}
+
+// forget deletes what a workspace that is gone paid with, once its last invoices are
+// paid or given up.
+func (s *Service) forget(ctx context.Context, tx *db.Tx, w id.Workspace, unpaid []Invoice) error {
+	if slices.ContainsFunc(unpaid, func(i Invoice) bool { return !i.NextAttempt.IsZero() }) {
+		return nil
+	}
+	return db.Convert(deletePayer(ctx, tx, w))
+}
+
+// Pay charges an invoice of the workspace now and answers it as it is then. One that
+// is paid stays as it is. PaymentRequired when the payment is refused,
+// ResourceLockedConflict when its outcome is not known yet.
+func (s *Service) Pay(ctx context.Context, w id.Workspace, which id.Invoice, request string) (Invoice, error) {
+	i, err := s.Invoice(ctx, w, which)
+	if err != nil || i.Status == Paid {
+		return i, err
+	}
+	a, err := s.collect(ctx, w, which, request)
+	switch {
+	case err != nil:
+		// Another request may have paid it meanwhile.
+		if now, lookErr := s.Invoice(ctx, w, which); lookErr == nil && now.Status == Paid {
+			return now, nil
+		}
+		return Invoice{}, err
+	case a.State == AttemptPaid:
+		return s.Invoice(ctx, w, which)
+	case a.State == AttemptPending:
+		return Invoice{}, underWay(which)
+	}
+	return Invoice{}, a.refusal()
+}
+
+func underWay(which id.Invoice) error {
+	return fault.New(fault.ResourceLockedConflict, "A payment of the invoice %s is under way and its outcome is not known yet. It is found out by itself, and nothing is charged twice; look at the invoice in a few minutes.", which).After(concludeAfter)
+}
+
+// mostCharged bounds the invoices that one request names.
+const mostCharged = 100
+
+// ChargeUnpaid charges the given unpaid invoices of a workspace, or all of them when
+// none are given, and answers what became of each. ResourceNotFound, and nothing is
+// charged, when one of them is none of the workspace's.
+func (s *Service) ChargeUnpaid(ctx context.Context, w id.Workspace, only []id.Invoice, request string) (charged []Invoice, failed []Failure, err error) {
+	if len(only) > mostCharged {
+		return nil, nil, fault.New(fault.InvalidPayload, "invoiceIds names %d invoices; at most %d are charged by one request.", len(only), mostCharged)
+	}
+	if s.Provider == nil {
+		return nil, nil, noProvider()
+	}
+	var list []Invoice
+	if len(only) == 0 {
+		if list, err = selectUnpaid(ctx, s.DB.Reader(ctx), w); err != nil {
+			return nil, nil, db.Convert(err)
+		}
+	}
+	named := map[id.Invoice]bool{}
+	for _, which := range only {
+		if named[which] {
+			continue
+		}
+		named[which] = true
+		i, err := s.Invoice(ctx, w, which)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, i)
+	}
+	for _, i := range list {
+		if err := ctx.Err(); err != nil {
+			failed = append(failed, Failure{i, "It was not tried: the time of this request was over. Ask again."})
+			continue
+		}
+		if i.Status == Paid {
+			failed = append(failed, Failure{i, "It is paid already; nothing was charged."})
+			continue
+		}
+		paid, err := s.Pay(ctx, w, i.ID, request)
+		if err != nil {
+			failed = append(failed, Failure{i, fault.From(err).Message})
+			continue
+		}
+		charged = append(charged, paid)
+	}
+	return charged, failed, nil
+}
+
+// Failure is an invoice that was not charged, and why.
+type Failure struct {
+	Invoice Invoice
+	Reason  string
+}
+
+// PaymentMethod reads what a workspace pays with; found is false when nothing is set.
+func (s *Service) PaymentMethod(ctx context.Context, w id.Workspace) (m Method, found bool, err error) {
+	p, _, err := selectPayer(ctx, s.DB.Reader(ctx), w)
+	if err != nil || !s.chargeable(p) {
+		return Method{}, false, db.Convert(err)
+	}
+	return p.method, true, nil
+}
+
+// mostMethod bounds the id of a method, in bytes.
+const mostMethod = 255
+
+// SetPaymentMethod makes a method, which the provider knows, the one that the
+// workspace is charged by, and has what is open charged by it. InvalidPayload when
+// the provider does not take it.
+func (s *Service) SetPaymentMethod(ctx context.Context, w id.Workspace, method string) (m Method, err error) {
+	if method == "" || len(method) > mostMethod {
+		return Method{}, fault.New(fault.InvalidPayload, "paymentMethodId has %d bytes; it is the id that the payment provider gave the method, of 1 to %d.", len(method), mostMethod)
+	}
+	customer, err := s.customer(ctx, w)
+	if err != nil {
+		return Method{}, err
+	}
+	if m, err = s.Provider.Attach(ctx, customer, method); err != nil {
+		return Method{}, err
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		p, found, err := selectParty(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return access.NoSuchWorkspace(w)
+		}
+		now := s.Clock.Now()
+		if err := upsertPayer(ctx, tx, w, payer{s.Provider.Name(), customer, m}, now); err != nil {
+			return db.Convert(err)
+		}
+		if err := s.Trail.Record(ctx, tx, w, access.Act{Action: "UPDATE_PAYMENT_METHOD", Resource: string(w), Name: p.name, Value: m.String()}); err != nil {
+			return err
+		}
+		unpaid, err := selectUnpaid(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		for _, i := range unpaid {
+			if i.Status != Open {
+				continue
+			}
+			// The key tells this try from others, so that a repeat of the job is none.
+			try := retrying{i.ID, "method " + string(id.NewPayment(now))}
+			if err := s.Queue.Enqueue(ctx, tx, jobRetry, try, jobs.Unique(string(i.ID)+" "+try.Request)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return m, err
+}
+
+// String is the method as it is recorded: the brand and the last digits.
+func (m Method) String() string {
+	if m.Card == nil {
+		return m.Type
+	}
+	return m.Card.Brand + " ending in " + m.Card.LastFour
+}
+
+// PaymentMethodIntent answers the secret that a browser gives the provider a method
+// with, for the workspace.
+func (s *Service) PaymentMethodIntent(ctx context.Context, w id.Workspace) (clientSecret string, err error) {
+	customer, err := s.customer(ctx, w)
+	if err != nil {
+		return "", err
+	}
+	return s.Provider.Intent(ctx, customer)
+}
+
+// customer is what the provider knows the workspace by; it is made known first.
+func (s *Service) customer(ctx context.Context, w id.Workspace) (string, error) {
+	if s.Provider == nil {
+		return "", noProvider()
+	}
+	p, found, err := selectPayer(ctx, s.DB.Reader(ctx), w)
+	if err != nil || found && p.provider == s.Provider.Name() {
+		return p.customer, db.Convert(err)
+	}
+	of, found, err := selectParty(ctx, s.DB.Reader(ctx), w)
+	if err != nil {
+		return "", db.Convert(err)
+	}
+	if !found {
+		return "", access.NoSuchWorkspace(w)
+	}
+	customer, err := s.Provider.Customer(ctx, w, of.name, of.email)
+	if err != nil {
+		return "", err
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		p, found, err := selectPayer(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if found && p.provider == s.Provider.Name() {
+			customer = p.customer // another request was first
+			return nil
+		}
+		return db.Convert(upsertPayer(ctx, tx, w, payer{provider: s.Provider.Name(), customer: customer}, s.Clock.Now()))
+	})
+	return customer, err
+}
+
+// idle is nil when no attempt to charge the invoice is under way, so that the
+// operator may decide about it.
+func (s *Service) idle(ctx context.Context, tx *db.Tx, which id.Invoice) error {
+	a, found, err := selectPending(ctx, tx, which)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	if s.Provider != nil && a.Provider != s.Provider.Name() {
+		a.State, a.Reason, a.EndedAt = AttemptDeclined, "The payment provider is not used any more.", s.Clock.Now()
+		return db.Convert(updateAttempt(ctx, tx, a))
+	}
+	return underWay(which)
+}
+
+// MarkInvoicePaid is for the operator: the invoice was paid in another way.
+// ResourceNotFound when there is none, ResourceLockedConflict while it is charged.
+func (s *Service) MarkInvoicePaid(ctx context.Context, which id.Invoice) (i Invoice, err error) {
+	return s.decide(ctx, which, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
+		return s.MarkPaid(ctx, tx, i.Workspace, i.ID)
+	})
+}
+
+// VoidInvoice is for the operator: nobody owes the invoice any more.
+// ResourceNotFound when there is none, ResourceLockedConflict while it is charged,
+// InvalidPayload when it was paid.
+func (s *Service) VoidInvoice(ctx context.Context, which id.Invoice, reason string) (i Invoice, err error) {
+	return s.decide(ctx, which, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
+		i, err := s.Annul(ctx, tx, i.Workspace, i.ID, Void, reason)
+		if err != nil {
+			return i, err
+		}
+		return i, s.stand(ctx, tx, i.Workspace)
+	})
+}
+
+func (s *Service) decide(ctx context.Context, which id.Invoice, decision func(context.Context, *db.Tx, Invoice) (Invoice, error)) (i Invoice, err error) {
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		var found bool
+		if i, found, err = selectInvoiceOf(ctx, tx, which); err != nil {
+			return db.Convert(err)
+		}
+		if !found || i.Status == Draft {
+			return fault.New(fault.ResourceNotFound, "There is no invoice %q.", fault.Bounded(string(which)))
+		}
+		if err := s.idle(ctx, tx, which); err != nil {
+			return err
+		}
+		i, err = decision(ctx, tx, i)
+		return err
+	})
+	return i, err
+}
+
+// InvoicesIn reads the invoices of all workspaces in a state, the oldest first, for
+// the operator.
+func (s *Service) InvoicesIn(ctx context.Context, status InvoiceStatus, each func(Invoice) error) error {
+	for after := (db.Key{At: -1}); ; {
+		const batch = 500
+		list, err := selectByStatus(ctx, s.DB.Reader(ctx), status, after, batch)
+		if err != nil {
+			return db.Convert(err)
+		}
+		for _, i := range list {
+			if err := each(i); err != nil {
+				return err
+			}
+			after = db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)}
+		}
+		if len(list) < batch {
+			return nil
+		}
+	}
+}
