@@ -169,6 +169,9 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 	if err != nil {
 		return err
 	}
+	if sub.Held != "" {
+		return held()
+	}
 	if sub.kept {
 		if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
 			return err

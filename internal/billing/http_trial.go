@@ -56,7 +56,7 @@ type SetRechargeSettingsBody struct {
 // CreateCreditGrantBody is the body of createCreditGrant.
 type CreateCreditGrantBody struct {
 	Amount  int64  `json:"amount" minimum:"1" doc:"In nano-dollars: 10000000000 is ten dollars."`
-	Feature string `json:"feature" enum:"ai_spend" doc:"What the credit is for."`
+	Feature string `json:"feature" enum:"ai_spend,integration_spend" doc:"What the credit is for; both are the same."`
 }
 
 // CreditGrant is credit that was bought.
@@ -162,7 +162,7 @@ func mountCredit(m *wire.Mux, s *Service) {
 			return nil, err
 		}
 		return &grantOutput{CreditGrant{
-			ID: g.ID, WorkspaceID: string(w), InvoiceID: string(g.Invoice), Amount: g.Amount.Dollars(), Feature: string(plan.AISpend),
+			ID: g.ID, WorkspaceID: string(w), InvoiceID: string(g.Invoice), Amount: g.Amount.Dollars(), Feature: in.Body.Feature,
 			PeriodStart: wire.TimeOf(g.Period.Start), PeriodEnd: wire.TimeOf(g.Period.End),
 			UpdatedAt: wire.TimeOf(g.Created), CreatedAt: wire.TimeOf(g.Created),
 		}}, nil

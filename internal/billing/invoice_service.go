@@ -112,7 +112,7 @@ func (s *Service) Annul(ctx context.Context, tx *db.Tx, w id.Workspace, which id
 		return i, db.Convert(err)
 	}
 	if sub.Held != "" {
-		return i, fault.New(fault.ResourceLockedConflict, "A purchase of this workspace is being paid. Repeat the request in a moment.")
+		return i, held()
 	}
 	if to == Void {
 		sub.Balance += max(i.balanceUsed(), 0)

@@ -104,7 +104,7 @@ func (s Subscription) nextBilling() time.Time {
 func (s *Service) permitted(sub Subscription, p Purchase) error {
 	switch {
 	case sub.Held != "":
-		return fault.New(fault.ResourceLockedConflict, "Another purchase of this workspace is being paid. Repeat the request in a moment.").After(time.Second)
+		return held()
 	case p.Operator:
 		return nil
 	case p.Change != nil && sub.PlanReadonly && (Change{sub.Plan, sub.Term} != *p.Change):
@@ -114,6 +114,15 @@ func (s *Service) permitted(sub Subscription, p Purchase) error {
 	}
 	return nil
 }
+
+// held is the refusal of what cannot be done while a purchase is being paid.
+func held() error {
+	return fault.New(fault.ResourceLockedConflict, "A purchase of this workspace is being paid. Repeat the request in a moment.").After(time.Second)
+}
+
+// errNobodyCharges says that a purchase waits for a method of payment that this
+// server is not set up for any more.
+var errNobodyCharges = errors.New("a purchase waits to be paid, and this server charges nobody; set up the payments again that it was begun with")
 
 // buy makes a purchase. Where the workspace's method of payment can be charged, that
 // happens first: the purchase is held with its draft of an invoice, the payment is
@@ -230,6 +239,9 @@ func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 // effect when the payment was made, and is forgotten when it was declined. When
 // neither is known it goes on waiting, and the job asks again.
 func (s *Service) settle(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
+	if s.Collect == nil {
+		return Subscription{}, errNobodyCharges
+	}
 	declined := s.Collect.Charge(ctx, draft)
 	if declined != nil && !fault.Is(declined, fault.PaymentRequired) {
 		return Subscription{}, declined

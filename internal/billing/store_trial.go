@@ -52,8 +52,10 @@ func updateTrialEnded(ctx context.Context, q db.Querier, w id.Workspace, t id.Tr
 	return err
 }
 
-// selectOverdueTrials are workspaces whose trial should have ended by a moment.
-func selectOverdueTrials(ctx context.Context, q db.Querier, at time.Time, most int) ([]id.Workspace, error) {
+// selectOverdueTrials are workspaces whose trial should have ended by a moment, in the
+// order of their ids, after one.
+func selectOverdueTrials(ctx context.Context, q db.Querier, at time.Time, after id.Workspace, most int) ([]id.Workspace, error) {
 	return selectIDs[id.Workspace](ctx, q, `
-		SELECT workspace_id FROM trials WHERE ended_at IS NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2`, at.UnixMilli(), most)
+		SELECT workspace_id FROM trials WHERE ended_at IS NULL AND ends_at <= $1 AND workspace_id > $2
+		ORDER BY workspace_id LIMIT $3`, at.UnixMilli(), string(after), most)
 }

@@ -2,6 +2,8 @@ package billing
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/botyard/botyard/internal/access"
@@ -143,32 +145,40 @@ func (s *Service) endTrial(ctx context.Context, tx *db.Tx, w id.Workspace, of pa
 	return s.Workspaces.SetTrial(ctx, w, "")
 }
 
-// EndTrials ends the trials whose time is over: the work of a periodic job.
+// EndTrials ends the trials whose time is over: the work of a periodic job. A
+// workspace that fails does not hold up the others.
 func (s *Service) EndTrials(ctx context.Context) (ended int, err error) {
-	for {
-		over, err := selectOverdueTrials(ctx, s.DB.Reader(ctx), s.Clock.Now(), closeBatch)
+	var errs []error
+	for after := id.Workspace(""); ; {
+		over, err := selectOverdueTrials(ctx, s.DB.Reader(ctx), s.Clock.Now(), after, closeBatch)
 		if err != nil || len(over) == 0 {
-			return ended, db.Convert(err)
+			return ended, errors.Join(append(errs, db.Convert(err))...)
 		}
 		for _, w := range over {
-			err := s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
-				sub, of, err := s.subscription(ctx, tx, w)
-				if err != nil || of.trial == "" {
-					return err
-				}
-				// Another server may have ended it, and a new one have begun.
-				t, err := selectTrial(ctx, tx, w, of.trial)
-				if err != nil || t.Ends.After(s.Clock.Now()) {
-					return db.Convert(err)
-				}
-				return s.backTo(ctx, tx, sub, of)
-			})
-			if err != nil {
-				return ended, err
+			if err := s.endOverdue(ctx, w); err != nil {
+				errs = append(errs, fmt.Errorf("the trial of workspace %s cannot be ended: %w", w, err))
+				continue
 			}
 			ended++
 		}
+		after = over[len(over)-1]
 	}
+}
+
+// endOverdue ends the trial of a workspace, unless another server has ended it and a
+// new one has begun.
+func (s *Service) endOverdue(ctx context.Context, w id.Workspace) error {
+	return s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
+		sub, of, err := s.subscription(ctx, tx, w)
+		if err != nil || of.trial == "" {
+			return err
+		}
+		t, err := selectTrial(ctx, tx, w, of.trial)
+		if err != nil || t.Ends.After(s.Clock.Now()) {
+			return db.Convert(err)
+		}
+		return s.backTo(ctx, tx, sub, of)
+	})
 }
 
 // operator says that an act is the operator's.

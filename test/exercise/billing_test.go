@@ -207,6 +207,10 @@ func TestBillingRefuses(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
 		a := s.Person(t)
 		setPlan(t, s, a, workspace.Plus)
+		requests := int64(100_000) // this test asks more often than the plan allows
+		if err := s.Meter.SetQuota(t.Context(), workspaceID(a), plan.WorkspaceRatelimit, &requests); err != nil {
+			t.Fatal(err)
+		}
 		before := invoices(t, a)
 		refuses(t, a, "PUT", billingPath+"/plans", []refusal{
 			{"nothing", object{}, fault.InvalidPayload, []string{"planId"}},

@@ -170,6 +170,8 @@ test('credit is bought by the nano-dollar and paid by the cent', async () => {
   assert.match(grant.period_end, /-01T00:00:00.000Z$/)
   const { invoices } = await client.listInvoices({})
   assert.equal(invoices.find(({ id }) => id === grant.invoice_id).amount, 12.35)
+  // The name that the types of this client have for it.
+  assert.equal((await client.createCreditGrant({ amount: 1_000_000_000, feature: 'integration_spend' })).feature, 'integration_spend')
   await refused(client.createCreditGrant({ amount: 0, feature: 'ai_spend' }), 'InvalidPayload')
   const [outcome] = await Promise.allSettled([client.createCreditGrant({ amount: 1, feature: 'bot_count' })])
   assert.ok(isApiError(outcome.reason) && outcome.reason.type === 'InvalidPayload')
