@@ -191,6 +191,13 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
+	if b.wants(sectionWebhooks) && b.takesPart(serverBotyard) {
+		figures, err := b.webhooks(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.webhooks = &figures
+	}
 	return r, nil
 }
 

@@ -9,7 +9,7 @@
 // the machine; the ratios are what is promised. It also measures start-up, idle
 // memory, the binary's size, and what a hundred thousand foreign bots cost; and, on
 // SQLite and on PostgreSQL, a hub of a hundred thousand integration versions: its
-// lists, searches and lookups, publishing, scripts, and the memory of large uploads.
+// lists, searches and lookups, publishing, scripts, and the memory of large uploads; and the relay of webhooks.
 //
 // Run it from the repository, on Linux:
 //
@@ -19,6 +19,7 @@
 //	go run ./test/bench -sections billing            a month of 10,000 workspaces is closed
 //	go run ./test/bench -sections hub -hub-names 200 -hub-versions 5 -hub-others 200
 //	                                                 a small hub; one minute
+//	go run ./test/bench -sections webhooks           half a minute
 //	go run ./test/bench -servers botyard,pocketbase  without the bare handler
 //	go run ./test/bench -check                       exit 1 when a target is missed
 //	go run ./test/bench ask -header "…" URL          one request, a running server

@@ -42,6 +42,7 @@ const (
 	sectionFootprint = "footprint"
 	sectionHub       = "hub"
 	sectionBilling   = "billing"
+	sectionWebhooks  = "webhooks"
 )
 
 func main() {
@@ -57,7 +58,7 @@ func main() {
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},
-		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling},
+		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks},
 	}
 	flag.Var(&o.servers, "servers", "which servers take part, separated by commas")
 	flag.Var(&o.sections, "sections", "what is measured, separated by commas")
@@ -124,7 +125,7 @@ func (o options) validate() error {
 		given, allowed words
 	}{
 		{"server", o.servers, words{serverBotyard, serverBare, serverPocketBase}},
-		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling}},
+		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks}},
 	}
 	for _, k := range known {
 		for _, word := range k.given {

@@ -17,6 +17,7 @@ type report struct {
 	footprints []footprint
 	hub        []hubFigures
 	billing    billingFigures
+	webhooks   *webhookFigures
 	// unmet says, one a line, which targets were missed.
 	unmet []string
 }
@@ -51,6 +52,10 @@ func (r *report) write(out io.Writer) error {
 	if r.billing.workspaces > 0 {
 		b.WriteString("\n## Closing a month\n\n")
 		r.writeBilling(&b)
+	}
+	if r.webhooks != nil {
+		b.WriteString("\n## Webhooks\n\n")
+		r.writeWebhooks(&b)
 	}
 	if len(r.unmet) > 0 {
 		b.WriteString("\n## Missed\n\n")
