@@ -13,6 +13,7 @@ import (
 type integrationCommand struct {
 	Verify    verifyCommand    `cmd:"" help:"Answer the request to review an integration."`
 	Deprecate deprecateCommand `cmd:"" help:"Keep an integration from being newly installed."`
+	Ping      pingCommand      `cmd:"" help:"Ask whether an installed integration answers at its url."`
 }
 
 type verifyCommand struct {
@@ -52,6 +53,33 @@ func (d *deprecateCommand) Run(ctx context.Context, c console) error {
 			return c.printJSON(map[string]string{"integrationId": d.ID, "lifecycleStatus": string(catalog.Deprecated)})
 		}
 		_, err := fmt.Fprintf(c.out, "Integration %s is deprecated: bots that have it keep it, and no other bot can install it.\n", d.ID)
+		return err
+	})
+}
+
+type pingCommand struct {
+	config.Installation
+	Webhook string `name:"webhook" required:"" help:"The webhook id of the installed integration."`
+	JSON    bool   `name:"json" help:"Print the result as JSON."`
+}
+
+// Run calls an installed integration as a server would, from this machine.
+func (p *pingCommand) Run(ctx context.Context, c console) error {
+	return withInstallation(ctx, p.Installation, c, func(it *app.App) error {
+		i, found, err := it.Bots.Called(ctx, id.Webhook(p.Webhook))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("no installed integration has the webhook %q; getBot shows those of a bot", p.Webhook)
+		}
+		if err := it.Dispatch.Ping(ctx, i.Callee); err != nil {
+			return err
+		}
+		if p.JSON {
+			return c.printJSON(map[string]string{"integrationId": string(i.Integration), "webhookId": p.Webhook, "url": i.Endpoint.URL})
+		}
+		_, err = fmt.Fprintf(c.out, "Integration %s answers at %s.\n", i.Integration, i.Endpoint.URL)
 		return err
 	})
 }

@@ -52,8 +52,8 @@ const (
 	// idleTime is less than the five seconds after which a Node server closes a
 	// connection that is idle: one that is about to be closed is not used again.
 	idleTime   = 3 * time.Second
-	mostIdle   = 2048 // connections
-	idleOfHost = 1024 // as many as one instance's webhooks use at once
+	mostIdle   = 2048     // connections
+	idleOfHost = 1024     // as many as one instance's webhooks use at once
 	mostHeader = 64 << 10 // bytes of an answer's headers
 )
 

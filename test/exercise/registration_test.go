@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/test/harness"
 )
 
@@ -356,5 +358,28 @@ func TestBotRegistration(t *testing.T) {
 		a.Do(t, "DELETE", botsPath+"/"+made["id"].(string), object{}, nil)
 		time.Sleep(100 * time.Millisecond)
 		far.Await(t, "", "register", "register")
+	})
+}
+
+func TestPing(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		far := harness.NewFarSide(t)
+		one := installed(t, a, createBot(t, a, object{})["id"], "one", object{"integrationId": called(t, a, handle, far.URL, nil)["id"]})
+		i, found, err := s.Bots.Called(t.Context(), id.Webhook(one["webhookId"].(string)))
+		if err != nil || !found {
+			t.Fatalf("the instance is not found: %v", err)
+		}
+		if err := s.Dispatch.Ping(t.Context(), i.Callee); err != nil {
+			t.Error(err)
+		}
+		far.Await(t, one["webhookId"].(string), "register", "ping")
+		if body := far.Calls()[1].Body; body != "" {
+			t.Errorf("a ping has the body %q", body)
+		}
+		far.Answers(func(harness.Call) harness.Reply { return harness.Reply{Status: 503} })
+		if err := s.Dispatch.Ping(t.Context(), i.Callee); !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "HTTP 503") {
+			t.Errorf("a far side that is away: %v", err)
+		}
 	})
 }
