@@ -261,6 +261,7 @@ func pages(t *testing.T, d *db.DB, f IntegrationFilter, rareToo bool) (all []id.
 		t.Fatal(err)
 	}
 	if f.Workspace == "" && rareToo {
+		f.lateRows = true
 		if f.rare, err = selectRareWord(t.Context(), q, f); err != nil {
 			t.Fatal(err)
 		}

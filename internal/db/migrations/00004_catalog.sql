@@ -53,6 +53,8 @@ CREATE INDEX integrations_in_hub ON integrations (visibility, created_at, id);
 CREATE INDEX integrations_in_hub_by_update ON integrations (visibility, updated_at, id);
 CREATE INDEX integrations_in_hub_by_name ON integrations (visibility, name_key, id);
 CREATE INDEX integrations_in_hub_by_installs ON integrations (visibility, installs, views, id);
+-- How popular each of some is, without reading the rest of it.
+CREATE INDEX integrations_popularity ON integrations (id, visibility, installs, views);
 CREATE INDEX integrations_in_hub_by_version ON integrations (visibility, version, id);
 CREATE INDEX integrations_in_hub_by_verification ON integrations (visibility, verification_status, id);
 CREATE INDEX integrations_by_code ON integrations (code_hash);
