@@ -47,6 +47,8 @@ const (
 	BotDelete       Permission = "bot.delete"
 	BotTransfer     Permission = "bot.transfer" // away from this workspace
 	BotAdmit        Permission = "bot.admit"    // say who is let into a bot
+	// TelemetryWrite is to send records of bots: log lines, events and the like.
+	TelemetryWrite Permission = "telemetry.write"
 	// The catalog's permissions are for what the workspace publishes itself.
 	CatalogRead      Permission = "catalog.read"
 	CatalogWrite     Permission = "catalog.write"
@@ -76,6 +78,8 @@ var granted = map[Permission][]Role{
 	BotDelete:       {Manager, Administrator, Owner},
 	BotTransfer:     {Manager, Administrator, Owner},
 	BotAdmit:        {Administrator, Owner},
+
+	TelemetryWrite: {Developer, Manager, Administrator, Owner},
 
 	CatalogRead:      {Viewer, Developer, Manager, Administrator, Owner},
 	CatalogWrite:     {Developer, Manager, Administrator, Owner},

@@ -24,6 +24,7 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/internal/telemetry"
 	"github.com/botyard/botyard/internal/workspace"
 )
 
@@ -41,6 +42,7 @@ type App struct {
 	Catalog    *catalog.Service
 	Audit      *audit.Service
 	Meter      *meter.Service
+	Telemetry  *telemetry.Service
 	Scripts    *script.Engine
 	Dispatch   *dispatch.Service
 	// Calls is the queue of the calls to bots and integrations. They wait for others,
@@ -177,6 +179,7 @@ func (a *App) assemble() {
 	// was used is forgotten.
 	a.Workspaces.Leavers = []workspace.Leaver{a.Billing, a.Bots, a.Catalog, a.Tokens, a.Meter}
 	a.Accounts.Memberships = a.Workspaces
+	a.assembleTelemetry()
 }
 
 // Close closes what Open opened. It waits for transactions that have begun.
@@ -187,6 +190,9 @@ func (a *App) Close() error {
 	}
 	if a.Scripts != nil {
 		errs = append(errs, a.Scripts.Close())
+	}
+	if a.Telemetry != nil {
+		errs = append(errs, a.Telemetry.Close())
 	}
 	if a.Blobs != nil {
 		errs = append(errs, a.Blobs.Close())

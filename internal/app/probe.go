@@ -43,6 +43,9 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	add("disk", a.checkDisk())
 	add("blobs", a.Blobs.Check(ctx))
 	checks = append(checks, checkScripts())
+	if a.Telemetry != nil {
+		checks = append(checks, a.checkTelemetry())
+	}
 	return checks, ready
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/script"
+	"github.com/botyard/botyard/internal/telemetry"
 	"github.com/botyard/botyard/internal/wire"
 	"github.com/botyard/botyard/internal/workspace"
 )
@@ -88,6 +89,9 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 		return nil, nil, err
 	}
 	a.takePayments(c)
+	if err = a.Telemetry.Open(ctx); err != nil {
+		return nil, nil, err
+	}
 	registry := prometheus.NewRegistry()
 	s.Mux = NewMux(a, c, registry)
 	a.Meter.RateLimit = int64(c.RateLimitWorkspace)
@@ -141,6 +145,7 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	billing.Mount(m, a.Billing)
 	script.Mount(m, a.Scripts)
 	dispatch.Mount(m, a.Dispatch, c.CallTimeout)
+	telemetry.Mount(m, a.Telemetry)
 	m.MountReference()
 	return m
 }
@@ -166,6 +171,7 @@ func (s *Server) startWork(ctx context.Context) {
 	s.billingWork()
 	s.work.Go(func() { s.Tokens.Run(ctx) })
 	s.work.Go(func() { s.Catalog.Run(ctx) })
+	s.telemetryWork(ctx)
 	for _, queue := range []*jobs.Queue{s.Jobs, s.Calls} {
 		s.work.Go(func() {
 			if err := queue.Run(ctx); err != nil && ctx.Err() == nil {

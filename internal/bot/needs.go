@@ -89,3 +89,9 @@ type queue interface {
 type issues interface {
 	Report(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot, i fault.Issue) error
 }
+
+// Leaver is whoever keeps things of a bot that leave with it.
+type Leaver interface {
+	// DeleteBot deletes them, in the transaction that deletes the bot.
+	DeleteBot(ctx context.Context, tx *db.Tx, bot id.Bot) error
+}

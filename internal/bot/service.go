@@ -45,6 +45,8 @@ type Options struct {
 	Issues issues
 	// RegistrationWait is how long an update waits for the calls that it caused.
 	RegistrationWait time.Duration
+	// Leavers are told of bots that are deleted one by one.
+	Leavers []Leaver
 }
 
 // Service holds the use cases of bots.
@@ -294,6 +296,11 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 		}
 		if err := s.Stocks.LeaveBot(ctx, tx, actor.Workspace, bot, ""); err != nil {
 			return err
+		}
+		for _, l := range s.Leavers {
+			if err := l.DeleteBot(ctx, tx, bot); err != nil {
+				return err
+			}
 		}
 		if !b.Dev {
 			if err := s.Quota.Bots(ctx, tx, actor.Workspace, -1); err != nil {

@@ -457,6 +457,11 @@ func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i i
 		if err := s.Tokens.DeleteSubject(ctx, tx, actor.Workspace, string(i)); err != nil {
 			return err
 		}
+		for _, l := range s.Leavers {
+			if err := l.DeleteIntegration(ctx, tx, i); err != nil {
+				return err
+			}
+		}
 		if err := s.releaseName(ctx, tx, found); err != nil {
 			return err
 		}

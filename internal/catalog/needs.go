@@ -41,3 +41,9 @@ type installs interface {
 	IntegrationUsers(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (own []string, others int, err error)
 	PluginUsers(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (own []string, others int, err error)
 }
+
+// Leaver is whoever keeps things of an integration that leave with it.
+type Leaver interface {
+	// DeleteIntegration deletes them, in the transaction that deletes the integration.
+	DeleteIntegration(ctx context.Context, tx *db.Tx, i id.Integration) error
+}

@@ -30,6 +30,8 @@ type Options struct {
 	PublicURL func() string
 	// Installs is set after the service is made: bots need the catalog too.
 	Installs installs
+	// Leavers are told of integrations that are deleted one by one.
+	Leavers []Leaver
 }
 
 // Service holds the use cases of integrations, interfaces and plugins.

@@ -22,6 +22,9 @@ type Installation struct {
 	DatabaseExecMode       string       `name:"database-exec-mode" env:"BOTYARD_DATABASE_EXEC_MODE" default:"cache_statement" enum:"cache_statement,cache_describe,describe_exec,exec,simple_protocol" help:"How statements are sent to PostgreSQL: ${enum}. Behind a pooler in transaction mode use cache_describe or exec."`
 	SQLiteSynchronous      string       `name:"sqlite-synchronous" env:"BOTYARD_SQLITE_SYNCHRONOUS" default:"FULL" enum:"FULL,NORMAL" help:"FULL keeps every acknowledged change through a power failure, NORMAL only through the end of the process."`
 
+	RetentionLogs   int `name:"retention-logs" env:"BOTYARD_RETENTION_LOGS" default:"30" placeholder:"DAYS" help:"Days that log lines are kept, where a workspace has no number of its own."`
+	RetentionEvents int `name:"retention-events" env:"BOTYARD_RETENTION_EVENTS" default:"90" placeholder:"DAYS" help:"Days that messages, events, action runs and the like are kept, where a workspace has no number of its own."`
+
 	BlobURL string `name:"blob-url" env:"BOTYARD_BLOB_URL" placeholder:"s3://..." help:"Where blobs are kept: s3://bucket?region=... or file:///directory. Without it, the directory blobs in the data directory."`
 
 	SecretKey     secret.Value `name:"secret-key" env:"BOTYARD_SECRET_KEY" placeholder:"KEYS" help:"The keys that seal secrets, as the text of a key file. Without it, the file secret.key in the data directory, made on the first start."`

@@ -80,8 +80,9 @@ func TestDefaults(t *testing.T) {
 				CallTimeout: 2 * time.Minute, RegistrationWait: 10 * time.Second,
 				WebhookMaxBody: 4 << 20, WebhookConcurrency: 1024, WebhookMemory: 256 << 20,
 			},
-			LogLevel:  "info",
-			LogFormat: "text",
+			LogLevel:      "info",
+			LogFormat:     "text",
+			RetentionLogs: 30, RetentionEvents: 90,
 		},
 		Listen:         "127.0.0.1:8400",
 		WebchatHostURL: "https://cdn.botpress.cloud/webchat/v1", WebchatMessagingURL: "https://messaging.botpress.cloud",
@@ -139,7 +140,7 @@ func TestEverySource(t *testing.T) {
 	catalogue := write(t, "plans.yaml", plan.Published())
 	values := map[string]string{
 		"plans": catalogue, "data": "/srv", "dev": "true", "database_url": "postgres://u:p@h/d", "database_max_connections": "7",
-		"database_exec_mode": "exec", "sqlite_synchronous": "NORMAL", "blob_url": "s3://b?region=r",
+		"database_exec_mode": "exec", "sqlite_synchronous": "NORMAL", "retention_logs": "7", "retention_events": "8", "blob_url": "s3://b?region=r",
 		"secret_key_file": keys, "log_level": "debug", "log_format": "json", "listen": "[::1]:0",
 		"webchat_host_url": "https://chat.example.com/v1", "webchat_messaging_url": "https://messages.example.com",
 		"webchat_files_url": "https://files.example.com", "webchat_integration": "talk",

@@ -37,6 +37,8 @@ func (i *Installation) AfterApply() error {
 		i.checkSecretKey(),
 		i.checkPlans(),
 		i.checkCalls(),
+		checkRange("retention_logs", i.RetentionLogs, 1, 3650),
+		checkRange("retention_events", i.RetentionEvents, 1, 3650),
 	)
 }
 

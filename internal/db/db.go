@@ -34,6 +34,13 @@ type Options struct {
 	URL string
 	// Dir is the data directory; it exists. PostgreSQL does not need it.
 	Dir string
+	// File is an SQLite file of its own instead of botyard.db in Dir.
+	File string
+	// Archive prepares a new File for large values that are deleted by the thousand:
+	// larger pages, and space that "PRAGMA incremental_vacuum" gives back.
+	Archive bool
+	// CacheKiB bounds the pages that each SQLite connection keeps; 0 is 16 MiB.
+	CacheKiB int
 	// Readers bounds the SQLite connections that read; 0 is the number of
 	// processors, and 4 at the least.
 	Readers int
@@ -82,13 +89,16 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	switch {
 	case o.URL == "":
-		if o.Dir == "" {
+		if o.Dir == "" && o.File == "" {
 			return nil, errors.New("the SQLite database needs a data directory, and none was given")
+		}
+		if o.File == "" {
+			o.File = File(o.Dir)
 		}
 		if o.Readers <= 0 {
 			o.Readers = max(4, runtime.GOMAXPROCS(0))
 		}
-		d.engine, d.path = SQLite, File(o.Dir)
+		d.engine, d.path = SQLite, o.File
 		return d, d.openSQLite(ctx, o)
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
 		d.engine = PostgreSQL

@@ -71,7 +71,7 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) error {
 	if d.engine == SQLite {
 		var err error
 		dialect = database.DialectSQLite3
-		if pool, err = sql.Open("sqlite", dsn(d.path, "FULL", false)); err != nil {
+		if pool, err = sql.Open("sqlite", dsn(d.path, "FULL", Options{}, false)); err != nil {
 			return err
 		}
 		defer func() { _ = pool.Close() }() // its transactions are committed

@@ -77,7 +77,7 @@ func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 		if err != nil {
 			return nil, err
 		}
-		tx, err := d.attempt(ctx, fn)
+		tx, err := d.attempt(ctx, sql.LevelSerializable, fn)
 		release()
 		switch {
 		case err == nil:
@@ -114,11 +114,11 @@ func (u *unknown) Unwrap() error { return u.cause }
 //
 // The end of ctx stops the waiting for a connection and the statements, but not
 // the commit: a commit that is given up halfway has an unknown outcome.
-func (d *DB) attempt(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (*Tx, error) {
+func (d *DB) attempt(ctx context.Context, isolation sql.IsolationLevel, fn func(ctx context.Context, tx *Tx) error) (*Tx, error) {
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	defer cancel()
 	detach := context.AfterFunc(ctx, cancel)
-	native, err := d.pool.BeginTx(lasting, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	native, err := d.pool.BeginTx(lasting, &sql.TxOptions{Isolation: isolation})
 	if ended := !detach(); ended {
 		if err == nil {
 			_ = native.Rollback() // its context has ended, which does the same

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,17 +24,25 @@ const patience = 30 * time.Second
 
 // dsn names the SQLite file for a connection that writes, or one that reads.
 // busy_timeout stands first: the pragmas after it may have to wait.
-func dsn(path, synchronous string, reads bool) string {
-	pragmas := []string{
-		"busy_timeout(5000)",
+func dsn(path, synchronous string, o Options, reads bool) string {
+	pragmas := []string{"busy_timeout(5000)"}
+	if o.Archive {
+		// Both hold only while the file is new, and before the journal is made.
+		pragmas = append(pragmas, "page_size(8192)", "auto_vacuum(2)")
+	}
+	cache := max(o.CacheKiB, 0)
+	if cache == 0 {
+		cache = 16 << 10
+	}
+	pragmas = append(pragmas,
 		"journal_mode(WAL)",
-		"synchronous(" + synchronous + ")",
+		"synchronous("+synchronous+")",
 		"foreign_keys(1)",
-		"cache_size(-16384)",           // KiB
+		"cache_size(-"+strconv.Itoa(cache)+")",
 		"wal_autocheckpoint(4000)",     // pages, 16 MB
 		"journal_size_limit(67108864)", // bytes
 		"temp_store(MEMORY)",
-	}
+	)
 	if reads {
 		pragmas = append(pragmas, "query_only(1)")
 	}
@@ -59,14 +68,15 @@ func (d *DB) openSQLite(ctx context.Context, o Options) error {
 		return fmt.Errorf("the path of the data directory: %w", err)
 	}
 	d.path = path
-	if d.writer, err = openWriter(ctx, d, dsn(path, synchronous, false)); err != nil {
+	if d.writer, err = openWriter(ctx, d, dsn(path, synchronous, o, false)); err != nil {
 		return fmt.Errorf("%s cannot be opened: %w", path, err)
 	}
-	if d.pool, err = sql.Open("sqlite", dsn(path, synchronous, true)); err != nil {
+	if d.pool, err = sql.Open("sqlite", dsn(path, synchronous, o, true)); err != nil {
 		return errors.Join(err, d.writer.close())
 	}
 	d.pool.SetMaxOpenConns(o.Readers)
 	d.pool.SetMaxIdleConns(o.Readers)
+	d.pool.SetConnMaxIdleTime(5 * time.Minute)
 	d.reads = newStatements(d.pool.PrepareContext)
 	if err := d.pool.PingContext(ctx); err != nil {
 		return errors.Join(fmt.Errorf("%s cannot be read: %w", path, err), d.Close())

@@ -27,3 +27,7 @@ func IssueEventOf(at time.Time, sequence int64) IssueEvent {
 	binary.BigEndian.PutUint64(u[8:], uint64(sequence))
 	return IssueEvent("issevt_" + u.String())
 }
+
+// NewActivity makes the id of an activity, or of the run of an action that was sent
+// without one: a ULID behind "activty_".
+func NewActivity(now time.Time) string { return prefixed("activty", now) }

@@ -108,6 +108,9 @@ type Record struct {
 
 	// Body is what only this kind has; nil for log lines.
 	Body Body
+
+	// made says that the ID is of our making: no duplicate can have it.
+	made bool
 }
 
 // Time is when it happened, UTC.

@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/botyard/botyard/internal/clock"
@@ -14,29 +16,92 @@ type Options struct {
 	DB    *db.DB
 	Clock clock.Clock
 	Log   *slog.Logger
-	// Dir is where the day files of SQLite are.
+	// Dir is the data directory: the day files of SQLite are in its folder
+	// telemetry.
 	Dir string
+	// Synchronous is that of the SQLite files; see db.Options.
+	Synchronous string
+	// Retention is how long records are kept; DefaultRetention when zero.
+	Retention Retention
 	// Silence ends a session; half an hour when zero.
 	Silence time.Duration
+
+	Bots         bots
+	Integrations integrations
+	// Queue is where erasures wait.
+	Queue queue
 }
 
 // Service takes records in and answers what is kept of them.
 type Service struct {
-	db    *db.DB
-	clock clock.Clock
-	log   *slog.Logger
-	store storage
-	parts []part
+	db           *db.DB
+	clock        clock.Clock
+	log          *slog.Logger
+	store        storage
+	blocks       *blockStore // what store is, for the work behind it
+	keeping      *retention
+	door         *admission
+	parts        []part
+	bots         bots
+	integrations integrations
+	queue        queue
 
-	silence time.Duration
+	silence          time.Duration
+	dir, synchronous string
 }
 
 // defaultSilence is how long a user is silent before a session ends.
 const defaultSilence = 30 * time.Minute
 
-// New makes the service over a migrated database.
+// New makes the service over a migrated database. Nothing can be sent to it or read
+// of it but what is rolled up before Open.
 func New(o Options) *Service {
-	s := &Service{db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence)}
+	s := &Service{
+		db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence),
+		dir: o.Dir, synchronous: o.Synchronous,
+		door: newAdmission(), queue: o.Queue, bots: o.Bots, integrations: o.Integrations,
+		keeping: &retention{db: o.DB, clock: o.Clock, general: o.Retention.orDefault()},
+	}
 	s.parts = []part{s.rollUpBots}
 	return s
+}
+
+// Open opens the storage: files in the data directory, or tables in PostgreSQL. The
+// caller closes the service.
+func (s *Service) Open(ctx context.Context) error {
+	var a archive
+	var err error
+	if s.db.Engine() == db.SQLite {
+		a, err = openFiles(filepath.Join(s.dir, "telemetry"), s.synchronous, s.clock, s.log)
+	} else {
+		a, err = openPartitions(ctx, s.db, s.clock)
+	}
+	if err != nil {
+		return err
+	}
+	s.blocks = newBlockStore(a, s.db, s.clock, s.log)
+	s.store = s.blocks
+	return nil
+}
+
+// Close ends the appending and closes the files.
+func (s *Service) Close() error {
+	if s.blocks == nil {
+		return nil
+	}
+	return s.blocks.close()
+}
+
+// Check opens every day and says which were set aside because they cannot be read.
+func (s *Service) Check(ctx context.Context) (damaged []string, err error) {
+	err = s.blocks.Check(ctx)
+	return s.store.Damaged(), err
+}
+
+// Damaged names the days and blocks that cannot be read and are not served.
+func (s *Service) Damaged() []string {
+	if s.store == nil {
+		return nil
+	}
+	return s.store.Damaged()
 }

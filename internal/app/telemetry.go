@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/telemetry"
+)
+
+// assembleTelemetry makes the domain and has it told of who leaves.
+func (a *App) assembleTelemetry() {
+	a.Telemetry = telemetry.New(telemetry.Options{
+		DB: a.DB, Clock: a.Clock, Log: a.Log, Dir: a.dir, Synchronous: a.config.SQLiteSynchronous,
+		Retention: telemetry.Retention{Logs: int64(a.config.RetentionLogs), Events: int64(a.config.RetentionEvents)},
+		Bots:      a.Bots, Integrations: a.Catalog, Queue: a.Jobs,
+	})
+	a.Bots.Leavers = append(a.Bots.Leavers, a.Telemetry)
+	a.Catalog.Leavers = append(a.Catalog.Leavers, a.Telemetry)
+	a.Workspaces.Leavers = append(a.Workspaces.Leavers, a.Telemetry)
+}
+
+// jobExpire is the kind of the job that ends what is older than its retention.
+const jobExpire = "expire-telemetry"
+
+// telemetryWork starts what goes on behind the records.
+func (s *Server) telemetryWork(ctx context.Context) {
+	s.Jobs.Handle(telemetry.JobErase, s.Telemetry.EraseJob, jobs.Policy{Timeout: time.Hour})
+	s.Jobs.Handle(jobExpire, func(ctx context.Context, _ jobs.Job) error { return s.Telemetry.Expire(ctx) }, jobs.Policy{Timeout: time.Hour})
+	s.Jobs.Every(jobExpire, 15*time.Minute)
+	s.work.Go(func() { s.Telemetry.Run(ctx) })
+	s.work.Go(func() {
+		// What is damaged is to be known before somebody meets it.
+		if _, err := s.Telemetry.Check(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "not all telemetry can be read", "error", err)
+		}
+	})
+}
+
+// checkTelemetry tells of what was set aside. The rest is served, so it is ready.
+func (a *App) checkTelemetry() Check {
+	c := Check{Name: "telemetry", Ready: true}
+	if damaged := a.Telemetry.Damaged(); len(damaged) > 0 {
+		c.Reason = "damaged and not served: " + strings.Join(damaged, "; ")
+	}
+	return c
+}

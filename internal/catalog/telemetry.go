@@ -1,0 +1,20 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// OwnsIntegration says whether a version of an integration is of a workspace.
+func (s *Service) OwnsIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (bool, error) {
+	owns, err := selectOwnsIntegration(ctx, q, w, i)
+	return owns, db.Convert(err)
+}
+
+// NoSuchIntegration is the one answer for an integration that does not exist and for
+// one that the caller may not know of.
+func (s *Service) NoSuchIntegration(i id.Integration) error {
+	return noSuch(IntegrationKind, string(i))
+}

@@ -1,0 +1,56 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"hash/fnv"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Exclusive runs fn in a write transaction beside which no other Exclusive of the
+// same key runs, in any process, and commits when it returns nil. Each statement
+// sees what was committed when it began, all of the transactions of the key that
+// went before among it. On SQLite it is Tx.
+//
+// It is for appending in an order that readers may rely on: what was committed
+// first is seen first. The transactions of Tx may run beside it.
+func (d *DB) Exclusive(ctx context.Context, key string, fn func(ctx context.Context, tx *Tx) error) error {
+	if d.engine == SQLite {
+		return d.Tx(ctx, fn)
+	}
+	if d.within(ctx) != nil {
+		return errors.New("an Exclusive transaction cannot be a part of another")
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(key)) // never fails
+	lock := int64(hash.Sum64())
+	tx, err := d.attempt(ctx, sql.LevelReadCommitted, func(ctx context.Context, tx *Tx) error {
+		// The lock is taken by a statement of its own: the next one then sees what
+		// was committed while this one waited.
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lock); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+	if err != nil {
+		return Convert(err)
+	}
+	d.counts.batches.Add(1)
+	d.counts.transactions.Add(1)
+	for _, f := range tx.after {
+		f()
+	}
+	return nil
+}
+
+// Damaged says whether err is SQLite's word for a file that is damaged or is no
+// database.
+func Damaged(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}

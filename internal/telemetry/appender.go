@@ -1,0 +1,299 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// appender is the one writer of a class. What waits while a commit runs goes into the
+// next one, so that one wait for the disk serves all.
+type appender struct {
+	class   Class
+	archive archive
+	clock   clock.Clock
+	index   index
+	queue   chan *appending
+	stop    chan struct{}
+	once    sync.Once
+	ended   chan struct{}
+	// committed is called after each commit.
+	committed func()
+}
+
+// The bounds of one commit.
+const (
+	mostTogether     = 256     // requests
+	mostTogetherSize = 8 << 20 // bytes of blocks
+)
+
+// appending is one request's records of one class on their way.
+type appending struct {
+	parts      []*prepared
+	size       int
+	duplicates int
+	err        error
+	done       chan struct{}
+}
+
+// prepared is a block to be appended, with its records for the case that some of
+// them are known already.
+type prepared struct {
+	records []Record
+	block   *block
+	keys    []key // of records with an id, in their order
+	keyed   []int // the places of these
+	// keep and left are what this run of the transaction appends.
+	keep *block
+	left []key
+}
+
+func newAppender(class Class, a archive, c clock.Clock, committed func()) *appender {
+	l := &appender{
+		class: class, archive: a, clock: c, committed: committed,
+		index: index{archive: a, class: class, volumes: map[int64]*volumeKeys{}},
+		queue: make(chan *appending, mostTogether), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go l.serve()
+	return l
+}
+
+// prepare encodes records of one class, in the caller's goroutine.
+func prepare(records []Record) (*appending, error) {
+	a := &appending{done: make(chan struct{})}
+	for len(records) > 0 {
+		n, length := 1, len(records[0].Message)
+		for n < len(records) && n < mostRecords && length < mostBlockText && ownerOf(&records[n]) == ownerOf(&records[0]) {
+			length += len(records[n].Message)
+			n++
+		}
+		p := &prepared{records: records[:n:n]}
+		records = records[n:]
+		for i := range p.records {
+			if p.records[i].ID != "" && !p.records[i].made {
+				p.keys, p.keyed = append(p.keys, keyOf(&p.records[i])), append(p.keyed, i)
+			}
+		}
+		var err error
+		if p.block, err = encodeFresh(p.records); err != nil {
+			return nil, err
+		}
+		a.size += len(p.block.head) + len(p.block.text)
+		a.parts = append(a.parts, p)
+	}
+	return a, nil
+}
+
+var errEnding = fault.New(fault.Internal, "This server is shutting down. Nothing was kept; send the records again.")
+
+// append waits until the records are durable, or have failed to be.
+func (l *appender) append(ctx context.Context, a *appending) error {
+	select {
+	case l.queue <- a:
+	case <-ctx.Done():
+		return db.Convert(ctx.Err())
+	case <-l.stop:
+		return errEnding
+	}
+	select {
+	case <-a.done:
+		return a.err
+	case <-l.ended:
+	}
+	select {
+	case <-a.done:
+		return a.err
+	default:
+		return errEnding
+	}
+}
+
+func (l *appender) close() {
+	l.once.Do(func() { close(l.stop) })
+	<-l.ended
+}
+
+func (l *appender) serve() {
+	defer close(l.ended)
+	for {
+		select {
+		case first := <-l.queue:
+			l.commit(l.together(first))
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// together takes what else waits.
+func (l *appender) together(first *appending) []*appending {
+	group, size := []*appending{first}, first.size
+	for len(group) < mostTogether && size < mostTogetherSize {
+		select {
+		case a := <-l.queue:
+			group, size = append(group, a), size+a.size
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (l *appender) commit(group []*appending) {
+	ctx := context.Background() // requests that were given up are kept as well
+	err := l.write(ctx, group)
+	if db.Damaged(err) {
+		err = l.write(ctx, group) // into the file that took the place of the damaged one
+	}
+	err = db.Convert(err)
+	for _, a := range group {
+		a.err = err
+		close(a.done)
+	}
+	if err == nil {
+		l.committed()
+	}
+}
+
+func (l *appender) write(ctx context.Context, group []*appending) error {
+	v, err := l.current(ctx)
+	if err != nil {
+		return err
+	}
+	keyed := slices.ContainsFunc(group, func(a *appending) bool {
+		return slices.ContainsFunc(a.parts, func(p *prepared) bool { return len(p.keys) > 0 })
+	})
+	var next int64
+	err = v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if keyed {
+			if err := l.index.refresh(ctx, v); err != nil {
+				return err
+			}
+			if err := l.sort(ctx, group); err != nil {
+				return err
+			}
+		}
+		var err error
+		next, err = l.insert(ctx, tx, v, group)
+		return err
+	})
+	if err != nil {
+		l.archive.failed(ctx, v, err)
+		return err
+	}
+	if known := l.index.volumes[v.day]; keyed && known != nil {
+		for _, a := range group {
+			for _, p := range a.parts {
+				for _, k := range p.left {
+					known.recent.add(k)
+				}
+			}
+		}
+		known.seen = next
+		if known.recent.len() >= mostFresh {
+			// Should it fail, the keys stay where they are and it is tried again.
+			_ = known.compact(ctx, false)
+		}
+	}
+	return nil
+}
+
+// current is the volume of today, or the newest there is when another server's
+// clock is ahead.
+func (l *appender) current(ctx context.Context) (*volume, error) {
+	day := dayOf(l.clock.Now())
+	days, err := l.archive.days(ctx, l.class)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(days); n > 0 && days[n-1] > day && days[n-1] <= day+1 {
+		day = days[n-1]
+	}
+	return l.archive.open(ctx, l.class, day)
+}
+
+// sort finds out which records are duplicates.
+func (l *appender) sort(ctx context.Context, group []*appending) error {
+	var here keySet
+	for _, a := range group {
+		a.duplicates = 0
+		for _, p := range a.parts {
+			p.keep, p.left = p.block, nil
+			known := map[int]bool{}
+			for i, k := range p.keys {
+				duplicate := !here.add(k)
+				if !duplicate {
+					var err error
+					if duplicate, err = l.index.has(ctx, k); err != nil {
+						return err
+					}
+				}
+				if duplicate {
+					known[p.keyed[i]] = true
+				} else {
+					p.left = append(p.left, k)
+				}
+			}
+			if len(known) == 0 {
+				continue
+			}
+			a.duplicates += len(known)
+			var rest []Record
+			for i := range p.records {
+				if !known[i] {
+					rest = append(rest, p.records[i])
+				}
+			}
+			p.keep = nil
+			if len(rest) > 0 {
+				var err error
+				if p.keep, err = encodeFresh(rest); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// insert writes the blocks and keys and answers the sequence of the next record.
+func (l *appender) insert(ctx context.Context, tx *db.Tx, v *volume, group []*appending) (next int64, err error) {
+	if next, err = selectMark(ctx, tx, v, markNext); err != nil {
+		return 0, err
+	}
+	if next == 0 {
+		next = firstSequence(v.day, l.clock.Now())
+	}
+	first := next
+	var keys []key
+	for _, a := range group {
+		for _, p := range a.parts {
+			b := p.block
+			if len(p.keys) > 0 {
+				b = p.keep
+			}
+			if b == nil {
+				continue
+			}
+			b.sequence, b.lastSequence = next, next+int64(b.records)-1
+			next += int64(b.records)
+			if err := insertBlock(ctx, tx, v, b); err != nil {
+				return 0, err
+			}
+			keys = append(keys, p.left...)
+		}
+	}
+	if next == first {
+		return next, nil
+	}
+	if len(keys) > 0 {
+		if err := insertKeys(ctx, tx, v, first, keys); err != nil {
+			return 0, err
+		}
+	}
+	return next, putMark(ctx, tx, v, markNext, next)
+}

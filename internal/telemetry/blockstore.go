@@ -1,0 +1,279 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+)
+
+// blockStore is the storage: an archive of volumes, an appender for each class, and the merging behind.
+type blockStore struct {
+	archive   archive
+	main      *db.DB
+	clock     clock.Clock
+	log       *slog.Logger
+	appenders map[Class]*appender
+
+	mu       sync.Mutex
+	wake     chan struct{} // closed at the next commit
+	torn     map[string]bool
+	unmerged map[Class]*atomic.Int64
+}
+
+var classes = []Class{Logs, Events}
+
+func newBlockStore(a archive, main *db.DB, c clock.Clock, log *slog.Logger) *blockStore {
+	s := &blockStore{archive: a, main: main, clock: c, log: log, appenders: map[Class]*appender{}, wake: make(chan struct{}), torn: map[string]bool{}, unmerged: map[Class]*atomic.Int64{}}
+	for _, class := range classes {
+		count := &atomic.Int64{}
+		s.unmerged[class] = count
+		s.appenders[class] = newAppender(class, a, c, func() { s.wakeUp() })
+	}
+	return s
+}
+
+func (s *blockStore) close() error {
+	for _, l := range s.appenders {
+		l.close()
+	}
+	return s.archive.close()
+}
+
+// appended is closed when something has been appended by this server.
+func (s *blockStore) appended() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wake
+}
+
+func (s *blockStore) wakeUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+// Append is storage's.
+func (s *blockStore) Append(ctx context.Context, records []Record) (duplicates int, err error) {
+	return s.appendAfter(ctx, records, func() {})
+}
+
+// appendAfter is Append; encoded is called when all that is left is to wait for the
+// disk.
+func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded func()) (duplicates int, err error) {
+	// Records of one owner go into one block: brought together, in their order.
+	sorted := slices.IsSortedFunc(records, byOwner)
+	if !sorted {
+		records = slices.Clone(records)
+		slices.SortStableFunc(records, byOwner)
+	}
+	at, _ := slices.BinarySearchFunc(records, Events, func(r Record, c Class) int {
+		if classOf(r.Kind) == c {
+			return 0
+		}
+		return -1
+	})
+	var pending []func() error
+	for _, part := range []struct {
+		class   Class
+		records []Record
+	}{{Logs, records[:at]}, {Events, records[at:]}} {
+		if len(part.records) == 0 {
+			continue
+		}
+		a, err := prepare(part.records)
+		if err != nil {
+			return 0, err
+		}
+		pending = append(pending, func() error {
+			err := s.appenders[part.class].append(ctx, a)
+			if err == nil {
+				duplicates += a.duplicates
+				s.unmerged[part.class].Add(int64(len(a.parts)))
+			}
+			return err
+		})
+	}
+	encoded()
+	var errs []error
+	for _, p := range pending {
+		errs = append(errs, p())
+	}
+	return duplicates, errors.Join(errs...)
+}
+
+// byOwner orders records by class and owner.
+func byOwner(a, b Record) int {
+	if x, y := classOf(a.Kind), classOf(b.Kind); x != y {
+		if x == Logs {
+			return -1
+		}
+		return 1
+	}
+	for _, pair := range [...][2]string{
+		{string(a.Bot), string(b.Bot)}, {string(a.Integration), string(b.Integration)}, {string(a.Workspace), string(b.Workspace)},
+	} {
+		if pair[0] != pair[1] {
+			if pair[0] < pair[1] {
+				return -1
+			}
+			return 1
+		}
+	}
+	return 0
+}
+
+// After is storage's.
+func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int) ([]Record, error) {
+	class, err := f.class()
+	if err != nil {
+		return nil, err
+	}
+	days, err := s.archive.days(ctx, class)
+	if err != nil {
+		return nil, err
+	}
+	var found []Record
+	for _, day := range days {
+		if (day+1)<<sequenceBits <= after {
+			continue
+		}
+		v, err := s.archive.open(ctx, class, day)
+		if err != nil {
+			return nil, err
+		}
+		// Blocks that are merged may hold records of a wide range, so all that may
+		// hold one are read before the first are taken.
+		blocks, err := selectAfter(ctx, v.reader(ctx), v, &f, after, most)
+		if err != nil {
+			s.archive.failed(ctx, v, err)
+			return nil, err
+		}
+		for _, b := range blocks {
+			records, err := b.all(class)
+			if err != nil {
+				s.tear(ctx, v, b, err)
+				continue
+			}
+			for i := range records {
+				if r := &records[i]; r.Sequence > after && f.passes(r) && (f.Match == nil || f.Match(r)) {
+					found = append(found, *r)
+				}
+			}
+		}
+		if len(found) >= most {
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b Record) int {
+		if a.Sequence < b.Sequence {
+			return -1
+		}
+		return 1
+	})
+	return found[:min(most, len(found))], nil
+}
+
+// Erase is storage's.
+func (s *blockStore) Erase(ctx context.Context, of Owner) error {
+	if of == (Owner{}) {
+		return errors.New("nobody was named whose telemetry is to be erased")
+	}
+	return s.each(ctx, func(v *volume) error {
+		err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
+			_, err := deleteOwned(ctx, tx, v, of)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return s.archive.tidy(ctx, v)
+	})
+}
+
+// each calls fn with every volume. One that fails does not keep the others from
+// their turn.
+func (s *blockStore) each(ctx context.Context, fn func(*volume) error) error {
+	var errs []error
+	for _, class := range classes {
+		days, err := s.archive.days(ctx, class)
+		if err != nil {
+			return err
+		}
+		for _, day := range days {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			v, err := s.archive.open(ctx, class, day)
+			if err == nil {
+				err = fn(v)
+			}
+			if err != nil {
+				if v != nil {
+					s.archive.failed(ctx, v, err)
+				}
+				errs = append(errs, fmt.Errorf("%s: %w", volumeName(class, day), err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// tear notes a block that cannot be decoded. The others of its volume still serve.
+func (s *blockStore) tear(ctx context.Context, v *volume, b *block, err error) {
+	name := fmt.Sprintf("%s, block %d", v.name(), b.sequence)
+	s.mu.Lock()
+	known := s.torn[name]
+	s.torn[name] = true
+	s.mu.Unlock()
+	if !known {
+		s.log.ErrorContext(ctx, "a block of telemetry is damaged; its records are not served", "block", name, "records", b.records, "error", err)
+	}
+}
+
+// Damaged is storage's.
+func (s *blockStore) Damaged() []string {
+	names := s.archive.damaged()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.torn {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Check opens every volume, so that damage is known before somebody meets it.
+func (s *blockStore) Check(ctx context.Context) error {
+	return s.each(ctx, func(v *volume) error {
+		_, err := countFresh(ctx, v.reader(ctx), v)
+		return err
+	})
+}
+
+// cursorName names how far the roll-ups of a volume have come.
+func cursorName(v *volume) string { return "rollup " + v.name() }
+
+// rolled is the sequence up to which fresh blocks may be merged: events only after
+// they were rolled up, since that reads them in the order of their appending.
+func (s *blockStore) rolled(ctx context.Context, v *volume) (int64, error) {
+	if v.class == Logs {
+		return 1<<63 - 1, nil
+	}
+	return selectCursor(ctx, s.main.Reader(ctx), cursorName(v))
+}
+
+// today is the number of the day it is.
+func (s *blockStore) today() int64 { return dayOf(s.clock.Now()) }
+
+// sealAfter is how long after its end a day is still open for servers whose clock
+// is behind.
+const sealAfter = time.Hour

@@ -1,0 +1,192 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Retention is how many days records are kept, where a workspace has no number of
+// its own.
+type Retention struct{ Logs, Events int64 }
+
+// DefaultRetention is the published one: log lines for 30 days, messages, events
+// and the like for 90.
+var DefaultRetention = Retention{Logs: 30, Events: 90}
+
+// orDefault has the published numbers where there is none.
+func (r Retention) orDefault() Retention {
+	return Retention{cmp.Or(r.Logs, DefaultRetention.Logs), cmp.Or(r.Events, DefaultRetention.Events)}
+}
+
+// mostRetention bounds a retention.
+const mostRetention = 3650
+
+// Check says what is wrong with the numbers.
+func (r Retention) Check() error {
+	for class, days := range map[Class]int64{Logs: r.Logs, Events: r.Events} {
+		if days < 1 || days > mostRetention {
+			return fault.New(fault.InvalidPayload, "The retention of %s is %d days; it must be from 1 to %d.", class, days, mostRetention)
+		}
+	}
+	return nil
+}
+
+func (r Retention) of(class Class) int64 {
+	if class == Logs {
+		return r.Logs
+	}
+	return r.Events
+}
+
+// retention knows how long the records of a workspace are kept. The numbers of
+// workspaces are read again every retentionEvery.
+type retention struct {
+	db      *db.DB
+	clock   clock.Clock
+	general Retention
+
+	mu   sync.Mutex
+	own  map[Class]map[id.Workspace]int64
+	read time.Time
+}
+
+const retentionEvery = 10 * time.Second
+
+func (r *retention) all(ctx context.Context) (map[Class]map[id.Workspace]int64, error) {
+	now := r.clock.Now()
+	r.mu.Lock()
+	own, age := r.own, now.Sub(r.read)
+	r.mu.Unlock()
+	if own != nil && age >= 0 && age < retentionEvery {
+		return own, nil
+	}
+	own = map[Class]map[id.Workspace]int64{}
+	for _, class := range classes {
+		var err error
+		if own[class], err = selectRetention(ctx, r.db.Reader(ctx), class); err != nil {
+			return nil, db.Convert(err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.own, r.read = own, now
+	return own, nil
+}
+
+// since is the time of the oldest record that a workspace still has.
+func (r *retention) since(ctx context.Context, w id.Workspace, class Class) (time.Time, error) {
+	own, err := r.all(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	days, set := own[class][w]
+	if !set {
+		days = r.general.of(class)
+	}
+	return r.clock.Now().Add(-time.Duration(days) * 24 * time.Hour), nil
+}
+
+// SetRetention has a workspace keep a class of records for a number of days. A
+// longer one does not bring back what is gone.
+func (s *Service) SetRetention(ctx context.Context, w id.Workspace, class Class, days int64) error {
+	if class != Logs && class != Events {
+		return fault.New(fault.InvalidPayload, "There are no records of class %q; the classes are %s and %s.", class, Logs, Events)
+	}
+	if days < 1 || days > mostRetention {
+		return fault.New(fault.InvalidPayload, "The retention of %s is %d days; it must be from 1 to %d.", class, days, mostRetention)
+	}
+	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return db.Convert(putRetention(ctx, tx, w, class, days))
+	})
+}
+
+// Expire drops the volumes of which nobody keeps a record any more, and deletes
+// from the others what their workspaces do not keep.
+func (s *Service) Expire(ctx context.Context) error {
+	own, err := s.keeping.all(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, class := range classes {
+		general := s.keeping.general.of(class)
+		longest := general
+		for _, days := range own[class] {
+			longest = max(longest, days)
+		}
+		days, err := s.blocks.archive.days(ctx, class)
+		if err != nil {
+			return err
+		}
+		for _, day := range days {
+			age := s.blocks.today() - day
+			if age > longest {
+				errs = append(errs, s.dropVolume(ctx, class, day))
+			} else {
+				errs = append(errs, s.thin(ctx, class, day, age, general, own[class]))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) dropVolume(ctx context.Context, class Class, day int64) error {
+	if err := s.blocks.archive.drop(ctx, class, day); err != nil {
+		return fmt.Errorf("%s cannot be dropped: %w", volumeName(class, day), err)
+	}
+	s.log.InfoContext(ctx, "telemetry is older than its retention and was dropped", "day", volumeName(class, day))
+	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return deleteCursor(ctx, tx, cursorName(&volume{class: class, day: day}))
+	})
+}
+
+// thin deletes the records of those who keep less than the volume's age, when
+// others keep theirs.
+func (s *Service) thin(ctx context.Context, class Class, day, age, general int64, own map[id.Workspace]int64) error {
+	shorter := age > general
+	for _, days := range own {
+		shorter = shorter || age > days
+	}
+	if !shorter {
+		return nil
+	}
+	v, err := s.blocks.archive.open(ctx, class, day)
+	if err != nil {
+		return err
+	}
+	workspaces, err := selectWorkspaces(ctx, v.reader(ctx), v)
+	if err != nil {
+		s.blocks.archive.failed(ctx, v, err)
+		return err
+	}
+	deleted := int64(0)
+	for _, w := range workspaces {
+		days, set := own[w]
+		if !set {
+			days = general
+		}
+		if age <= days {
+			continue
+		}
+		if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
+			n, err := deleteOwned(ctx, tx, v, Owner{Workspace: w})
+			deleted += n
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	if deleted == 0 {
+		return nil
+	}
+	return s.blocks.archive.tidy(ctx, v)
+}

@@ -1,0 +1,149 @@
+package telemetry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+// key stands for a record that its sender gave an id: 128 bits of the SHA-256 of its
+// bot (or integration), kind and id. Nobody can make two that are equal.
+type key [keySize]byte
+
+const keySize = 16
+
+func keyOf(r *Record) key {
+	scope := string(r.Bot)
+	if scope == "" {
+		scope = string(r.Integration)
+	}
+	text := make([]byte, 0, 128)
+	text = append(text, byte(r.Kind))
+	text = binary.AppendUvarint(text, uint64(len(scope)))
+	text = append(text, scope...)
+	text = append(text, r.ID...)
+	sum := sha256.Sum256(text)
+	return key(sum[:keySize])
+}
+
+func (k key) high() uint64 { return binary.BigEndian.Uint64(k[:8]) }
+func (k key) low() uint64  { return binary.LittleEndian.Uint64(k[8:]) }
+
+func compareKeys(a, b key) int { return bytes.Compare(a[:], b[:]) }
+
+// keySet is a set of keys in a table of open addresses, 16 bytes a place: a map of
+// Go would take three times that.
+type keySet struct {
+	places []key
+	used   int
+	zero   bool // the key of zeros, which marks a free place, is in the set
+}
+
+func (s *keySet) len() int { return s.used }
+
+func (s *keySet) has(k key) bool {
+	if k == (key{}) {
+		return s.zero
+	}
+	if len(s.places) == 0 {
+		return false
+	}
+	mask := uint64(len(s.places) - 1)
+	for at := k.low() & mask; ; at = (at + 1) & mask {
+		switch s.places[at] {
+		case k:
+			return true
+		case key{}:
+			return false
+		}
+	}
+}
+
+// add says whether the key is new.
+func (s *keySet) add(k key) bool {
+	if k == (key{}) {
+		added := !s.zero
+		s.zero = true
+		return added
+	}
+	if (s.used+1)*4 > len(s.places)*3 {
+		old := s.places
+		s.places, s.used = make([]key, max(64, len(old)*2)), 0
+		for _, o := range old {
+			if o != (key{}) {
+				s.add(o)
+			}
+		}
+	}
+	mask := uint64(len(s.places) - 1)
+	for at := k.low() & mask; ; at = (at + 1) & mask {
+		switch s.places[at] {
+		case k:
+			return false
+		case key{}:
+			s.places[at] = k
+			s.used++
+			return true
+		}
+	}
+}
+
+// keysOf reads keys that are written one after the other.
+func keysOf(b []byte) []key {
+	keys := make([]key, len(b)/keySize)
+	for i := range keys {
+		copy(keys[i][:], b[i*keySize:])
+	}
+	return keys
+}
+
+func appendKeys(b []byte, keys []key) []byte {
+	for _, k := range keys {
+		b = append(b, k[:]...)
+	}
+	return b
+}
+
+// run is sorted keys on disk, in buckets of about keysPerBucket by their first
+// bits, and a filter of them in memory.
+type run struct {
+	id      int64
+	buckets uint64
+	filter  filter
+}
+
+const (
+	keysPerBucket = 128
+	// mostFresh is how many keys of a day are in memory before they become a run,
+	// 8 MiB of them in a table of 16 MiB.
+	mostFresh = 1 << 19
+	// mostRuns is how many runs a day may have before they are made one.
+	mostRuns = 8
+)
+
+// bucketOf is the bucket of a key among n: keys are evenly spread, so no index is
+// needed to find it.
+func bucketOf(k key, n uint64) uint64 {
+	at, _ := bits.Mul64(k.high(), n)
+	return at
+}
+
+// inBucket says whether the sorted keys of a bucket hold k.
+func inBucket(bucket []byte, k key) bool {
+	_, found := slices.BinarySearchFunc(keysOf(bucket), k, compareKeys)
+	return found
+}
+
+// header of a run, kept in place of a bucket: how many buckets, then the filter.
+func (r run) header() []byte {
+	return append(binary.BigEndian.AppendUint64(nil, r.buckets), r.filter...)
+}
+
+func runOf(id int64, header []byte) (run, bool) {
+	if len(header) < 8+filterBlock || (len(header)-8)%filterBlock != 0 {
+		return run{}, false
+	}
+	return run{id: id, buckets: binary.BigEndian.Uint64(header), filter: filter(header[8:])}, true
+}

@@ -1,0 +1,371 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// line is what is read of every record that is sent, before its kind is known: what
+// all have in common, what a log line has, and the members of the SDK's own lines,
+// which have no kind. Unknown members are ignored.
+type line struct {
+	Kind      string         `json:"kind"`
+	ID        string         `json:"id"`
+	Timestamp jsontext.Value `json:"timestamp"`
+	BotID     string         `json:"botId"`
+
+	UserID         string `json:"userId"`
+	ConversationID string `json:"conversationId"`
+	WorkflowID     string `json:"workflowId"`
+
+	Level   string  `json:"level"`
+	Message *string `json:"message"`
+
+	// What the SDK prints with BP_LOG_FORMAT=json.
+	Msg                        *string        `json:"msg"`
+	Type                       jsontext.Value `json:"type"`
+	Options                    lineOptions    `json:"options"`
+	VisibleToBotOwner          *bool          `json:"visible_to_bot_owner"`
+	HiddenFromIntegrationOwner bool           `json:"hidden_to_integration_owner"`
+}
+
+// lineOptions say what an SDK line is about.
+type lineOptions struct {
+	UserID         string `json:"userId"`
+	ConversationID string `json:"conversationId"`
+	WorkflowID     string `json:"workflowId"`
+}
+
+// lenient takes what JSON.stringify writes: a half of a surrogate pair, and a name
+// twice, of which the last counts.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+// sender is who sends records and where they belong.
+type sender struct {
+	actor access.Actor
+	// bot is implied by a bot's key, or named beside an account's token; empty with
+	// an integration's key, whose records may name one each.
+	bot         id.Bot
+	integration id.Integration
+	// installed knows the bots that records of an integration named: their
+	// workspaces, or "" for those that have it not installed.
+	installed map[id.Bot]id.Workspace
+}
+
+// scope names the sender for what is shared out fairly.
+func (s *sender) scope() string {
+	if s.bot != "" {
+		return string(s.bot)
+	}
+	return string(s.integration)
+}
+
+// Rejected is a record that was not taken.
+type Rejected struct {
+	// Line is the record's place in the body, from 1.
+	Line    int    `json:"line"`
+	Type    string `json:"type"`
+	Message string `json:"message"`
+}
+
+// batch collects the records of a request.
+type batch struct {
+	service  *Service
+	from     *sender
+	now      time.Time
+	oldest   map[Class]time.Time
+	records  []Record
+	rejected []Rejected
+	lines    int
+}
+
+// take reads one record. Only what has nothing to do with the record is an error;
+// what is wrong with it goes into rejected.
+func (b *batch) take(ctx context.Context, text []byte) error {
+	b.lines++
+	record, problem := b.read(text)
+	if problem == "" {
+		var err error
+		if problem, err = b.service.settle(ctx, b, &record); err != nil {
+			return err
+		}
+	}
+	if problem != "" {
+		b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
+		return nil
+	}
+	b.records = append(b.records, record)
+	return nil
+}
+
+func (b *batch) read(text []byte) (r Record, problem string) {
+	if len(text) > mostLine {
+		return r, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), mostLine)
+	}
+	if !utf8.Valid(text) {
+		return r, "the record is not UTF-8"
+	}
+	var l line
+	if err := json.Unmarshal(text, &l, lenient); err != nil {
+		return r, "the record cannot be read: " + plain(err)
+	}
+	r = Record{ID: l.ID, At: b.now.UnixMilli(), Bot: id.Bot(l.BotID), User: l.UserID, Conversation: l.ConversationID, Workflow: l.WorkflowID}
+	if problem := l.at(&r.At); problem != "" {
+		return r, problem
+	}
+	switch {
+	case l.Kind == "log":
+		if l.Message == nil {
+			return r, "a log record needs a message"
+		}
+		return r, l.log(&r, *l.Message)
+	case l.Kind == "" && l.Msg != nil:
+		l.fromSDK(&r, b.from)
+		return r, l.log(&r, *l.Msg)
+	case l.Kind == "" && string(l.Type) == `"issue"`:
+		l.fromSDK(&r, b.from)
+		r.Kind = KindIssue
+	default:
+		known := false
+		if r.Kind, known = KindNamed(l.Kind); !known {
+			return r, fmt.Sprintf("kind is %.40q; it must be one of %s", l.Kind, strings.Join(kindNames[1:], ", "))
+		}
+	}
+	r.Body = newBody(r.Kind)
+	if err := json.Unmarshal(text, r.Body, lenient); err != nil {
+		return r, "the record cannot be read: " + plain(err)
+	}
+	return r, ""
+}
+
+// plain is what is wrong with JSON, without the words of this program's types.
+func plain(err error) string {
+	text := err.Error()
+	for _, word := range []string{"jsontext: ", "json: "} {
+		text = strings.TrimPrefix(text, word)
+	}
+	if at := strings.Index(text, " into Go "); at > 0 {
+		text = text[:at] + " of this form"
+	}
+	return cut(strings.Replace(text, "cannot unmarshal", "cannot take", 1), 300)
+}
+
+// at reads the timestamp: a time of ISO 8601, or a number of milliseconds.
+func (l *line) at(at *int64) string {
+	switch l.Timestamp.Kind() {
+	case 0, 'n':
+		return ""
+	case '"':
+		text, err := jsontext.AppendUnquote(nil, l.Timestamp)
+		if err == nil {
+			var t time.Time
+			if t, err = time.Parse(time.RFC3339Nano, string(text)); err == nil {
+				*at = t.UnixMilli()
+				return ""
+			}
+		}
+	case '0':
+		var ms float64
+		if json.Unmarshal(l.Timestamp, &ms) == nil && ms > -1e15 && ms < 1e15 {
+			*at = int64(ms)
+			return ""
+		}
+	}
+	return fmt.Sprintf("timestamp is %.60s; it must be a time such as \"2026-11-21T12:00:00.000Z\", or milliseconds since 1970", l.Timestamp)
+}
+
+// log makes a log line of the record.
+func (l *line) log(r *Record, message string) string {
+	r.Kind, r.Message = KindLog, message
+	name := strings.ToLower(l.Level)
+	switch name {
+	case "":
+		name = "info" // an SDK that knows no levels prints none
+		if l.Kind != "" {
+			return "level is missing; it must be debug, info, warn or error"
+		}
+	case "warning":
+		name = "warn"
+	}
+	known := false
+	if r.Level, known = LevelNamed(name); !known {
+		return fmt.Sprintf("level is %.40q; it must be debug, info, warn or error", l.Level)
+	}
+	return ""
+}
+
+// fromSDK takes what only the SDK's lines say. Those of an integration are for its
+// owner alone, unless they say that they are for the bot's.
+func (l *line) fromSDK(r *Record, from *sender) {
+	r.User, r.Conversation, r.Workflow = or(r.User, l.Options.UserID), or(r.Conversation, l.Options.ConversationID), or(r.Workflow, l.Options.WorkflowID)
+	if from.integration != "" {
+		r.HiddenFromBot = l.VisibleToBotOwner == nil || !*l.VisibleToBotOwner
+		r.HiddenFromIntegration = l.HiddenFromIntegrationOwner
+	}
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// settle gives a record its place and holds it to the bounds. problem is for the
+// sender.
+func (s *Service) settle(ctx context.Context, b *batch, r *Record) (problem string, err error) {
+	from := b.from
+	r.Workspace, r.Integration = from.actor.Workspace, from.integration
+	switch {
+	case from.bot != "" && r.Bot != "" && r.Bot != from.bot:
+		return fmt.Sprintf("botId is %.60q; these records are of bot %q", r.Bot, from.bot), nil
+	case from.bot != "":
+		r.Bot = from.bot
+	case r.Bot != "":
+		w, err := s.installedIn(ctx, from, r.Bot)
+		if err != nil {
+			return "", err
+		}
+		if w == "" {
+			return fmt.Sprintf("botId is %.60q; there is no such bot that has this integration installed", r.Bot), nil
+		}
+		r.Workspace = w
+	case r.Kind != KindLog:
+		return fmt.Sprintf("botId is missing; only log records of an integration can be without a bot, and this is %s", article(r.Kind)), nil
+	}
+	if latest := b.now.Add(mostFuture); r.At > latest.UnixMilli() {
+		return fmt.Sprintf("timestamp is %s, which is more than %s ahead of this server's clock", r.Time().Format(time.RFC3339), mostFuture), nil
+	}
+	since, known := b.oldest[classOf(r.Kind)]
+	if !known {
+		if since, err = s.keeping.since(ctx, r.Workspace, classOf(r.Kind)); err != nil {
+			return "", err
+		}
+		if from.bot != "" {
+			b.oldest[classOf(r.Kind)] = since // all are of one workspace
+		}
+	}
+	if r.At < since.UnixMilli() {
+		return fmt.Sprintf("timestamp is %s; records of this kind are kept since %s", r.Time().Format(time.RFC3339), since.Format(time.RFC3339)), nil
+	}
+	if problem := r.Check(); problem != "" {
+		return problem, nil
+	}
+	if r.ID == "" && (r.Kind == KindActivity || r.Kind == KindActionRun) {
+		r.ID, r.made = id.NewActivity(b.now), true
+	}
+	return "", nil
+}
+
+func article(k Kind) string {
+	name := k.String()
+	if strings.IndexByte("aeiou", name[0]) >= 0 {
+		return "an " + name
+	}
+	return "a " + name
+}
+
+// installedIn is the workspace of a bot that has the sender installed; "" of one
+// that has not, or is none.
+func (s *Service) installedIn(ctx context.Context, from *sender, bot id.Bot) (id.Workspace, error) {
+	if w, known := from.installed[bot]; known {
+		return w, nil
+	}
+	if from.installed == nil {
+		from.installed = map[id.Bot]id.Workspace{}
+	}
+	const most = 1000 // a body may name any number
+	if len(from.installed) >= most {
+		clear(from.installed)
+	}
+	q := s.db.Reader(ctx)
+	w, found := id.Workspace(""), false
+	if storable(string(bot)) {
+		var err error
+		if w, found, err = s.bots.WorkspaceOf(ctx, q, bot); err != nil {
+			return "", err
+		}
+		if found {
+			if found, err = s.bots.HasIntegration(ctx, q, bot, from.integration); err != nil {
+				return "", err
+			}
+		}
+	}
+	if !found {
+		w = ""
+	}
+	from.installed[bot] = w
+	return w, nil
+}
+
+// storable says whether both engines can compare a text with what they keep.
+func storable(text string) bool {
+	return len(text) <= mostName && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
+}
+
+// takeLines reads newline-delimited JSON. Empty lines are nothing, and count.
+func (b *batch) takeLines(ctx context.Context, body []byte) error {
+	for len(body) > 0 {
+		text := body
+		if end := bytes.IndexByte(body, '\n'); end >= 0 {
+			text, body = body[:end], body[end+1:]
+		} else {
+			body = nil
+		}
+		if text = bytes.TrimSpace(text); len(text) == 0 {
+			b.lines++
+			continue
+		}
+		if err := b.take(ctx, text); err != nil {
+			return err
+		}
+		if len(b.records) > mostBatch {
+			return tooMany()
+		}
+	}
+	return nil
+}
+
+// takeArray reads a JSON array of records, or one record alone.
+func (b *batch) takeArray(ctx context.Context, body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), lenient)
+	if d.PeekKind() != '[' {
+		text, err := d.ReadValue()
+		if err == nil && len(bytes.TrimSpace(body[d.InputOffset():])) == 0 {
+			return b.take(ctx, text)
+		}
+		return notArray(err)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return notArray(err)
+	}
+	for d.PeekKind() != ']' {
+		text, err := d.ReadValue()
+		if err != nil {
+			return notArray(err)
+		}
+		if err := b.take(ctx, text); err != nil {
+			return err
+		}
+		if len(b.records) > mostBatch {
+			return tooMany()
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return notArray(err)
+	}
+	if rest := bytes.TrimSpace(body[d.InputOffset():]); len(rest) > 0 {
+		return notArray(nil)
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package telemetry
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// bots knows bots and what is installed in them; package bot.
+type bots interface {
+	// WorkspaceOf answers the workspace of a bot; false when there is no such bot.
+	WorkspaceOf(ctx context.Context, q db.Querier, bot id.Bot) (id.Workspace, bool, error)
+	// HasIntegration says whether an integration is installed in a bot.
+	HasIntegration(ctx context.Context, q db.Querier, bot id.Bot, i id.Integration) (bool, error)
+	// LetIn refuses an account that a bot's allowlist keeps out.
+	LetIn(ctx context.Context, account id.Account, bots []id.Bot) error
+}
+
+// integrations knows who has published an integration; package catalog.
+type integrations interface {
+	// OwnsIntegration says whether a version of an integration is of a workspace.
+	OwnsIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (bool, error)
+	// NoSuchIntegration is the answer for one that is not there, or another's.
+	NoSuchIntegration(i id.Integration) error
+}
+
+// queue does later what a deletion has promised; package jobs.
+type queue interface {
+	Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...jobs.Option) error
+}

@@ -1,0 +1,288 @@
+package telemetry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Tables of a volume. In SQLite they have these names; in PostgreSQL each day has
+// its own, which volume.text puts in.
+const (
+	schemaBlocks = `
+		(sequence BIGINT NOT NULL, last_sequence BIGINT NOT NULL, volume TEXT NOT NULL,
+		 workspace_id TEXT NOT NULL, bot_id TEXT NOT NULL, integration_id TEXT NOT NULL,
+		 first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, records BIGINT NOT NULL,
+		 kinds BIGINT NOT NULL, levels BIGINT NOT NULL, fresh BOOLEAN NOT NULL, complete BOOLEAN NOT NULL,
+		 ids BYTEA NOT NULL, words BYTEA NOT NULL, head BYTEA NOT NULL, text BYTEA NOT NULL)`
+	schemaKeys  = `(sequence BIGINT PRIMARY KEY, hashes BYTEA NOT NULL)`
+	schemaRuns  = `(run BIGINT NOT NULL, bucket BIGINT NOT NULL, hashes BYTEA NOT NULL, PRIMARY KEY (run, bucket))`
+	schemaMarks = `(name TEXT PRIMARY KEY, value BIGINT NOT NULL)`
+)
+
+// schemaIndexes are made for {blocks} of every volume.
+var schemaIndexes = []string{
+	`CREATE UNIQUE INDEX IF NOT EXISTS {blocks}_by_sequence ON {blocks} (sequence)`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_by_bot ON {blocks} (bot_id, last_at, sequence)`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_by_integration ON {blocks} (integration_id, last_at, sequence) WHERE integration_id <> ''`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_to_merge ON {blocks} (bot_id, integration_id, records) WHERE NOT complete`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_fresh ON {blocks} (sequence) WHERE fresh`,
+}
+
+// The marks of a volume.
+const (
+	markNext   = "next"   // the sequence of the next record
+	markSealed = "sealed" // 1: the day is over, everything is merged, nothing comes any more
+)
+
+func selectMark(ctx context.Context, q db.Querier, v *volume, name string) (int64, error) {
+	var value int64
+	err := q.QueryRow(ctx, v.text(`SELECT value FROM {marks} WHERE name = $1`), name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return value, err
+}
+
+func putMark(ctx context.Context, q db.Querier, v *volume, name string, value int64) error {
+	_, err := q.Exec(ctx, v.text(`
+		INSERT INTO {marks} (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`), name, value)
+	return err
+}
+
+func insertBlock(ctx context.Context, q db.Querier, v *volume, b *block) error {
+	_, err := q.Exec(ctx, v.text(`
+		INSERT INTO {blocks} (sequence, last_sequence, volume, workspace_id, bot_id, integration_id, first_at, last_at,
+		  records, kinds, levels, fresh, complete, ids, words, head, text)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`),
+		b.sequence, b.lastSequence, v.name(), string(b.workspace), string(b.bot), string(b.integration), b.firstAt, b.lastAt,
+		int64(b.records), int64(b.kinds), int64(b.levels), b.fresh, b.full, orEmpty(b.ids), orEmpty(b.words), b.head, b.text)
+	return err
+}
+
+// orEmpty keeps nil from becoming NULL.
+func orEmpty[B ~[]byte](b B) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func deleteBlock(ctx context.Context, q db.Querier, v *volume, sequence int64) (bool, error) {
+	n, err := q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE sequence = $1`), sequence)
+	return n > 0, err
+}
+
+const blockColumns = `sequence, last_sequence, workspace_id, bot_id, integration_id, first_at, last_at, records, kinds, levels, fresh, complete`
+
+func scanBlock(rows *sql.Rows, more ...any) (*block, error) {
+	b := &block{}
+	var kinds, levels int64
+	err := rows.Scan(append([]any{&b.sequence, &b.lastSequence, &b.workspace, &b.bot, &b.integration, &b.firstAt, &b.lastAt,
+		&b.records, &kinds, &levels, &b.fresh, &b.full}, more...)...)
+	b.kinds, b.levels = uint64(kinds), uint64(levels)
+	return b, err
+}
+
+// bound is where a list of blocks goes on: before this last time and sequence.
+type bound struct{ at, sequence int64 }
+
+// selectCandidates lists blocks of a bot or an integration, those with the latest
+// records first, without their heads and texts, and with their filters where the
+// filter needs them.
+func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, before bound, most int) ([]*block, error) {
+	column, name := "bot_id", string(f.Bot)
+	if f.Bot == "" {
+		column, name = "integration_id", string(f.Integration)
+	}
+	// A column that is not needed is read as something short.
+	ids, words := "volume", "volume"
+	if f.User != "" || f.Conversation != "" || f.Workflow != "" {
+		ids = "ids"
+	}
+	if len(f.Contains) > 2 {
+		words = "words"
+	}
+	text := strings.NewReplacer("{owner}", column, "{ids}", ids, "{words}", words).Replace(`
+		SELECT ` + blockColumns + `, {ids}, {words} FROM {blocks}
+		WHERE {owner} = $1 AND (last_at, sequence) < ($2, $3) AND last_at >= $4
+		ORDER BY last_at DESC, sequence DESC LIMIT $5`)
+	rows, err := q.Query(ctx, v.text(text), name, before.at, before.sequence, f.From.UnixMilli(), most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var blocks []*block
+	for rows.Next() {
+		var idsOf, wordsOf []byte
+		b, err := scanBlock(rows, &idsOf, &wordsOf)
+		if err != nil {
+			return nil, err
+		}
+		if ids == "ids" {
+			b.ids = idsOf
+		}
+		if words == "words" {
+			b.words = wordsOf
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks, rows.Err()
+}
+
+// selectHead and selectText read the two parts of a block; found is false when it
+// was merged or erased meanwhile.
+func selectHead(ctx context.Context, q db.Querier, v *volume, b *block) (found bool, err error) {
+	return foundRow(q.QueryRow(ctx, v.text(`SELECT head FROM {blocks} WHERE sequence = $1 AND last_sequence = $2 AND records = $3`),
+		b.sequence, b.lastSequence, b.records).Scan(&b.head))
+}
+
+func selectText(ctx context.Context, q db.Querier, v *volume, b *block) (found bool, err error) {
+	return foundRow(q.QueryRow(ctx, v.text(`SELECT text FROM {blocks} WHERE sequence = $1 AND last_sequence = $2 AND records = $3`),
+		b.sequence, b.lastSequence, b.records).Scan(&b.text))
+}
+
+func foundRow(err error) (bool, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// selectFresh reads fresh blocks with all parts in the order of their appending.
+func selectFresh(ctx context.Context, q db.Querier, v *volume, after int64, most int) ([]*block, error) {
+	return selectWhole(ctx, q, v.text(`
+		SELECT `+blockColumns+`, head, text FROM {blocks} WHERE fresh AND sequence > $1 ORDER BY sequence LIMIT $2`), after, most)
+}
+
+// selectAfter reads blocks of an owner that have records after a sequence.
+func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after int64, most int) ([]*block, error) {
+	if f.Bot != "" {
+		return selectWhole(ctx, q, v.text(`
+			SELECT `+blockColumns+`, head, text FROM {blocks}
+			WHERE bot_id = $1 AND last_sequence > $2 ORDER BY sequence LIMIT $3`), string(f.Bot), after, most)
+	}
+	return selectWhole(ctx, q, v.text(`
+		SELECT `+blockColumns+`, head, text FROM {blocks}
+		WHERE integration_id = $1 AND last_sequence > $2 ORDER BY sequence LIMIT $3`), string(f.Integration), after, most)
+}
+
+func selectWhole(ctx context.Context, q db.Querier, query string, args ...any) ([]*block, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var blocks []*block
+	for rows.Next() {
+		var head, text []byte
+		b, err := scanBlock(rows, &head, &text)
+		if err != nil {
+			return nil, err
+		}
+		b.head, b.text = head, text
+		blocks = append(blocks, b)
+	}
+	return blocks, rows.Err()
+}
+
+// debt is an owner with blocks to merge.
+type debt struct {
+	owner
+	blocks, records int
+}
+
+// selectDebts lists the owners with the most blocks that may be merged, at least
+// least of them. Fresh blocks count up to the sequence rolled.
+func selectDebts(ctx context.Context, q db.Querier, v *volume, rolled int64, least, most int) ([]debt, error) {
+	rows, err := q.Query(ctx, v.text(`
+		SELECT workspace_id, bot_id, integration_id, COUNT(*), SUM(records) FROM {blocks}
+		WHERE NOT complete AND (NOT fresh OR sequence <= $1)
+		GROUP BY workspace_id, bot_id, integration_id HAVING COUNT(*) >= $2
+		ORDER BY COUNT(*) DESC LIMIT $3`), rolled, least, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var debts []debt
+	for rows.Next() {
+		var d debt
+		if err := rows.Scan(&d.workspace, &d.bot, &d.integration, &d.blocks, &d.records); err != nil {
+			return nil, err
+		}
+		debts = append(debts, d)
+	}
+	return debts, rows.Err()
+}
+
+// selectToMerge reads whole blocks of an owner that may be merged, small ones first.
+func selectToMerge(ctx context.Context, q db.Querier, v *volume, o owner, rolled int64, most int) ([]*block, error) {
+	return selectWhole(ctx, q, v.text(`
+		SELECT `+blockColumns+`, head, text FROM {blocks}
+		WHERE bot_id = $1 AND integration_id = $2 AND workspace_id = $3 AND NOT complete AND (NOT fresh OR sequence <= $4)
+		ORDER BY records, sequence LIMIT $5`), string(o.bot), string(o.integration), string(o.workspace), rolled, most)
+}
+
+func countFresh(ctx context.Context, q db.Querier, v *volume) (n int64, err error) {
+	err = q.QueryRow(ctx, v.text(`SELECT COUNT(*) FROM {blocks} WHERE fresh`)).Scan(&n)
+	return n, err
+}
+
+func deleteOwned(ctx context.Context, q db.Querier, v *volume, of Owner) (n int64, err error) {
+	switch {
+	case of.Workspace != "":
+		return q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE workspace_id = $1`), string(of.Workspace))
+	case of.Bot != "":
+		return q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE bot_id = $1`), string(of.Bot))
+	case of.Integration != "":
+		return q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE integration_id = $1 AND bot_id = ''`), string(of.Integration))
+	}
+	return 0, nil
+}
+
+// selectWorkspaces lists the workspaces that have records in a volume.
+func selectWorkspaces(ctx context.Context, q db.Querier, v *volume) ([]id.Workspace, error) {
+	rows, err := q.Query(ctx, v.text(`SELECT DISTINCT workspace_id FROM {blocks}`))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []id.Workspace
+	for rows.Next() {
+		var w id.Workspace
+		if err := rows.Scan(&w); err != nil {
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	return all, rows.Err()
+}
+
+// selectOwnersIn lists whose records of a workspace a volume has.
+func selectOwnersIn(ctx context.Context, q db.Querier, v *volume, w id.Workspace) ([]owner, error) {
+	rows, err := q.Query(ctx, v.text(`SELECT DISTINCT workspace_id, bot_id, integration_id FROM {blocks} WHERE workspace_id = $1`), string(w))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var owners []owner
+	for rows.Next() {
+		var o owner
+		if err := rows.Scan(&o.workspace, &o.bot, &o.integration); err != nil {
+			return nil, err
+		}
+		owners = append(owners, o)
+	}
+	return owners, rows.Err()
+}
+
+func deleteOwner(ctx context.Context, q db.Querier, v *volume, o owner) error {
+	_, err := q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE workspace_id = $1 AND bot_id = $2 AND integration_id = $3`),
+		string(o.workspace), string(o.bot), string(o.integration))
+	return err
+}

@@ -1,0 +1,189 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+)
+
+// files is the archive of an installation on SQLite: one file for each class and
+// day, such as logs-2026-11-21.db.
+type files struct {
+	dir         string
+	synchronous string
+	clock       clock.Clock
+	log         *slog.Logger
+	shelf
+
+	asideMu sync.Mutex
+	aside   []string
+}
+
+func openFiles(dir, synchronous string, c clock.Clock, log *slog.Logger) (*files, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the directory of the telemetry cannot be made: %w", err)
+	}
+	f := &files{dir: dir, synchronous: synchronous, clock: c, log: log, shelf: shelf{open: map[place]*volume{}}}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the directory of the telemetry cannot be read: %w", err)
+	}
+	for _, e := range entries {
+		if strings.Contains(e.Name(), asideMark) && !strings.HasSuffix(e.Name(), "-wal") && !strings.HasSuffix(e.Name(), "-shm") {
+			f.aside = append(f.aside, e.Name())
+		}
+	}
+	return f, nil
+}
+
+// asideMark stands in the names of files that were set aside.
+const asideMark = ".db.damaged-"
+
+func (f *files) path(class Class, day int64) string {
+	return filepath.Join(f.dir, volumeName(class, day)+".db")
+}
+
+func (f *files) days(_ context.Context, class Class) ([]int64, error) {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	var days []int64
+	for _, e := range entries {
+		name, ours := strings.CutPrefix(e.Name(), string(class)+"-")
+		name, whole := strings.CutSuffix(name, ".db")
+		if !ours || !whole {
+			continue
+		}
+		if t, err := time.Parse("2006-01-02", name); err == nil {
+			days = append(days, dayOf(t))
+		}
+	}
+	slices.Sort(days)
+	return days, nil
+}
+
+func (f *files) open(ctx context.Context, class Class, day int64) (*volume, error) {
+	return f.get(class, day, func() (*volume, error) {
+		v, err := f.connect(ctx, class, day)
+		if db.Damaged(err) {
+			f.setAside(ctx, class, day, err)
+			v, err = f.connect(ctx, class, day)
+		}
+		return v, err
+	})
+}
+
+// connect opens the file, which makes it when it is not there.
+func (f *files) connect(ctx context.Context, class Class, day int64) (*volume, error) {
+	d, err := db.Open(ctx, db.Options{File: f.path(class, day), Archive: true, Synchronous: f.synchronous, CacheKiB: 2 << 10, Readers: 4, Log: f.log})
+	if err != nil {
+		return nil, err
+	}
+	v := &volume{class: class, day: day, db: d, names: strings.NewReplacer("{blocks}", "blocks", "{keys}", "keys", "{runs}", "runs", "{marks}", "marks")}
+	err = d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		statements := append([]string{
+			`CREATE TABLE IF NOT EXISTS blocks` + schemaBlocks,
+			`CREATE TABLE IF NOT EXISTS keys` + schemaKeys,
+			`CREATE TABLE IF NOT EXISTS runs` + schemaRuns,
+			`CREATE TABLE IF NOT EXISTS marks` + schemaMarks,
+		}, schemaIndexes...)
+		for _, s := range statements {
+			if _, err := tx.Exec(ctx, v.text(s)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return v, nil
+}
+
+func (f *files) drop(_ context.Context, class Class, day int64) error {
+	f.forget(class, day)
+	var errs []error
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(f.path(class, day) + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forget closes the volume.
+func (f *files) forget(class Class, day int64) {
+	f.mu.Lock()
+	v := f.shelf.open[place{class, day}]
+	delete(f.shelf.open, place{class, day})
+	f.mu.Unlock()
+	if v != nil {
+		_ = v.db.Close() // the file is on its way out
+	}
+}
+
+func (f *files) failed(ctx context.Context, v *volume, err error) {
+	if !db.Damaged(err) {
+		return
+	}
+	f.mu.Lock()
+	current := f.shelf.open[place{v.class, v.day}] == v
+	f.mu.Unlock()
+	if current {
+		f.forget(v.class, v.day)
+		f.setAside(ctx, v.class, v.day, err)
+	}
+}
+
+// setAside renames a damaged file, so that what can be saved of it is there for who
+// can do it, and the day goes on with a new one.
+func (f *files) setAside(ctx context.Context, class Class, day int64, cause error) {
+	path := f.path(class, day)
+	aside := fmt.Sprintf("%s%s%d", strings.TrimSuffix(path, ".db"), asideMark, f.clock.Now().UnixMilli())
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(path+end, aside+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			f.log.ErrorContext(ctx, "a damaged file of telemetry cannot be set aside", "file", path+end, "error", err)
+			return
+		}
+	}
+	f.log.ErrorContext(ctx, "a file of telemetry is damaged and was set aside; its records are not served", "file", path, "aside", aside, "error", cause)
+	f.asideMu.Lock()
+	defer f.asideMu.Unlock()
+	f.aside = append(f.aside, filepath.Base(aside))
+}
+
+func (f *files) tidy(ctx context.Context, v *volume) error {
+	return v.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `PRAGMA incremental_vacuum(4000)`)
+		return err
+	})
+}
+
+func (f *files) damaged() []string {
+	f.asideMu.Lock()
+	defer f.asideMu.Unlock()
+	return slices.Clone(f.aside)
+}
+
+func (f *files) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for p, v := range f.shelf.open {
+		errs = append(errs, v.db.Close())
+		delete(f.shelf.open, p)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,152 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/db"
+)
+
+// partitions is the archive of an installation on PostgreSQL: the table blocks has a
+// partition for each class and day, beside which stand the day's keys. They are made
+// when they are needed, as the day files are, and not by a migration, and stand in a
+// schema of their own: they are no part of what the migrations and backups know.
+type partitions struct {
+	db     *db.DB
+	schema string // quoted
+	clock  clock.Clock
+	shelf
+
+	listMu sync.Mutex
+	listed map[Class][]int64
+	at     map[Class]time.Time
+}
+
+func openPartitions(ctx context.Context, d *db.DB, c clock.Clock) (*partitions, error) {
+	var current string
+	if err := d.Reader(ctx).QueryRow(ctx, `SELECT current_schema()`).Scan(&current); err != nil {
+		return nil, fmt.Errorf("the schema of the telemetry: %w", err)
+	}
+	return &partitions{db: d, schema: `"` + strings.ReplaceAll(current+"_telemetry", `"`, `""`) + `"`, clock: c, shelf: shelf{open: map[place]*volume{}}, listed: map[Class][]int64{}, at: map[Class]time.Time{}}, nil
+}
+
+// listEvery is how long a list of days is believed when today is on it.
+const listEvery = 10 * time.Second
+
+func (p *partitions) days(ctx context.Context, class Class) ([]int64, error) {
+	now := p.clock.Now()
+	p.listMu.Lock()
+	days, at := p.listed[class], p.at[class]
+	p.listMu.Unlock()
+	if age := now.Sub(at); age >= 0 && age < listEvery && slices.Contains(days, dayOf(now)) {
+		return days, nil
+	}
+	days, err := p.list(ctx, class)
+	if err != nil {
+		return nil, err
+	}
+	p.listMu.Lock()
+	defer p.listMu.Unlock()
+	p.listed[class], p.at[class] = days, now
+	return days, nil
+}
+
+func (p *partitions) unlist() {
+	p.listMu.Lock()
+	defer p.listMu.Unlock()
+	clear(p.at)
+}
+
+func (p *partitions) list(ctx context.Context, class Class) ([]int64, error) {
+	prefix := "marks_" + string(class) + "_"
+	rows, err := p.db.Reader(ctx).Query(ctx, `SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema() || '_telemetry' AND tablename LIKE $1`,
+		strings.ReplaceAll(prefix, "_", `\_`)+"%")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var days []int64
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		if t, err := time.Parse("20060102", strings.TrimPrefix(name, prefix)); err == nil {
+			days = append(days, dayOf(t))
+		}
+	}
+	slices.Sort(days)
+	return days, rows.Err()
+}
+
+// tableNames puts the names of a day's tables into statements.
+func (p *partitions) tableNames(class Class, day int64) *strings.Replacer {
+	end := "_" + string(class) + "_" + strings.ReplaceAll(dayName(day), "-", "")
+	return strings.NewReplacer("{schema}", p.schema, "{blocks}_", "blocks"+end+"_", "{blocks}", p.schema+".blocks"+end,
+		"{keys}", p.schema+".keys"+end, "{runs}", p.schema+".runs"+end, "{marks}", p.schema+".marks"+end)
+}
+
+func (p *partitions) open(ctx context.Context, class Class, day int64) (*volume, error) {
+	return p.get(class, day, func() (*volume, error) {
+		v := &volume{class: class, day: day, db: p.db, names: p.tableNames(class, day)}
+		days, err := p.list(ctx, class)
+		if err != nil || slices.Contains(days, day) {
+			return v, err
+		}
+		// Compressed bytes do not get smaller: EXTERNAL spares PostgreSQL the trial.
+		statements := append([]string{
+			`CREATE SCHEMA IF NOT EXISTS {schema}`,
+			`CREATE TABLE IF NOT EXISTS {schema}.blocks ` + schemaBlocks + ` PARTITION BY LIST (volume)`,
+			`CREATE TABLE IF NOT EXISTS {blocks} PARTITION OF {schema}.blocks FOR VALUES IN ('` + v.name() + `')`,
+			`ALTER TABLE {blocks} ALTER COLUMN head SET STORAGE EXTERNAL, ALTER COLUMN text SET STORAGE EXTERNAL, ALTER COLUMN ids SET STORAGE EXTERNAL`,
+			`CREATE TABLE IF NOT EXISTS {keys} ` + schemaKeys,
+			`ALTER TABLE {keys} ALTER COLUMN hashes SET STORAGE EXTERNAL`,
+			`CREATE TABLE IF NOT EXISTS {runs} ` + schemaRuns,
+			`ALTER TABLE {runs} ALTER COLUMN hashes SET STORAGE EXTERNAL`,
+			`CREATE TABLE IF NOT EXISTS {marks} ` + schemaMarks,
+		}, schemaIndexes...)
+		err = p.db.Exclusive(ctx, "telemetry tables", func(ctx context.Context, tx *db.Tx) error {
+			for _, s := range statements {
+				if _, err := tx.Exec(ctx, v.text(s)); err != nil {
+					return fmt.Errorf("%s: %w", strings.TrimSpace(s), err)
+				}
+			}
+			return nil
+		})
+		p.unlist()
+		return v, err
+	})
+}
+
+func (p *partitions) drop(ctx context.Context, class Class, day int64) error {
+	names := p.tableNames(class, day)
+	err := p.db.Exclusive(ctx, "telemetry tables", func(ctx context.Context, tx *db.Tx) error {
+		for _, table := range []string{"{blocks}", "{keys}", "{runs}", "{marks}"} {
+			if _, err := tx.Exec(ctx, names.Replace(`DROP TABLE IF EXISTS `+table)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	p.mu.Lock()
+	delete(p.shelf.open, place{class, day})
+	p.mu.Unlock()
+	p.unlist()
+	return err
+}
+
+// failed does nothing: PostgreSQL's files are its own to mend.
+func (p *partitions) failed(context.Context, *volume, error) {}
+
+// tidy does nothing: autovacuum does it.
+func (p *partitions) tidy(context.Context, *volume) error { return nil }
+
+func (p *partitions) damaged() []string { return nil }
+
+// close does nothing: the database belongs to the installation.
+func (p *partitions) close() error { return nil }

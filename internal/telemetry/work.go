@@ -1,0 +1,168 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+// How often the work behind the records is looked for when nothing calls for it.
+const (
+	rollEvery  = time.Second
+	mergeEvery = 300 * time.Millisecond
+	// passEvery is how long small blocks wait when there are few.
+	passEvery = 30 * time.Second
+	sealEvery = time.Minute
+)
+
+// Run rolls up, merges and seals until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.runMerges(ctx)
+	}()
+	s.runRolls(ctx)
+	<-done
+}
+
+func (s *Service) runRolls(ctx context.Context) {
+	looks := time.NewTicker(rollEvery)
+	defer looks.Stop()
+	for ctx.Err() == nil {
+		appended := s.blocks.appended()
+		if err := s.blocks.roll(ctx, s.rollUp); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "telemetry cannot be rolled up; it is tried again", "error", err)
+			pause(ctx, rollEvery)
+		}
+		select {
+		case <-appended:
+			// What comes in the next moments goes into the same transaction.
+			pause(ctx, 20*time.Millisecond)
+		case <-looks.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Service) runMerges(ctx context.Context) {
+	looks := time.NewTicker(mergeEvery)
+	defer looks.Stop()
+	passed, sealed := s.clock.Now(), time.Time{}
+	for {
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+			return
+		}
+		now := s.clock.Now()
+		full := now.Sub(passed) >= passEvery
+		for _, class := range classes {
+			waiting := s.blocks.unmerged[class]
+			if waiting.Load() < passAfter && !full {
+				continue
+			}
+			waiting.Store(0)
+			if more, err := s.blocks.mergeOpen(ctx, class); err != nil && ctx.Err() == nil {
+				s.log.ErrorContext(ctx, "the blocks of telemetry cannot be merged; it is tried again", "class", class, "error", err)
+			} else if more {
+				waiting.Store(passAfter)
+			}
+		}
+		if full {
+			passed = now
+		}
+		if now.Sub(sealed) >= sealEvery {
+			sealed = now
+			if err := s.blocks.seal(ctx); err != nil && ctx.Err() == nil {
+				s.log.ErrorContext(ctx, "a day of telemetry cannot be closed; it is tried again", "error", err)
+			}
+		}
+	}
+}
+
+// mergeOpen merges in the volumes that are not sealed.
+func (s *blockStore) mergeOpen(ctx context.Context, class Class) (more bool, err error) {
+	days, err := s.archive.days(ctx, class)
+	if err != nil {
+		return false, err
+	}
+	for _, day := range days {
+		v, err := s.archive.open(ctx, class, day)
+		if err != nil {
+			return false, err
+		}
+		sealed, err := selectMark(ctx, v.reader(ctx), v, markSealed)
+		if err == nil && sealed == 0 {
+			var again bool
+			again, err = s.merge(ctx, v, false)
+			more = more || again
+		}
+		if err != nil {
+			s.archive.failed(ctx, v, err)
+			return false, err
+		}
+	}
+	return more, nil
+}
+
+// seal finishes the volumes of days that are over: their small blocks and their
+// keys are merged as far as they go, their space is given back, and nobody looks
+// for work in them any more.
+func (s *blockStore) seal(ctx context.Context) error {
+	return s.each(ctx, func(v *volume) error {
+		if s.clock.Now().UnixMilli() < (v.day+1)*millisPerDay+sealAfter.Milliseconds() {
+			return nil
+		}
+		q := v.reader(ctx)
+		sealed, err := selectMark(ctx, q, v, markSealed)
+		if err != nil || sealed == 1 {
+			return err
+		}
+		rolled, err := s.rolled(ctx, v)
+		if err != nil {
+			return err
+		}
+		left, err := selectFresh(ctx, q, v, rolled, 1)
+		if err != nil || len(left) > 0 {
+			return err // to be rolled up first
+		}
+		for more := true; more; {
+			if more, err = s.merge(ctx, v, true); err != nil {
+				return err
+			}
+		}
+		if err := (&volumeKeys{volume: v}).compact(ctx, true); err != nil {
+			return err
+		}
+		if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
+			next, err := selectMark(ctx, tx, v, markNext)
+			if err != nil {
+				return err
+			}
+			// The mark moves, so that other servers read the seal.
+			if err := putMark(ctx, tx, v, markNext, next+1); err != nil {
+				return err
+			}
+			return putMark(ctx, tx, v, markSealed, 1)
+		}); err != nil {
+			return err
+		}
+		return s.archive.tidy(ctx, v)
+	})
+}
+
+// Settle returns when everything that was appended before is rolled up.
+func (s *Service) Settle(ctx context.Context) error {
+	return s.blocks.roll(ctx, s.rollUp)
+}
