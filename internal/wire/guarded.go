@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 )
@@ -42,6 +43,8 @@ func (m *Mux) Guard(route Guarded, handler func(ctx context.Context, w http.Resp
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, route.Time)
 			defer cancel()
+			// Not every connection knows deadlines; those of tests do without.
+			_ = http.NewResponseController(w).SetReadDeadline(clock.Deadline(route.Time))
 		}
 		x := exchangeOf(ctx)
 		x.operation = op
@@ -58,14 +61,14 @@ func (m *Mux) Guard(route Guarded, handler func(ctx context.Context, w http.Resp
 // admitGuarded is the gate of a route, in the order of admit.
 func (m *Mux) admitGuarded(ctx context.Context, route *Guarded, op *Operation, header http.Header, r *http.Request) (access.Actor, error) {
 	token := bearer(r.Header.Get("Authorization"))
-	if err := m.tokens.take(bucketOf(token, r), header); err != nil {
+	if err := m.rates.token(token, r, header); err != nil {
 		return access.Actor{}, err
 	}
 	named := id.Workspace(r.Header.Get(workspaceHeader))
 	actor, err := m.access.Authenticate(ctx, token, named)
 	if fault.Is(err, fault.Unauthorized) {
 		// Every invented token has a window of its own: see admit.
-		if limited := m.tokens.take(addressOf(r), header); limited != nil {
+		if limited := m.rates.address(r, header); limited != nil {
 			err = limited
 		}
 	}
@@ -81,7 +84,7 @@ func (m *Mux) admitGuarded(ctx context.Context, route *Guarded, op *Operation, h
 		err = fault.New(fault.Forbidden, "This is the key of a %s. It opens the runtime and ingest; %s needs a personal access token (bp_pat_…).", actor.Kind, route.Name)
 	}
 	if err == nil {
-		err = m.workspaces.take(string(actor.Workspace), header)
+		err = m.rates.workspace(actor, m.plans, header)
 	}
 	if err == nil && !op.openToBlocked() {
 		err = actor.Paid()

@@ -60,10 +60,18 @@ type Process struct {
 // SQLite, and waits until it serves. It is killed when the test ends.
 func StartBinary(t testing.TB, dir, databaseURL string, flags ...string) *Process {
 	t.Helper()
-	command := exec.Command(Binary(t), append([]string{
+	return StartBinaryUnder(t, nil, dir, databaseURL, flags...)
+}
+
+// StartBinaryUnder is StartBinary by way of another program, which is given the
+// binary and its arguments and in the end executes it.
+func StartBinaryUnder(t testing.TB, wrapper []string, dir, databaseURL string, flags ...string) *Process {
+	t.Helper()
+	words := append(append(slices.Clone(wrapper), Binary(t)), append([]string{
 		"serve", "--listen", "127.0.0.1:0", "--data", dir, "--database-url", databaseURL, "--log-format", "json",
 		"--bootstrap-email", OwnerEmail, "--bootstrap-token", OwnerToken,
 	}, flags...)...)
+	command := exec.Command(words[0], words[1:]...)
 	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return len(v) > 8 && v[:8] == "BOTYARD_" })
 	command.Stdout = io.Discard
 	log, err := command.StderrPipe()
@@ -107,6 +115,10 @@ func StartBinary(t testing.TB, dir, databaseURL string, flags ...string) *Proces
 	}
 	return p
 }
+
+// Root is the folder through which the process's own view of the file system is
+// seen, mounts that it alone has among it.
+func (p *Process) Root() string { return fmt.Sprintf("/proc/%d/root", p.command.Process.Pid) }
 
 // Kill ends the process as a power failure would, and waits for its end.
 func (p *Process) Kill() {
