@@ -1,0 +1,197 @@
+package telemetry
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/botyard/botyard/internal/fault"
+)
+
+// OpenTelemetry logs, as exporters send them over HTTP. The request,
+// ExportLogsServiceRequest, has the fields of LogsData, which is read in its place:
+// the request's own package brings gRPC with it.
+//
+// https://opentelemetry.io/docs/specs/otlp/#otlphttp
+
+// readOTLP reads the log records of a request. InvalidPayload when it is none.
+func readOTLP(body []byte, asJSON bool) ([]Record, error) {
+	var data logspb.LogsData
+	var err error
+	if asJSON {
+		// Ids of traces come in hexadecimal there, which reads as some bytes or other:
+		// they are not used.
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body, &data)
+	} else {
+		err = proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body, &data)
+	}
+	if err != nil {
+		return nil, fault.New(fault.InvalidPayload, "The body is no OTLP ExportLogsServiceRequest: %s.", fault.BoundedTo(err.Error(), 300)).Because(err)
+	}
+	var records []Record
+	for _, resource := range data.GetResourceLogs() {
+		for _, scope := range resource.GetScopeLogs() {
+			for _, r := range scope.GetLogRecords() {
+				records = append(records, ofOTLP(r))
+			}
+		}
+	}
+	return records, nil
+}
+
+// The attributes that say what a line is about, in the order in which they are
+// looked for: botyard's own names, then OpenTelemetry's.
+var (
+	userAttributes         = []string{"userId", "user.id", "enduser.id"}
+	conversationAttributes = []string{"conversationId", "conversation.id", "gen_ai.conversation.id", "session.id"}
+	workflowAttributes     = []string{"workflowId", "workflow.id"}
+)
+
+// ofOTLP makes a log line of an OpenTelemetry log record: its body is the message,
+// behind which stand, as JSON, the attributes that have no place of their own.
+func ofOTLP(r *logspb.LogRecord) Record {
+	record := Record{Kind: KindLog, Level: levelOf(r)}
+	for _, ns := range []uint64{r.GetTimeUnixNano(), r.GetObservedTimeUnixNano()} {
+		if record.At == 0 && ns != 0 {
+			record.At = int64(ns / uint64(time.Millisecond))
+		}
+	}
+	rest := slices.Clone(r.GetAttributes())
+	take := func(names []string) string {
+		for _, name := range names {
+			at := slices.IndexFunc(rest, func(a *commonpb.KeyValue) bool { return a.GetKey() == name })
+			if at >= 0 {
+				value := textOf(rest[at].GetValue())
+				rest = slices.Delete(rest, at, at+1)
+				return value
+			}
+		}
+		return ""
+	}
+	record.User, record.Conversation, record.Workflow = take(userAttributes), take(conversationAttributes), take(workflowAttributes)
+	record.Message = textOf(r.GetBody())
+	if len(rest) > 0 {
+		record.Message = strings.TrimPrefix(record.Message+" "+jsonOf(membersOf(rest)), " ")
+	}
+	return record
+}
+
+// levelOf is the level of a severity: the first of each name's four numbers is the
+// least grave.
+func levelOf(r *logspb.LogRecord) Level {
+	switch n := r.GetSeverityNumber(); {
+	case n >= logspb.SeverityNumber_SEVERITY_NUMBER_ERROR:
+		return Error
+	case n >= logspb.SeverityNumber_SEVERITY_NUMBER_WARN:
+		return Warn
+	case n >= logspb.SeverityNumber_SEVERITY_NUMBER_INFO:
+		return Info
+	case n > logspb.SeverityNumber_SEVERITY_NUMBER_UNSPECIFIED:
+		return Debug
+	}
+	switch text := strings.ToLower(r.GetSeverityText()); {
+	case strings.HasPrefix(text, "trace"), strings.HasPrefix(text, "debug"):
+		return Debug
+	case strings.HasPrefix(text, "warn"):
+		return Warn
+	case strings.HasPrefix(text, "err"), strings.HasPrefix(text, "fatal"), strings.HasPrefix(text, "crit"):
+		return Error
+	}
+	return Info
+}
+
+// textOf is a value as a line of text: a text as it is, all else as JSON.
+func textOf(v *commonpb.AnyValue) string {
+	switch v.GetValue().(type) {
+	case nil:
+		return ""
+	case *commonpb.AnyValue_StringValue:
+		return clean(v.GetStringValue())
+	}
+	return jsonOf(plain(v))
+}
+
+// clean drops what cannot be kept.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "")
+}
+
+func jsonOf(v any) string {
+	text, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), json.FormatNilSliceAsNull(false))
+	if err != nil {
+		return fmt.Sprint(v) // a number that is none, which JSON does not have
+	}
+	return clean(string(text))
+}
+
+// plain is a value as JSON has it; bytes are base64.
+func plain(v *commonpb.AnyValue) any {
+	switch x := v.GetValue().(type) {
+	case *commonpb.AnyValue_StringValue:
+		return x.StringValue
+	case *commonpb.AnyValue_BoolValue:
+		return x.BoolValue
+	case *commonpb.AnyValue_IntValue:
+		return x.IntValue
+	case *commonpb.AnyValue_DoubleValue:
+		return x.DoubleValue
+	case *commonpb.AnyValue_BytesValue:
+		return base64.StdEncoding.EncodeToString(x.BytesValue)
+	case *commonpb.AnyValue_ArrayValue:
+		items := make([]any, len(x.ArrayValue.GetValues()))
+		for i, item := range x.ArrayValue.GetValues() {
+			items[i] = plain(item)
+		}
+		return items
+	case *commonpb.AnyValue_KvlistValue:
+		return membersOf(x.KvlistValue.GetValues())
+	}
+	return nil
+}
+
+func membersOf(list []*commonpb.KeyValue) map[string]any {
+	members := make(map[string]any, len(list))
+	for _, kv := range list {
+		members[kv.GetKey()] = plain(kv.GetValue())
+	}
+	return members
+}
+
+// The fields of ExportLogsServiceResponse and of its ExportLogsPartialSuccess.
+const (
+	partialSuccess                = 1
+	rejectedRecords, errorMessage = 1, 2
+)
+
+// answerOTLP is the answer to a request of which so many records were refused, the
+// first of them for the reason; a request that was taken whole is answered by an
+// empty message.
+func answerOTLP(refused int, reason string, asJSON bool) []byte {
+	if asJSON {
+		if refused == 0 {
+			return []byte(`{}`)
+		}
+		// int64 is a text in the JSON mapping. Texts do not fail to be JSON.
+		quoted, _ := jsontext.AppendQuote(nil, clean(reason))
+		return fmt.Appendf(nil, `{"partialSuccess":{"rejectedLogRecords":"%d","errorMessage":%s}}`, refused, quoted)
+	}
+	if refused == 0 {
+		return []byte{}
+	}
+	var partial []byte
+	partial = protowire.AppendTag(partial, rejectedRecords, protowire.VarintType)
+	partial = protowire.AppendVarint(partial, uint64(refused))
+	partial = protowire.AppendTag(partial, errorMessage, protowire.BytesType)
+	partial = protowire.AppendString(partial, clean(reason))
+	return protowire.AppendBytes(protowire.AppendTag(nil, partialSuccess, protowire.BytesType), partial)
+}
