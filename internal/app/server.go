@@ -108,6 +108,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	s.http.RegisterOnShutdown(s.Mux.EndStreams)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.startWork(background)

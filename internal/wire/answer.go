@@ -17,6 +17,8 @@ type answer struct {
 	http.ResponseWriter
 	status int
 	body   *bytes.Buffer
+	// sent says that the answer has gone its own way; see Stream.
+	sent bool
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -46,6 +48,9 @@ func (a *answer) reset() {
 
 // send lets the answer go.
 func (a *answer) send() error {
+	if a.sent {
+		return nil
+	}
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}

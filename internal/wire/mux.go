@@ -113,6 +113,7 @@ type Mux struct {
 	plans       *plan.Catalog
 	codeSlots   *places
 	idempotency idempotency
+	streams     *streams
 
 	publicURL func() string
 	sources   map[string]Source
@@ -151,6 +152,7 @@ func New(o Options) *Mux {
 		metrics:   newMetrics(o.Metrics),
 		plans:     o.Plans,
 		codeSlots: newPlaces(o.Limits.ParallelCode),
+		streams:   newStreams(),
 
 		publicURL:   o.PublicURL,
 		sources:     map[string]Source{},
