@@ -7,6 +7,7 @@ import (
 
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/telemetry"
+	"github.com/botyard/botyard/internal/workspace"
 )
 
 // assembleTelemetry makes the domain and has it told of who leaves.
@@ -14,11 +15,12 @@ func (a *App) assembleTelemetry() {
 	a.Telemetry = telemetry.New(telemetry.Options{
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Dir: a.dir, Synchronous: a.config.SQLiteSynchronous,
 		Retention: telemetry.Retention{Logs: int64(a.config.RetentionLogs), Events: int64(a.config.RetentionEvents)},
-		Bots:      a.Bots, Integrations: a.Catalog, Queue: a.Jobs,
+		Bots:      a.Bots, Readers: a.Bots, Integrations: a.Catalog, Meter: a.Meter, Actions: a.Catalog, Queue: a.Jobs,
 	})
 	a.Bots.Leavers = append(a.Bots.Leavers, a.Telemetry)
 	a.Catalog.Leavers = append(a.Catalog.Leavers, a.Telemetry)
-	a.Workspaces.Leavers = append(a.Workspaces.Leavers, a.Telemetry)
+	// What is made of a bot's records is found by the bot.
+	a.Workspaces.Leavers = append([]workspace.Leaver{a.Telemetry}, a.Workspaces.Leavers...)
 }
 
 // jobExpire is the kind of the job that ends what is older than its retention.

@@ -157,10 +157,9 @@ func (s *Service) Analytics(ctx context.Context, w id.Workspace, bot id.Bot, sta
 
 // dayNamed reads a date, or the UTC day of a moment.
 func dayNamed(parameter, text string) (date, error) {
-	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04"} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
-			return dateOf(t.UnixMilli()), nil
-		}
+	if text == "" {
+		return 0, fault.New(fault.InvalidQuery, "%s is empty; it must be a date, 2026-01-31, or a moment, 2026-01-31T10:00:00Z.", parameter)
 	}
-	return 0, fault.New(fault.InvalidQuery, "%s is %q; it must be a date, 2026-01-31, or a moment, 2026-01-31T10:00:00Z, from 1970 on.", parameter, fault.Bounded(text))
+	first, _, err := momentNamed(parameter, text)
+	return dateOf(first.UnixMilli()), err
 }

@@ -182,6 +182,25 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 	return found[:min(most, len(found))], nil
 }
 
+// Latest is storage's.
+func (s *blockStore) Latest(ctx context.Context, class Class) (int64, error) {
+	days, err := s.archive.days(ctx, class)
+	for _, day := range slices.Backward(days) {
+		if err != nil {
+			break
+		}
+		var v *volume
+		if v, err = s.archive.open(ctx, class, day); err != nil {
+			break
+		}
+		var last int64
+		if last, err = selectLatest(ctx, v.reader(ctx), v); last > 0 || err != nil {
+			return last, err
+		}
+	}
+	return 0, err
+}
+
 // Erase is storage's.
 func (s *blockStore) Erase(ctx context.Context, of Owner) error {
 	if of == (Owner{}) {

@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 // The bounds of records. Sizes are in bytes. Those of messages, issues and action
@@ -137,6 +140,7 @@ func (a *ActionRun) check() string {
 		objectProblem("input", a.Input, mostLine), objectProblem("output", a.Output, mostLine),
 	)
 	if problem == "" {
+		a.CostNanoUSD = costOf(a.Output)
 		a.Input, a.InputTruncated = truncate(a.Input)
 		a.Output, a.OutputTruncated = truncate(a.Output)
 	}
@@ -221,7 +225,13 @@ func (l *LLMCall) check() string {
 }
 
 func (u *Usage) check() string {
-	return firstProblem(nameProblem("type", u.Type, true), countProblem("value", u.Value, 0), objectProblem("metadata", u.Metadata, mostText))
+	problem := firstProblem(nameProblem("type", u.Type, true), objectProblem("metadata", u.Metadata, mostText))
+	if problem == "" {
+		if err := (plan.Usage{Type: plan.Type(u.Type), Value: u.Value}).Check(); err != nil {
+			return fault.From(err).Message
+		}
+	}
+	return problem
 }
 
 // truncate keeps an object that is small enough. A larger one becomes

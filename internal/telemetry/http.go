@@ -6,4 +6,9 @@ import "github.com/botyard/botyard/internal/wire"
 func Mount(m *wire.Mux, s *Service) {
 	mountIngest(m, s)
 	mountLogs(m, s)
+	mountIssues(m, s)
+	mountAnalytics(m, s)
+	mountActivities(m, s)
+	mountTail(m, s)
+	mountOTLP(m, s)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// rollUpBots adds records to what is made of them: issues and analytics. Records of bots that are gone count
+// rollUpBots adds records to what is made of them: issues, analytics and usage. Records of bots that are gone count
 // nowhere, and those of a bot that is in another workspace by now count there.
 func (s *Service) rollUpBots(ctx context.Context, tx *db.Tx, records []Record) error {
 	var bots []id.Bot
@@ -32,5 +32,8 @@ func (s *Service) rollUpBots(ctx context.Context, tx *db.Tx, records []Record) e
 	if err := s.rollUpIssues(ctx, tx, ofBots); err != nil {
 		return db.Convert(err)
 	}
-	return db.Convert(s.rollUpAnalytics(ctx, tx, ofBots))
+	if err := s.rollUpAnalytics(ctx, tx, ofBots); err != nil {
+		return db.Convert(err)
+	}
+	return s.rollUpUsage(ctx, tx, ofBots)
 }

@@ -11,6 +11,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
@@ -37,6 +41,21 @@ type IssueEvent struct {
 	ID        id.IssueEvent
 	CreatedAt time.Time
 	Data      map[string]IssueDatum
+}
+
+// UnmarshalJSONFrom takes {"raw", "pretty"}, and a plain value in its place: a text as
+// it is, anything else as its JSON.
+func (d *IssueDatum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	switch dec.PeekKind() {
+	case '{':
+		type plain IssueDatum
+		return json.UnmarshalDecode(dec, (*plain)(d))
+	case '"':
+		return json.UnmarshalDecode(dec, &d.Raw)
+	}
+	value, err := dec.ReadValue()
+	d.Raw = string(value)
+	return err
 }
 
 // mostIssueEvents is how many events an issue keeps: the newest.
@@ -133,12 +152,6 @@ func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.
 	return db.Convert(s.writeIssues(ctx, tx, issues))
 }
 
-// noSuchBot is the one answer for a bot that does not exist and for one of another
-// workspace.
-func noSuchBot(bot id.Bot) error {
-	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", fault.Bounded(string(bot)))
-}
-
 func noSuchIssue(issue id.Issue) error {
 	return fault.New(fault.ResourceNotFound, "Issue %q does not exist, or it is not of this bot.", fault.Bounded(string(issue)))
 }
@@ -150,7 +163,7 @@ func seek(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) error {
 		return db.Convert(err)
 	}
 	if owners[bot] != w || w == "" {
-		return noSuchBot(bot)
+		return access.NoSuchBot(bot)
 	}
 	return nil
 }

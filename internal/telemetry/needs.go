@@ -6,6 +6,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 // bots knows bots and what is installed in them; package bot.
@@ -16,6 +17,26 @@ type bots interface {
 	HasIntegration(ctx context.Context, q db.Querier, bot id.Bot, i id.Integration) (bool, error)
 	// LetIn refuses an account that a bot's allowlist keeps out.
 	LetIn(ctx context.Context, account id.Account, bots []id.Bot) error
+}
+
+// meter counts what is used; package meter. A usage whose id it has counted, and one
+// of a workspace that is gone, is left out.
+type meter interface {
+	Add(ctx context.Context, tx *db.Tx, records []plan.Usage) error
+}
+
+// actions knows what bots can do through their integrations; package catalog.
+type actions interface {
+	// Billable says whether the integration of that name, as the bot has it installed,
+	// declares the action as one that costs.
+	Billable(ctx context.Context, q db.Querier, bot id.Bot, integration, action string) (bool, error)
+}
+
+// readers knows who may read a bot; package bot.
+type readers interface {
+	// Introspect answers the workspace of a bot that the account may read;
+	// ResourceNotFound when there is none.
+	Introspect(ctx context.Context, account id.Account, bot id.Bot) (id.Workspace, error)
 }
 
 // integrations knows who has published an integration; package catalog.

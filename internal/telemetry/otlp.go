@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
 )
 
 // OpenTelemetry logs, as exporters send them over HTTP. The request,
@@ -55,6 +56,7 @@ var (
 	userAttributes         = []string{"userId", "user.id", "enduser.id"}
 	conversationAttributes = []string{"conversationId", "conversation.id", "gen_ai.conversation.id", "session.id"}
 	workflowAttributes     = []string{"workflowId", "workflow.id"}
+	botAttributes          = []string{"botId", "bot.id"}
 )
 
 // ofOTLP makes a log line of an OpenTelemetry log record: its body is the message,
@@ -79,6 +81,11 @@ func ofOTLP(r *logspb.LogRecord) Record {
 		return ""
 	}
 	record.User, record.Conversation, record.Workflow = take(userAttributes), take(conversationAttributes), take(workflowAttributes)
+	record.Bot = id.Bot(take(botAttributes))
+	// As the SDK's lines say it: those of an integration are for its owner alone, unless
+	// they say that they are for the bot's.
+	record.HiddenFromBot = take([]string{"visible_to_bot_owner"}) != "true"
+	record.HiddenFromIntegration = take([]string{"hidden_to_integration_owner"}) == "true"
 	record.Message = textOf(r.GetBody())
 	if len(rest) > 0 {
 		record.Message = strings.TrimPrefix(record.Message+" "+jsonOf(membersOf(rest)), " ")
@@ -118,7 +125,7 @@ func textOf(v *commonpb.AnyValue) string {
 	case *commonpb.AnyValue_StringValue:
 		return clean(v.GetStringValue())
 	}
-	return jsonOf(plain(v))
+	return jsonOf(jsonValue(v))
 }
 
 // clean drops what cannot be kept.
@@ -134,8 +141,8 @@ func jsonOf(v any) string {
 	return clean(string(text))
 }
 
-// plain is a value as JSON has it; bytes are base64.
-func plain(v *commonpb.AnyValue) any {
+// jsonValue is a value as JSON has it; bytes are base64.
+func jsonValue(v *commonpb.AnyValue) any {
 	switch x := v.GetValue().(type) {
 	case *commonpb.AnyValue_StringValue:
 		return x.StringValue
@@ -150,7 +157,7 @@ func plain(v *commonpb.AnyValue) any {
 	case *commonpb.AnyValue_ArrayValue:
 		items := make([]any, len(x.ArrayValue.GetValues()))
 		for i, item := range x.ArrayValue.GetValues() {
-			items[i] = plain(item)
+			items[i] = jsonValue(item)
 		}
 		return items
 	case *commonpb.AnyValue_KvlistValue:
@@ -162,7 +169,7 @@ func plain(v *commonpb.AnyValue) any {
 func membersOf(list []*commonpb.KeyValue) map[string]any {
 	members := make(map[string]any, len(list))
 	for _, kv := range list {
-		members[kv.GetKey()] = plain(kv.GetValue())
+		members[kv.GetKey()] = jsonValue(kv.GetValue())
 	}
 	return members
 }

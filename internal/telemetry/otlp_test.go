@@ -74,7 +74,7 @@ func TestOTLP(t *testing.T) {
 		{"no number", &logspb.LogRecord{Body: &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: math.NaN()}}}, Record{Level: Info, Message: "NaN"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.want.Kind = KindLog
+			tt.want.Kind, tt.want.HiddenFromBot = KindLog, true
 			binary, asJSON := otlpRequest(t, tt.sent)
 			for _, body := range [][]byte{binary, asJSON} {
 				got, err := readOTLP(body, &body[0] == &asJSON[0])
@@ -98,7 +98,7 @@ func TestOTLPInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Record{{Kind: KindLog, Level: Info, At: 1544712660300, Message: "Example"}}, got); diff != "" {
+	if diff := cmp.Diff([]Record{{Kind: KindLog, HiddenFromBot: true, Level: Info, At: 1544712660300, Message: "Example"}}, got); diff != "" {
 		t.Error(diff)
 	}
 	for _, body := range []string{"", "[]", "{", `{"resourceLogs":1}`} {

@@ -137,8 +137,8 @@ type ActionRun struct {
 	DurationMs      float64        `json:"durationMs"`
 	Cached          bool           `json:"cached,omitempty"`
 	ErrorMessage    string         `json:"errorMessage,omitempty"`
-	// Billable says that the run counts as usage; see needs.go.
-	Billable bool `json:"billable,omitempty"`
+	// CostNanoUSD is what the run says it cost, for which a billable action is charged.
+	CostNanoUSD int64 `json:"costNanoUsd,omitzero"`
 }
 
 // Issue is something wrong that lasts, as it showed itself once.

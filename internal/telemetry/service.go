@@ -27,6 +27,9 @@ type Options struct {
 	Silence time.Duration
 
 	Bots         bots
+	Readers      readers
+	Meter        meter
+	Actions      actions
 	Integrations integrations
 	// Queue is where erasures wait.
 	Queue queue
@@ -43,6 +46,9 @@ type Service struct {
 	door         *admission
 	parts        []part
 	bots         bots
+	readers      readers
+	meter        meter
+	actions      actions
 	integrations integrations
 	queue        queue
 
@@ -59,7 +65,7 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence),
 		dir: o.Dir, synchronous: o.Synchronous,
-		door: newAdmission(), queue: o.Queue, bots: o.Bots, integrations: o.Integrations,
+		door: newAdmission(), queue: o.Queue, bots: o.Bots, readers: o.Readers, meter: o.Meter, actions: o.Actions, integrations: o.Integrations,
 		keeping: &retention{db: o.DB, clock: o.Clock, general: o.Retention.orDefault()},
 	}
 	s.parts = []part{s.rollUpBots}

@@ -22,6 +22,8 @@ type storage interface {
 	// After answers the records that were appended after a place, in the order of
 	// Sequence: it is what live tails and roll-ups read.
 	After(ctx context.Context, f Filter, after int64, most int) ([]Record, error)
+	// Latest is the greatest Sequence of a class so far; 0 when it has no records.
+	Latest(ctx context.Context, class Class) (int64, error)
 	// Erase deletes what is kept of a bot, an integration or a workspace.
 	Erase(ctx context.Context, of Owner) error
 	// Damaged names the days that were set aside because they cannot be read.

@@ -172,6 +172,11 @@ func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after 
 		WHERE integration_id = $1 AND last_sequence > $2 ORDER BY sequence LIMIT $3`), string(f.Integration), after, most)
 }
 
+func selectLatest(ctx context.Context, q db.Querier, v *volume) (last int64, err error) {
+	err = q.QueryRow(ctx, v.text(`SELECT COALESCE(MAX(last_sequence), 0) FROM {blocks}`)).Scan(&last)
+	return last, err
+}
+
 func selectWhole(ctx context.Context, q db.Querier, query string, args ...any) ([]*block, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {

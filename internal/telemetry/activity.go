@@ -1,0 +1,92 @@
+package telemetry
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// place is where a record stands in a list.
+func (r *Record) place() db.Key {
+	return db.Key{At: r.At, ID: strconv.FormatInt(r.Sequence, 10)}
+}
+
+// read reads a page of records, newest first.
+func (s *Service) read(ctx context.Context, f Filter, page db.Page) ([]Record, *db.Key, error) {
+	f.Before = page.After
+	records := make([]Record, 0, page.Size+1)
+	err := s.store.Scan(ctx, f, func(r *Record) bool {
+		records = append(records, *r)
+		return len(records) <= page.Size
+	})
+	if err != nil {
+		return nil, nil, db.Convert(err)
+	}
+	records, next := db.Cut(records, page, func(r Record) db.Key { return r.place() })
+	return records, next, nil
+}
+
+// Activities reads a page of the steps of a task, newest first. The workspace is the
+// bot's, which the caller is a member of. ResourceNotFound when it has no such bot;
+// a task that nobody told of has no steps.
+func (s *Service) Activities(ctx context.Context, w id.Workspace, bot id.Bot, task string, page db.Page) ([]Record, *db.Key, error) {
+	if err := seek(ctx, s.db.Reader(ctx), w, bot); err != nil {
+		return nil, nil, err
+	}
+	return s.read(ctx, Filter{Kinds: []Kind{KindActivity}, Bot: bot, Match: func(r *Record) bool {
+		a, is := r.Body.(*Activity)
+		return is && a.TaskID == task
+	}}, page)
+}
+
+// RunFilter says which action runs are wanted.
+type RunFilter struct {
+	Integration string // its name
+	// From and Until bound when it ran, both included, as a client writes them; empty
+	// bounds nothing.
+	From, Until string
+}
+
+// ActionRuns reads a page of a bot's calls of one integration's actions, newest first.
+// InvalidQuery when a bound is no moment, ResourceNotFound when the workspace has no
+// such bot.
+func (s *Service) ActionRuns(ctx context.Context, w id.Workspace, bot id.Bot, runs RunFilter, page db.Page) ([]Record, *db.Key, error) {
+	f := Filter{Kinds: []Kind{KindActionRun}, Bot: bot, Match: func(r *Record) bool {
+		run, is := r.Body.(*ActionRun)
+		return is && run.IntegrationName == runs.Integration
+	}}
+	var err error
+	if f.From, _, err = momentNamed("timestampFrom", runs.From); err != nil {
+		return nil, nil, err
+	}
+	if _, f.Until, err = momentNamed("timestampUntil", runs.Until); err != nil {
+		return nil, nil, err
+	}
+	if err := seek(ctx, s.db.Reader(ctx), w, bot); err != nil {
+		return nil, nil, err
+	}
+	return s.read(ctx, f, page)
+}
+
+// momentNamed reads a moment, or a date, which is all its moments; the zero times
+// when nothing is given. A time without an offset is UTC.
+func momentNamed(parameter, text string) (first, last time.Time, err error) {
+	if text == "" {
+		return first, last, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		t, err := time.Parse(layout, text)
+		if err != nil || t.Year() < 1970 {
+			continue
+		}
+		if t = t.UTC(); layout == time.DateOnly {
+			return t, t.Add(dayLength - time.Millisecond), nil
+		}
+		return t, t, nil
+	}
+	return first, last, fault.New(fault.InvalidQuery, "%s is %q; it must be a date, 2026-01-31, or a moment, 2026-01-31T10:00:00Z, from 1970 on.", parameter, fault.Bounded(text))
+}

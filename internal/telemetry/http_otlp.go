@@ -1,0 +1,88 @@
+package telemetry
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+// otlpBinary is the media type of OTLP's own form.
+const otlpBinary = "application/x-protobuf"
+
+// mountOTLP adds the way in for OpenTelemetry logs. An exporter is given the endpoint
+// /v1/otlp and adds /v1/logs by itself.
+func mountOTLP(m *wire.Mux, s *Service) {
+	m.Guard(wire.Guarded{
+		Name: "ingestOTLP", Method: http.MethodPost, Path: "/v1/otlp/v1/logs", Permission: access.TelemetryWrite, Keys: true, Time: ingestTime,
+	}, s.ingestOTLP)
+}
+
+// takeRecord is take of a record that is read already.
+func (b *batch) takeRecord(ctx context.Context, r *Record) error {
+	b.lines++
+	if r.At == 0 {
+		r.At = b.now.UnixMilli()
+	}
+	if b.from.integration == "" {
+		r.HiddenFromBot, r.HiddenFromIntegration = false, false
+	}
+	problem, err := b.service.settle(ctx, b, r)
+	if err != nil {
+		return err
+	}
+	if problem != "" {
+		b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
+		return nil
+	}
+	b.records = append(b.records, *r)
+	return nil
+}
+
+func (s *Service) ingestOTLP(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	from, err := s.senderOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	media, err := mediaType(r)
+	if err != nil {
+		return err
+	}
+	asJSON := media == "application/json"
+	if !asJSON && media != otlpBinary {
+		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: OTLP comes as %s or as application/json.", fault.BoundedTo(media, 100), otlpBinary)
+	}
+	var answer []byte
+	err = s.withBody(ctx, r, from, func(body []byte, p *pass) error {
+		records, err := readOTLP(body, asJSON)
+		if err != nil {
+			return err
+		}
+		if len(records) > mostBatch {
+			return tooMany()
+		}
+		b := s.newBatch(from)
+		for i := range records {
+			if err := b.takeRecord(ctx, &records[i]); err != nil {
+				return err
+			}
+		}
+		if _, err := s.keep(ctx, b.records, p); err != nil {
+			return err
+		}
+		reason := ""
+		if len(b.rejected) > 0 {
+			reason = b.rejected[0].Message
+		}
+		answer = answerOTLP(len(b.rejected), reason, asJSON)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", media)
+	_, err = w.Write(answer)
+	return err
+}

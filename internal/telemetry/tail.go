@@ -1,0 +1,60 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+const (
+	// tailPoll is how often a tail looks for what other servers took in. What this one
+	// takes in wakes it.
+	tailPoll = 500 * time.Millisecond
+	// mostTailed is how many lines a tail has in memory. A reader that is slower than
+	// the bot goes on reading from what is kept.
+	mostTailed = 500
+)
+
+// Tail sends the log lines of a bot that come in after a place, in the order in which
+// they became durable, until ctx ends or send fails; a negative place is now. Lines
+// that are hidden from the bot's owner are left out.
+func (s *Service) Tail(ctx context.Context, bot id.Bot, after int64, least Level, send func([]Record) error) error {
+	f := Filter{Kinds: []Kind{KindLog}, Bot: bot}
+	if after < 0 {
+		var err error
+		if after, err = s.store.Latest(ctx, Logs); err != nil {
+			return db.Convert(err)
+		}
+	}
+	looks := time.NewTicker(tailPoll)
+	defer looks.Stop()
+	for {
+		appended := s.blocks.appended() // before the look: what comes meanwhile is seen by the next
+		records, err := s.store.After(ctx, f, after, mostTailed)
+		if err != nil {
+			return db.Convert(err)
+		}
+		more := len(records) == mostTailed
+		if len(records) > 0 {
+			after = records[len(records)-1].Sequence
+		}
+		records = slices.DeleteFunc(records, func(r Record) bool { return r.HiddenFromBot || r.Level < least })
+		if len(records) > 0 {
+			if err := send(records); err != nil {
+				return err
+			}
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-appended:
+		case <-looks.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

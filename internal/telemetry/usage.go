@@ -1,0 +1,163 @@
+package telemetry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// costOf is what an action's output says that it cost, in nano-dollars: the number
+// of dollars at botpress.cost, as the actions of language models report it.
+func costOf(output jsontext.Value) int64 {
+	if !bytes.Contains(output, []byte(`"botpress"`)) {
+		return 0
+	}
+	var says struct {
+		Botpress struct {
+			Cost float64 `json:"cost"`
+		} `json:"botpress"`
+	}
+	if json.Unmarshal(output, &says, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return 0 // another integration's own member of that name
+	}
+	cost := math.Round(says.Botpress.Cost * nanoUSD)
+	if !(cost > 0) { // NaN is not
+		return 0
+	}
+	return int64(min(cost, mostCount))
+}
+
+// calls are the incoming messages and events of one bot in one hour.
+type calls struct {
+	workspace id.Workspace
+	bot       id.Bot
+	hour      int64
+}
+
+// uses is what records use, as the meter counts it.
+type uses struct {
+	calls map[calls]*plan.Usage
+	all   []plan.Usage
+}
+
+// use names a usage by the record that it is of, so that the meter knows it again.
+func (u *uses) use(r *Record, t plan.Type, value int64, metadata map[string]string) {
+	if value > 0 {
+		u.all = append(u.all, plan.Usage{
+			ID: usageID(r.Sequence), Workspace: r.Workspace, Bot: r.Bot, Type: t, Value: value, At: r.Time(), Metadata: metadata,
+		})
+	}
+}
+
+func usageID(sequence int64) string { return "record " + strconv.FormatInt(sequence, 10) }
+
+// call counts an incoming message or event. Those of an hour and a batch are one
+// usage: a busy bot has thousands.
+func (u *uses) call(r *Record) {
+	key := calls{r.Workspace, r.Bot, r.At / time.Hour.Milliseconds()}
+	c := u.calls[key]
+	if c == nil {
+		u.calls[key] = &plan.Usage{ID: usageID(r.Sequence), Workspace: r.Workspace, Bot: r.Bot, Type: plan.InvocationCalls, Value: 1, At: r.Time()}
+		return
+	}
+	c.Value++
+	if r.Time().After(c.At) {
+		c.At = r.Time()
+	}
+}
+
+// rollUpUsage tells the meter what records use: incoming messages and events, what
+// calls of language models and billable actions cost, and what is reported as such.
+func (s *Service) rollUpUsage(ctx context.Context, tx *db.Tx, records []Record) error {
+	u := uses{calls: map[calls]*plan.Usage{}}
+	billable := billing{known: map[action]bool{}, actions: s.actions}
+	for i := range records {
+		r := &records[i]
+		switch body := r.Body.(type) {
+		case *Message:
+			if body.Direction == incoming {
+				u.call(r)
+			}
+		case *Event:
+			u.call(r)
+		case *LLMCall:
+			u.use(r, plan.AISpend, body.CostNanoUSD, map[string]string{"type": "IntegrationAction", "subtype": body.Model})
+		case *ActionRun:
+			if body.CostNanoUSD == 0 || body.Cached {
+				continue
+			}
+			counts, err := billable.ask(ctx, tx, action{r.Bot, body.IntegrationName, body.ActionType})
+			if err != nil {
+				return err
+			}
+			if counts {
+				u.use(r, plan.AISpend, body.CostNanoUSD, map[string]string{
+					"type": "IntegrationAction", "subtype": body.ActionType, "source": body.IntegrationName,
+				})
+			}
+		case *Usage:
+			u.use(r, plan.Type(body.Type), body.Value, textsOf(body.Metadata))
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(u.calls), func(a, b calls) int {
+		return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.bot, b.bot), cmp.Compare(a.hour, b.hour))
+	}) {
+		u.all = append(u.all, *u.calls[key])
+	}
+	u.all = slices.DeleteFunc(u.all, func(u plan.Usage) bool { return u.Check() != nil })
+	if len(u.all) == 0 {
+		return nil
+	}
+	return s.meter.Add(ctx, tx, u.all)
+}
+
+// textsOf are the members of an object that are texts.
+func textsOf(object jsontext.Value) map[string]string {
+	if len(object) == 0 {
+		return nil
+	}
+	var members map[string]any
+	if json.Unmarshal(object, &members, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return nil // it was checked when it came
+	}
+	texts := map[string]string{}
+	for name, value := range members {
+		if text, is := value.(string); is {
+			texts[name] = text
+		}
+	}
+	return texts
+}
+
+// action is an action of an integration, as a bot has it.
+type action struct {
+	bot               id.Bot
+	integration, name string
+}
+
+// billing remembers, for one batch, which actions are billable.
+type billing struct {
+	known   map[action]bool
+	actions actions
+}
+
+func (b *billing) ask(ctx context.Context, q db.Querier, a action) (bool, error) {
+	if billable, known := b.known[a]; known {
+		return billable, nil
+	}
+	billable, err := b.actions.Billable(ctx, q, a.bot, a.integration, a.name)
+	b.known[a] = billable
+	return billable, err
+}
