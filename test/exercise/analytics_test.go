@@ -64,7 +64,7 @@ func TestAnalytics(t *testing.T) {
 			object{"kind": "llm_call", "model": "m", "inputTokens": 10, "outputTokens": 100, "latencyMs": 500, "costNanoUsd": 4_000_000, "timestamp": at(1, "02:00:00")},
 			object{"kind": "llm_call", "model": "m", "inputTokens": 1, "outputTokens": 0, "latencyMs": 0, "costNanoUsd": 0, "error": "e", "timestamp": at(1, "03:00:00")},
 		)
-		eventually(t, func() error {
+		settled(t, func() error {
 			days := analyticsOf(t, a, bot, day(2), day(1))
 			if days[1]["llm"].(object)["calls"] != 3.0 {
 				return fmt.Errorf("the days are %v", days)
@@ -97,7 +97,7 @@ func TestAnalytics(t *testing.T) {
 		// A record that comes late corrects the days: ann is new a day earlier, and the
 		// session begins there.
 		record(t, a, bot, message(at(3, "23:40:00"), "ann"), message(at(3, "23:59:59"), "ann"), message(at(2, "00:20:00"), "ann"))
-		eventually(t, func() error {
+		settled(t, func() error {
 			days := analyticsOf(t, a, bot, day(3), day(1))
 			got := []any{}
 			for _, d := range days {

@@ -13,9 +13,9 @@ import (
 	"github.com/botyard/botyard/test/harness"
 )
 
-// eventually repeats a look until it is content: what is sent is made into issues
+// settled repeats a look until it is content: what is sent is made into issues
 // and analytics a moment after it is acknowledged.
-func eventually(t *testing.T, look func() error) {
+func settled(t *testing.T, look func() error) {
 	t.Helper()
 	var err error
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -43,7 +43,7 @@ func record(t *testing.T, a *harness.Actor, bot string, records ...object) {
 func issuesOf(t *testing.T, a *harness.Actor, bot string, events float64) []object {
 	t.Helper()
 	var list struct{ Issues []object }
-	eventually(t, func() error {
+	settled(t, func() error {
 		list.Issues = nil
 		a.Do(t, "GET", botsPath+"/"+bot+"/issues?pageSize=100", nil, &list)
 		sum := 0.0

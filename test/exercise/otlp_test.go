@@ -119,7 +119,7 @@ func TestOTLPAnswers(t *testing.T) {
 		if answer.PartialSuccess != nil {
 			t.Errorf("what was taken whole is answered %+v", answer.PartialSuccess)
 		}
-		key.Do(t, "POST", otlpPath, body(now, tomorrow, "1"), &answer)
+		key.Do(t, "POST", otlpPath, body(now, tomorrow, "1000000000"), &answer)
 		if p := answer.PartialSuccess; p == nil || p.RejectedLogRecords != "2" || p.ErrorMessage == "" {
 			t.Errorf("what was taken in part is answered %+v", p)
 		}
