@@ -15,19 +15,33 @@ func (r *Record) place() db.Key {
 	return db.Key{At: r.At, ID: strconv.FormatInt(r.Sequence, 10)}
 }
 
+// mostPage bounds the inputs, outputs and data of one page, in bytes. A page ends
+// early rather than fill the memory of the server: a hundred action runs can have
+// forty megabytes.
+const mostPage = 4 << 20
+
 // read reads a page of records, newest first.
 func (s *Service) read(ctx context.Context, f Filter, page db.Page) ([]Record, *db.Key, error) {
 	f.Before = page.After
-	records := make([]Record, 0, page.Size+1)
+	var records []Record
+	var next *db.Key
+	size := 0
 	err := s.store.Scan(ctx, f, func(r *Record) bool {
+		if len(records) == page.Size || size > mostPage {
+			place := records[len(records)-1].place()
+			next = &place
+			return false
+		}
 		records = append(records, *r)
-		return len(records) <= page.Size
+		switch body := r.Body.(type) {
+		case *ActionRun:
+			size += len(body.Input) + len(body.Output)
+		case *Activity:
+			size += len(body.Data)
+		}
+		return true
 	})
-	if err != nil {
-		return nil, nil, db.Convert(err)
-	}
-	records, next := db.Cut(records, page, func(r Record) db.Key { return r.place() })
-	return records, next, nil
+	return records, next, db.Convert(err)
 }
 
 // Activities reads a page of the steps of a task, newest first. The workspace is the

@@ -150,24 +150,9 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 		if err != nil {
 			return nil, err
 		}
-		// Blocks that are merged may hold records of a wide range, so all that may
-		// hold one are read before the first are taken.
-		blocks, err := selectAfter(ctx, v.reader(ctx), v, &f, after, most)
-		if err != nil {
+		if found, err = s.afterIn(ctx, v, &f, after, most, found); err != nil {
 			s.archive.failed(ctx, v, err)
 			return nil, err
-		}
-		for _, b := range blocks {
-			records, err := b.all(class)
-			if err != nil {
-				s.tear(ctx, v, b, err)
-				continue
-			}
-			for i := range records {
-				if r := &records[i]; r.Sequence > after && f.passes(r) && (f.Match == nil || f.Match(r)) {
-					found = append(found, *r)
-				}
-			}
 		}
 		if len(found) >= most {
 			break
@@ -180,6 +165,47 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 		return 1
 	})
 	return found[:min(most, len(found))], nil
+}
+
+// stepAfter is how many blocks are in memory at once while After looks for records.
+const stepAfter = 16
+
+// afterIn adds what one volume has after a place. A block that was merged may hold
+// records of a wide range, so it reads on until the first most records lie before
+// all blocks that were not read.
+func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after int64, most int, found []Record) ([]Record, error) {
+	before := len(found)
+	for past := int64(-1); ; {
+		blocks, err := selectAfter(ctx, v.reader(ctx), v, f, after, past, stepAfter)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range blocks {
+			records, err := b.all(v.class)
+			if err != nil {
+				s.tear(ctx, v, b, err)
+				continue
+			}
+			for i := range records {
+				if r := &records[i]; r.Sequence > after && f.passes(r) && (f.Match == nil || f.Match(r)) {
+					found = append(found, *r)
+				}
+			}
+		}
+		if len(blocks) < stepAfter {
+			return found, nil
+		}
+		past = blocks[len(blocks)-1].sequence
+		certain := before
+		for i := range found[before:] {
+			if found[before+i].Sequence <= past {
+				certain++
+			}
+		}
+		if certain >= most {
+			return found, nil
+		}
+	}
 }
 
 // Latest is storage's.

@@ -127,6 +127,11 @@ func (s *Service) Expire(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if class == Events {
+			// What records can still change is kept as long as the records, and a day and
+			// a session more.
+			errs = append(errs, s.forget(ctx, s.clock.Now().Add(-time.Duration(longest+2)*dayLength)))
+		}
 		for _, day := range days {
 			age := s.blocks.today() - day
 			if age > longest {

@@ -28,6 +28,7 @@ const (
 var schemaIndexes = []string{
 	`CREATE UNIQUE INDEX IF NOT EXISTS {blocks}_by_sequence ON {blocks} (sequence)`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_by_bot ON {blocks} (bot_id, last_at, sequence)`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_after ON {blocks} (bot_id, last_sequence)`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_by_integration ON {blocks} (integration_id, last_at, sequence) WHERE integration_id <> ''`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_to_merge ON {blocks} (bot_id, integration_id, records) WHERE NOT complete`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_fresh ON {blocks} (sequence) WHERE fresh`,
@@ -160,16 +161,17 @@ func selectFresh(ctx context.Context, q db.Querier, v *volume, after int64, most
 		SELECT `+blockColumns+`, head, text FROM {blocks} WHERE fresh AND sequence > $1 ORDER BY sequence LIMIT $2`), after, most)
 }
 
-// selectAfter reads blocks of an owner that have records after a sequence.
-func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after int64, most int) ([]*block, error) {
+// selectAfter reads blocks of an owner that have records after a sequence: those that
+// begin past one, in their order.
+func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after, past int64, most int) ([]*block, error) {
 	if f.Bot != "" {
 		return selectWhole(ctx, q, v.text(`
 			SELECT `+blockColumns+`, head, text FROM {blocks}
-			WHERE bot_id = $1 AND last_sequence > $2 ORDER BY sequence LIMIT $3`), string(f.Bot), after, most)
+			WHERE bot_id = $1 AND last_sequence > $2 AND sequence > $3 ORDER BY sequence LIMIT $4`), string(f.Bot), after, past, most)
 	}
 	return selectWhole(ctx, q, v.text(`
 		SELECT `+blockColumns+`, head, text FROM {blocks}
-		WHERE integration_id = $1 AND last_sequence > $2 ORDER BY sequence LIMIT $3`), string(f.Integration), after, most)
+		WHERE integration_id = $1 AND last_sequence > $2 AND sequence > $3 ORDER BY sequence LIMIT $4`), string(f.Integration), after, past, most)
 }
 
 func selectLatest(ctx context.Context, q db.Querier, v *volume) (last int64, err error) {

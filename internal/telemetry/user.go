@@ -78,6 +78,20 @@ func (t *tally) countUsers(ctx context.Context, tx *db.Tx) error {
 	return writeFirstDays(ctx, tx, changed)
 }
 
+// forget drops what only records before a time could change.
+func (s *Service) forget(ctx context.Context, before time.Time) error {
+	for more := true; more; {
+		err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			more, err = forgetActivity(ctx, tx, before.UnixMilli())
+			return db.Convert(err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // countSessions joins the activity of the batch with the sessions it belongs to.
 func (t *tally) countSessions(ctx context.Context, tx *db.Tx, silence time.Duration) error {
 	if len(t.lanes) == 0 {
