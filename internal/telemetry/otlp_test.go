@@ -81,7 +81,7 @@ func TestOTLP(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff([]Record{tt.want}, got); diff != "" {
+				if diff := cmp.Diff([]Record{tt.want}, got, cmp.AllowUnexported(Record{})); diff != "" {
 					t.Error(diff)
 				}
 			}
@@ -98,7 +98,7 @@ func TestOTLPInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Record{{Kind: KindLog, HiddenFromBot: true, Level: Info, At: 1544712660300, Message: "Example"}}, got); diff != "" {
+	if diff := cmp.Diff([]Record{{Kind: KindLog, HiddenFromBot: true, Level: Info, At: 1544712660300, Message: "Example"}}, got, cmp.AllowUnexported(Record{})); diff != "" {
 		t.Error(diff)
 	}
 	for _, body := range []string{"", "[]", "{", `{"resourceLogs":1}`} {
