@@ -49,7 +49,7 @@ func compatibility(t *testing.T) string {
 	seenBy := map[string]map[string]bool{
 		"client":    mentioned(t, "../clients/scenarios/*.mjs", `\.(\w+)\(`),
 		"behaviour": exercised(t, "../exercise/*.go"),
-		"rights":    mentioned(t, "../matrix/request_test.go", `(?m)^\t"(\w+)": `),
+		"rights":    mentioned(t, "../matrix/request*_test.go", `(?m)^\t"(\w+)": `),
 	}
 	areas := map[string][]contract.Operation{}
 	for _, o := range wanted {
