@@ -104,15 +104,25 @@ type Grant struct {
 	Amount  plan.Nano
 	Period  Period
 	Created time.Time
+	// Request tells a repeat of the request that bought it; empty tells none.
+	Request string
 }
 
-// BuyCredit buys credit for AI that is good from now to the end of the month.
-// PaymentRequired when it has to be paid first and the payment is declined.
-func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nano) (Grant, error) {
+// BuyCredit buys credit for AI that is good from now to the end of the month. A repeat
+// of a request that bought some, told by request unless that is empty, is answered with
+// the same grant and buys nothing. PaymentRequired when it has to be paid first and the
+// payment is declined.
+func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nano, request string) (Grant, error) {
 	if amount < 1 || amount > mostGrant {
 		return Grant{}, fault.New(fault.InvalidPayload, "amount is %d nano-dollars; it must be from 1 to %d.", amount, mostGrant)
 	}
-	_, invoice, err := s.buy(ctx, w, Purchase{Grant: amount})
+	if request != "" {
+		g, found, err := selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)
+		if found || err != nil {
+			return g, db.Convert(err)
+		}
+	}
+	_, invoice, err := s.buy(ctx, w, Purchase{Grant: amount, Request: request})
 	if err != nil {
 		return Grant{}, err
 	}

@@ -157,7 +157,7 @@ func mountCredit(m *wire.Mux, s *Service) {
 		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true,
 	}, func(ctx context.Context, in *createGrantInput) (*grantOutput, error) {
 		w := access.From(ctx).Workspace
-		g, err := s.BuyCredit(ctx, w, plan.Nano(in.Body.Amount))
+		g, err := s.BuyCredit(ctx, w, plan.Nano(in.Body.Amount), wire.RepeatKey(ctx))
 		if err != nil {
 			return nil, err
 		}

@@ -24,6 +24,8 @@ type Purchase struct {
 	Recharge string `json:"recharge,omitempty"`
 	// Grant is credit for AI in this month.
 	Grant plan.Nano `json:"grant,omitempty"`
+	// Request tells a repeat of the request that asks for the grant; empty tells none.
+	Request string `json:"request,omitempty"`
 	// Operator says that the operator changes the plan: at once, up or down, and also
 	// to what is not for sale.
 	Operator bool `json:"operator,omitempty"`

@@ -306,7 +306,7 @@ func (s *Service) conclude(ctx context.Context, tx *db.Tx, of party, before, aft
 		return err
 	}
 	if p.Grant > 0 {
-		g := Grant{id.NewGrant(p.At), invoice.ID, p.Grant, Period{p.At, monthOf(p.At).End}, p.At}
+		g := Grant{id.NewGrant(p.At), invoice.ID, p.Grant, Period{p.At, monthOf(p.At).End}, p.At, p.Request}
 		if err := insertGrant(ctx, tx, after.Workspace, g); err != nil {
 			return db.Convert(err)
 		}

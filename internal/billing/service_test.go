@@ -254,9 +254,12 @@ func TestSpendInArrears(t *testing.T) {
 		it := open()
 		it.toMonth(t, 1)
 		must(t, func() error { _, err := it.Billing.CloseMonths(t.Context()); return err })
-		credit, err := it.Billing.BuyCredit(t.Context(), it.w, 2_000_000_000)
+		credit, err := it.Billing.BuyCredit(t.Context(), it.w, 2_000_000_000, "request 1")
 		if err != nil {
 			t.Fatal(err)
+		}
+		if again, err := it.Billing.BuyCredit(t.Context(), it.w, 2_000_000_000, "request 1"); err != nil || again.ID != credit.ID {
+			t.Fatalf("a repeat buys %+v (%v), want %s again", again, err, credit.ID)
 		}
 		use := func(name string, nano int64, at time.Time) {
 			t.Helper()

@@ -123,20 +123,34 @@ func nextNumber(ctx context.Context, q db.Querier, counter string) (n int64, err
 
 func insertGrant(ctx context.Context, q db.Querier, w id.Workspace, g Grant) error {
 	_, err := q.Exec(ctx, `
-		INSERT INTO credit_grants (id, workspace_id, invoice_id, nano_amount, period_start, period_end, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
-		g.ID, string(w), string(g.Invoice), int64(g.Amount), g.Period.Start.UnixMilli(), g.Period.End.UnixMilli(), g.Created.UnixMilli())
+		INSERT INTO credit_grants (id, workspace_id, invoice_id, request, nano_amount, period_start, period_end, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`,
+		g.ID, string(w), string(g.Invoice), db.Text(g.Request), int64(g.Amount), g.Period.Start.UnixMilli(), g.Period.End.UnixMilli(),
+		g.Created.UnixMilli())
 	return err
 }
 
-// selectGrant reads the grant that an invoice is for.
-func selectGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoice) (g Grant, err error) {
+const grantColumns = `SELECT id, invoice_id, nano_amount, period_start, period_end, created_at FROM credit_grants `
+
+func scanGrant(row *sql.Row) (g Grant, err error) {
 	var start, end, created int64
-	err = q.QueryRow(ctx, `
-		SELECT id, invoice_id, nano_amount, period_start, period_end, created_at FROM credit_grants
-		WHERE workspace_id = $1 AND invoice_id = $2`, string(w), string(of)).Scan(&g.ID, &g.Invoice, &g.Amount, &start, &end, &created)
+	err = row.Scan(&g.ID, &g.Invoice, &g.Amount, &start, &end, &created)
 	g.Period, g.Created = Period{db.Moment(start), db.Moment(end)}, db.Moment(created)
 	return g, err
+}
+
+// selectGrant reads the grant that an invoice is for.
+func selectGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoice) (Grant, error) {
+	return scanGrant(q.QueryRow(ctx, grantColumns+`WHERE workspace_id = $1 AND invoice_id = $2`, string(w), string(of)))
+}
+
+// selectGrantByRequest reads the grant that a request bought.
+func selectGrantByRequest(ctx context.Context, q db.Querier, w id.Workspace, request string) (g Grant, found bool, err error) {
+	g, err = scanGrant(q.QueryRow(ctx, grantColumns+`WHERE workspace_id = $1 AND request = $2`, string(w), request))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Grant{}, false, nil
+	}
+	return g, err == nil, err
 }
 
 // sumGrants adds up the credit of a workspace for a month: that of grants which

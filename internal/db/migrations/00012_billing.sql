@@ -77,17 +77,20 @@ CREATE UNIQUE INDEX trials_that_last ON trials (workspace_id) WHERE ended_at IS 
 CREATE INDEX trials_of_workspace ON trials (workspace_id, started_at, id);
 CREATE INDEX trials_by_end ON trials (ended_at, ends_at);
 
--- Credit for AI spend from period_start to before period_end.
+-- Credit for AI spend from period_start to before period_end. request is what tells a
+-- repeat of the request that bought it; NULL when the caller sent nothing to tell it by.
 CREATE TABLE credit_grants (
   id           TEXT PRIMARY KEY,
   workspace_id TEXT NOT NULL,
   invoice_id   TEXT NOT NULL,
+  request      TEXT,
   nano_amount  BIGINT NOT NULL,
   period_start BIGINT NOT NULL,
   period_end   BIGINT NOT NULL,
   created_at   BIGINT NOT NULL,
   updated_at   BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX credit_grants_by_request ON credit_grants (workspace_id, request);
 CREATE INDEX credit_grants_of_workspace ON credit_grants (workspace_id, period_start);
 
 -- What billing knows of a workspace: who it is for, and how it stands.
