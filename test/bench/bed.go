@@ -198,6 +198,11 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 		}
 		r.webhooks = &figures
 	}
+	if b.wants(sectionUsage) && b.takesPart(serverBotyard) {
+		if r.usage, err = b.usage(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
 }
 

@@ -43,6 +43,7 @@ const (
 	sectionHub       = "hub"
 	sectionBilling   = "billing"
 	sectionWebhooks  = "webhooks"
+	sectionUsage     = "usage"
 )
 
 func main() {
@@ -58,7 +59,7 @@ func main() {
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},
-		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks},
+		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage},
 	}
 	flag.Var(&o.servers, "servers", "which servers take part, separated by commas")
 	flag.Var(&o.sections, "sections", "what is measured, separated by commas")
@@ -125,7 +126,7 @@ func (o options) validate() error {
 		given, allowed words
 	}{
 		{"server", o.servers, words{serverBotyard, serverBare, serverPocketBase}},
-		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks}},
+		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage}},
 	}
 	for _, k := range known {
 		for _, word := range k.given {

@@ -19,6 +19,7 @@ type report struct {
 	billing    billingFigures
 	webhooks   *webhookFigures
 	// unmet says, one a line, which targets were missed.
+	usage []usageFigures
 	unmet []string
 }
 
@@ -56,6 +57,10 @@ func (r *report) write(out io.Writer) error {
 	if r.webhooks != nil {
 		b.WriteString("\n## Webhooks\n\n")
 		r.writeWebhooks(&b)
+	}
+	if len(r.usage) > 0 {
+		b.WriteString("\n## Usage\n\n")
+		r.writeUsage(&b)
 	}
 	if len(r.unmet) > 0 {
 		b.WriteString("\n## Missed\n\n")
