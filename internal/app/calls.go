@@ -19,7 +19,7 @@ func (a *App) assembleCalls(address func() string) {
 		Egress: dispatch.NewEgress(dispatch.EgressOptions{Allowed: a.allowed(), Loopback: a.config.Dev}),
 		Clock:  a.Clock, CallTime: c.CallTimeout, PublicURL: address,
 		Load:      dispatch.Load{Body: int64(c.WebhookMaxBody), Calls: c.WebhookConcurrency, Memory: int64(c.WebhookMemory)},
-		Instances: a.Bots, Shared: a.Catalog, Scripts: a.Scripts,
+		Instances: a.Bots, Shared: a.Catalog, Scripts: a.Scripts, Quota: a.Meter,
 	})
 	a.Calls = jobs.New(a.DB, a.Clock, a.Log)
 	a.Calls.AtOnce(callsAtOnce)

@@ -31,10 +31,11 @@ type Options struct {
 	PublicURL func() string
 	// Load bounds what relays hold.
 	Load Load
-	// Instances, Shared and Scripts are what relays need. Calls do not.
+	// Instances, Shared, Scripts and Quota are what relays need. Calls do not.
 	Instances instances
 	Shared    shared
 	Scripts   scripts
+	Quota     quota
 }
 
 // Service calls integrations and bots, and relays to them.

@@ -25,6 +25,12 @@ type shared interface {
 	Shared(ctx context.Context, name string) (s definition.Shared, found bool, err error)
 }
 
+// quota holds workspaces to their incoming messages; package meter.
+type quota interface {
+	// MayAnswer is QuotaExceeded when a workspace's bots answer nobody for now.
+	MayAnswer(ctx context.Context, w id.Workspace) error
+}
+
 // scripts runs VRL; package script.
 type scripts interface {
 	Evaluate(ctx context.Context, program string, data jsontext.Value) (jsontext.Value, error)

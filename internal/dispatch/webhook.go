@@ -95,7 +95,12 @@ func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instan
 	case i.Endpoint.URL == "":
 		return i, nowhere(i.Callee)
 	}
-	return i, nil
+	err = s.Quota.MayAnswer(ctx, i.Workspace)
+	if fault.Is(err, fault.QuotaExceeded) {
+		// How much of what is no business of who calls from outside.
+		return i, fault.New(fault.QuotaExceeded, "The bot behind this webhook has no incoming messages left this month and takes no calls. Its owner can raise the quota.").Because(err)
+	}
+	return i, err
 }
 
 // mostWebhook is more than a webhook's id has, in bytes.

@@ -120,6 +120,12 @@ func (s *Service) Room(ctx context.Context, q db.Querier, w id.Workspace, t plan
 	return s.exceeded(a, t, limit, used)
 }
 
+// MayAnswer is Room of incoming messages: QuotaExceeded when the bots of a workspace
+// answer nobody until the month ends or the quota is raised.
+func (s *Service) MayAnswer(ctx context.Context, w id.Workspace) error {
+	return s.Room(ctx, s.DB.Reader(ctx), w, plan.InvocationCalls)
+}
+
 // count counts records and answers the sums that they changed.
 func (s *Service) count(ctx context.Context, tx *db.Tx, usages []plan.Usage) ([]monthSum, error) {
 	now := s.Clock.Now()

@@ -15,6 +15,7 @@
 //
 //	go run ./test/bench                              everything; about fifteen minutes
 //	go run ./test/bench -sections footprint          one section
+//	go run ./test/bench -sections usage              a minute; needs PostgreSQL's binaries
 //	go run ./test/bench -sections hub                five minutes; needs PostgreSQL's binaries
 //	go run ./test/bench -sections billing            a month of 10,000 workspaces is closed
 //	go run ./test/bench -sections hub -hub-names 200 -hub-versions 5 -hub-others 200

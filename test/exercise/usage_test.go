@@ -468,3 +468,34 @@ func TestQuotaOfTwoProcesses(t *testing.T) {
 		})
 	}
 }
+
+// Bots whose workspace has no incoming messages left take no calls from outside, and
+// take them again when the quota is raised or the month is over.
+func TestWebhookWithoutMessagesLeft(t *testing.T) {
+	harness.RunAlone(t, nil, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		far := harness.NewFarSide(t)
+		bot := createBot(t, a, object{})["id"].(string)
+		integration := called(t, a, handle, far.URL, nil)
+		hook := installed(t, a, bot, "one", object{"integrationId": integration["id"], "configuration": object{"token": "t"}})["webhookUrl"].(string)
+		answered := func() {
+			t.Helper()
+			if status, _, said := knock(t, "POST", hook, "hello"); status >= 400 {
+				t.Errorf("the webhook answered %d %s", status, said)
+			}
+		}
+		setQuota(t, s, a, plan.InvocationCalls, 2)
+		use(t, s, plan.Usage{Workspace: workspaceID(a), Bot: id.Bot(bot), Type: plan.InvocationCalls, Value: 1})
+		answered()
+		use(t, s, plan.Usage{Workspace: workspaceID(a), Bot: id.Bot(bot), Type: plan.InvocationCalls, Value: 1})
+		turnedAway(t, s, fault.QuotaExceeded, "no incoming messages left", "POST", hook, "hello")
+		setQuota(t, s, a, plan.InvocationCalls, 3)
+		answered()
+		setQuota(t, s, a, plan.InvocationCalls, 1)
+		turnedAway(t, s, fault.QuotaExceeded, "no incoming messages left", "POST", hook, "hello")
+		if _, err := development(s).Advance(32 * 24 * time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		answered()
+	})
+}
