@@ -69,7 +69,7 @@ func (s *Service) Invoices(ctx context.Context, w id.Workspace, page db.Page) (l
 	if page.Size == 0 {
 		return list, nil, nil
 	}
-	list, next = db.Cut(list, page, func(i Invoice) db.Key { return db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)} })
+	list, next = db.Cut(list, page, func(i Invoice) db.Key { return db.Key{At: i.Number} })
 	return list, next, nil
 }
 

@@ -101,8 +101,7 @@ func selectInvoices(ctx context.Context, q db.Querier, w id.Workspace, page db.P
 	}
 	return selectInvoiceRows(ctx, q, `
 		SELECT `+invoiceColumns+` FROM invoices
-		WHERE workspace_id = $1 AND (created_at, id) < ($2, $3) AND number IS NOT NULL
-		ORDER BY created_at DESC, id DESC LIMIT $4`, string(w), after.At, after.ID, size)
+		WHERE workspace_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3`, string(w), after.At, size)
 }
 
 // selectUnpaid reads the invoices of a workspace that are to be paid, the oldest first.

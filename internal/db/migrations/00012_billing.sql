@@ -53,7 +53,7 @@ CREATE TABLE invoices (
   bill_to         TEXT NOT NULL,
   lines           TEXT NOT NULL
 );
-CREATE INDEX invoices_of_workspace ON invoices (workspace_id, created_at, id);
+CREATE INDEX invoices_of_workspace ON invoices (workspace_id, number);
 CREATE INDEX invoices_by_status ON invoices (status, created_at, id);
 CREATE UNIQUE INDEX invoices_of_cycle ON invoices (workspace_id, period_start) WHERE kind = 'cycle';
 
