@@ -138,9 +138,6 @@ func (s *Service) moveQuota(ctx context.Context, tx *db.Tx, b Bot, from, to id.W
 }
 
 func (s *Service) move(ctx context.Context, tx *db.Tx, bot id.Bot, from, to id.Workspace) error {
-	if err := s.Stocks.LeaveBot(ctx, tx, from, bot, to); err != nil {
-		return err
-	}
 	selected, _, err := selectAllowlist(ctx, tx, from, bot)
 	if err != nil {
 		return db.Convert(err)
