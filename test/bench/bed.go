@@ -33,6 +33,8 @@ type bed struct {
 
 	peer                       *peer
 	pocketbase, pocketbaseFull program
+
+	victoria string // the binary
 }
 
 // newBed builds the programs that take part.
@@ -107,6 +109,11 @@ func (b *bed) build(ctx context.Context) error {
 		}
 		b.identity.token = newToken()
 		b.botyard = botyardProgram(binary, b.identity.token, b.options.environment)
+	}
+	if b.wants(sectionTelemetry) {
+		if b.victoria, err = compile("victorialogs", "test/bench/peer/victorialogs"); err != nil {
+			return err
+		}
 	}
 	if !b.comparesBots() {
 		return nil
@@ -200,6 +207,11 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 	}
 	if b.wants(sectionUsage) && b.takesPart(serverBotyard) {
 		if r.usage, err = b.usage(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if b.wants(sectionTelemetry) && b.takesPart(serverBotyard) {
+		if r.telemetry, r.rivals, err = b.telemetry(ctx); err != nil {
 			return nil, err
 		}
 	}

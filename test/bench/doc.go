@@ -25,5 +25,10 @@
 //	go run ./test/bench -check                       exit 1 when a target is missed
 //	go run ./test/bench ask -header "…" URL          one request, a running server
 //
+// The section telemetry sends log lines to both engines and reads them, beside raw
+// SQLite inserts and VictoriaLogs' storage engine (folder peer/victorialogs):
+//
+//	go run ./test/bench -sections telemetry -telemetry-records 1000000
+//
 // It does not own how requests are sent and timed; package load does.
 package main

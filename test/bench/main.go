@@ -26,9 +26,11 @@ type options struct {
 	workspaces, allBots       int
 	readers, creators         int
 	pace
-	hub    hubSize
-	billed int
-	check  bool
+	hub hubSize
+	// records are sent to each engine in the telemetry section.
+	records int
+	billed  int
+	check   bool
 }
 
 // The servers and sections that can be named on the command line.
@@ -41,6 +43,7 @@ const (
 	sectionScale     = "scale"
 	sectionFootprint = "footprint"
 	sectionHub       = "hub"
+	sectionTelemetry = "telemetry"
 	sectionBilling   = "billing"
 	sectionWebhooks  = "webhooks"
 	sectionUsage     = "usage"
@@ -59,7 +62,7 @@ func main() {
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},
-		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage},
+		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage, sectionTelemetry},
 	}
 	flag.Var(&o.servers, "servers", "which servers take part, separated by commas")
 	flag.Var(&o.sections, "sections", "what is measured, separated by commas")
@@ -83,6 +86,7 @@ func main() {
 	flag.IntVar(&o.hub.others, "hub-others", 10_000, "workspaces that come beside them, each with a private integration")
 	flag.DurationVar(&o.hub.duration, "hub-duration", time.Second, "length of each measurement of the hub section")
 	flag.IntVar(&o.billed, "billed", 10_000, "workspaces whose month is closed in the billing section")
+	flag.IntVar(&o.records, "telemetry-records", 10_000_000, "log records that are sent to each engine in the telemetry section")
 	flag.BoolVar(&o.check, "check", false, "exit with status 1 when a target is missed")
 	flag.Parse()
 
@@ -126,7 +130,7 @@ func (o options) validate() error {
 		given, allowed words
 	}{
 		{"server", o.servers, words{serverBotyard, serverBare, serverPocketBase}},
-		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage}},
+		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage, sectionTelemetry}},
 	}
 	for _, k := range known {
 		for _, word := range k.given {

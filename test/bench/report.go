@@ -16,6 +16,8 @@ type report struct {
 	scale      []outcome
 	footprints []footprint
 	hub        []hubFigures
+	telemetry  []telemetryFigures
+	rivals     rivals
 	billing    billingFigures
 	webhooks   *webhookFigures
 	// unmet says, one a line, which targets were missed.
@@ -61,6 +63,10 @@ func (r *report) write(out io.Writer) error {
 	if len(r.usage) > 0 {
 		b.WriteString("\n## Usage\n\n")
 		r.writeUsage(&b)
+	}
+	if len(r.telemetry) > 0 {
+		b.WriteString("\n## Telemetry\n\n")
+		r.writeTelemetry(&b)
 	}
 	if len(r.unmet) > 0 {
 		b.WriteString("\n## Missed\n\n")

@@ -1,0 +1,378 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/test/postgres"
+)
+
+// Targets of the telemetry section, on two processors.
+const (
+	ingestTargetSQLite   = 100_000 // records a second
+	ingestTargetPostgres = 60_000
+	recordTarget         = 60 // bytes on disk for a message of 200
+	memoryTarget         = 300 << 20
+	logPageTarget        = 10 * time.Millisecond
+	rareTarget           = 150 * time.Millisecond
+)
+
+const (
+	ingestBatch   = 1000
+	ingestSenders = 8
+)
+
+// telemetryFigures are those of one engine.
+type telemetryFigures struct {
+	engine  db.Engine
+	records int
+	rate    float64 // records a second, acknowledged
+	keyed   float64 // the same, of records with ids
+	bytes   float64 // on disk for a record; 0: not measured
+	peak    int64   // bytes of memory
+	refused int64   // requests, when ten times as many senders came
+	queries []hubTime
+}
+
+// rivals are what else was measured with the same lines, in records a second and
+// bytes a record.
+type rivals struct{ rawRate, rawBytes, peerRate, peerBytes float64 }
+
+// settleTime is how long the merging behind is given before anything is read.
+func settleTime(records int) time.Duration {
+	return 3*time.Second + time.Duration(records)*2*time.Microsecond
+}
+
+// logMessage is the n-th message: about two hundred bytes, of which sixty differ.
+func logMessage(n int) string {
+	if n%1_000_003 == 77_777 {
+		return fmt.Sprintf("the needle in the haystack, record %d", n)
+	}
+	h := uint64(n)*0x9e3779b97f4a7c15 ^ 0x5bd1e995
+	h ^= h >> 29
+	verbs := [...]string{"handled", "received", "forwarded", "stored", "retried"}
+	things := [...]string{"message", "event", "webhook", "state change", "timer"}
+	return fmt.Sprintf("%s %s %016x of conversation conv_%012x in %d ms; workflow main, node %s, attempt %d, next step is to wait for the answer of the user and then to continue with the flow",
+		verbs[h%5], things[h>>8%5], h, h>>16, h>>40%900, things[h>>20%5], h>>30%3)
+}
+
+// telemetry measures ingest and logs on both engines, and the rivals.
+func (b *bed) telemetry(ctx context.Context) (all []telemetryFigures, r rivals, err error) {
+	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
+		figures, err := b.measureTelemetry(ctx, engine)
+		if err != nil {
+			return nil, r, fmt.Errorf("telemetry on %s: %w", engine, err)
+		}
+		all = append(all, figures)
+	}
+	r, err = b.measureRivals(ctx)
+	return all, r, err
+}
+
+func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemetryFigures, err error) {
+	f = telemetryFigures{engine: engine, records: b.options.records}
+	dir, program := b.path("telemetry-"+string(engine)), b.botyard
+	if engine == db.PostgreSQL {
+		address, err := postgres.Create(ctx)
+		if err != nil {
+			return f, err
+		}
+		program.environment = append(slices.Clone(program.environment), "BOTYARD_DATABASE_URL="+address)
+	}
+	server, _, err := start(ctx, program, dir)
+	if err != nil {
+		return f, err
+	}
+	sent := 0
+	defer func() {
+		err = errors.Join(err, server.stop())
+		if err == nil && engine == db.SQLite {
+			// Stopped, the server has put its journals into the files.
+			var size int64
+			size, err = folderSize(filepath.Join(dir, "telemetry"))
+			f.bytes = float64(size) / float64(sent)
+		}
+	}()
+	workspace, err := createWorkspace(ctx, server.address, b.identity.token, "telemetry")
+	if err != nil {
+		return f, err
+	}
+	bots, err := b.identity.fill(ctx, server.address, []string{workspace}, 10, 100)
+	if err != nil {
+		return f, err
+	}
+	s := &sender{address: server.address, token: b.identity.token, workspace: workspace, bots: bots, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}
+	progress("telemetry on %s: %d records", engine, f.records)
+	if f.rate, err = s.send(ctx, f.records, ingestSenders, false); err != nil {
+		return f, err
+	}
+	if err := pause(ctx, settleTime(f.records)); err != nil {
+		return f, err
+	}
+	if f.queries, err = s.queries(ctx); err != nil {
+		return f, err
+	}
+	if f.keyed, err = s.send(ctx, f.records/4, ingestSenders, true); err != nil {
+		return f, err
+	}
+	if err := pause(ctx, settleTime(f.records/4)); err != nil {
+		return f, err
+	}
+	s.refused.Store(0)
+	if _, err = s.send(ctx, f.records/4, 10*ingestSenders, false); err != nil {
+		return f, err
+	}
+	f.refused = s.refused.Load()
+	sent = f.records + 2*(f.records/4)
+	if err := pause(ctx, settleTime(f.records/4)); err != nil {
+		return f, err
+	}
+	f.peak, err = server.peakBytes()
+	return f, err
+}
+
+// sender sends records to one server.
+type sender struct {
+	address, token, workspace string
+	bots                      []string
+	client                    *http.Client
+	refused                   atomic.Int64
+}
+
+// packed is a gzip batch for a bot.
+type packed struct {
+	bot  string
+	body []byte
+}
+
+// pack makes the batches before anything is measured.
+func (s *sender) pack(records int, keyed bool) (all []packed) {
+	var text bytes.Buffer
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a known level
+	for from := 0; from < records; from += ingestBatch {
+		text.Reset()
+		for n := from; n < min(from+ingestBatch, records); n++ {
+			key := ""
+			if keyed {
+				key = fmt.Sprintf(`"id":"key-%d",`, n)
+			}
+			level := "info"
+			if n%97 == 0 {
+				level = "error"
+			}
+			fmt.Fprintf(&text, `{"kind":"log",%s"level":%q,"userId":"user_%d","conversationId":"conv_%d","message":%q}`+"\n", key, level, n%5000, n%20_000, logMessage(n))
+		}
+		var body bytes.Buffer
+		z.Reset(&body)
+		_, _ = z.Write(text.Bytes())
+		_ = z.Close()
+		all = append(all, packed{s.bots[from/ingestBatch%len(s.bots)], body.Bytes()})
+	}
+	return all
+}
+
+// send sends the batches with a number of senders, each again when it is told to
+// wait, and answers the acknowledged records a second. At most twenty seconds of
+// batches are packed at once.
+func (s *sender) send(ctx context.Context, records, senders int, keyed bool) (float64, error) {
+	batches := s.pack(records, keyed)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	errs := make([]error, senders)
+	began := time.Now()
+	for n := range senders {
+		all.Go(func() {
+			for {
+				at := int(next.Add(1)) - 1
+				if at >= len(batches) {
+					return
+				}
+				if err := s.one(ctx, batches[at]); err != nil {
+					errs[n] = err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return float64(records) / time.Since(began).Seconds(), errors.Join(errs...)
+}
+
+func (s *sender) one(ctx context.Context, p packed) error {
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+"/v1/ingest", bytes.NewReader(p.body))
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+s.token)
+		r.Header.Set("x-workspace-id", s.workspace)
+		r.Header.Set("x-bot-id", p.bot)
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		r.Header.Set("Content-Encoding", "gzip")
+		answer, err := s.client.Do(r)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		switch {
+		case err != nil:
+			return err
+		case answer.StatusCode == http.StatusTooManyRequests:
+			s.refused.Add(1)
+			if err := pause(ctx, 50*time.Millisecond); err != nil {
+				return err
+			}
+		case answer.StatusCode != http.StatusOK:
+			return fmt.Errorf("ingest answered %d: %s", answer.StatusCode, body)
+		default:
+			return nil
+		}
+	}
+}
+
+// queries times the first page of a bot's logs with each filter.
+func (s *sender) queries(ctx context.Context) (times []hubTime, err error) {
+	for _, q := range []struct {
+		work, query string
+		target      time.Duration
+	}{
+		{"newest lines", "", logPageTarget},
+		{"level=error", "&level=error", logPageTarget},
+		{"userId", "&userId=user_0", logPageTarget},
+		{"conversationId", "&conversationId=conv_0", logPageTarget},
+		{"messageContains, common", "&messageContains=webhook", logPageTarget},
+		{"messageContains, rare, all lines", "&messageContains=needle%20in%20the%20haystack", rareTarget},
+		{"messageContains, nowhere, all lines", "&messageContains=wholly%20absent", rareTarget},
+	} {
+		var taken []time.Duration
+		for range 31 {
+			began := time.Now()
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/v1/admin/bots/"+s.bots[0]+"/logs?timeStart=2020-01-01"+q.query, nil)
+			if err != nil {
+				return nil, err
+			}
+			r.Header.Set("Authorization", "Bearer "+s.token)
+			r.Header.Set("x-workspace-id", s.workspace)
+			answer, err := s.client.Do(r)
+			if err != nil {
+				return nil, err
+			}
+			body, err := io.ReadAll(answer.Body)
+			_ = answer.Body.Close()
+			if err != nil || answer.StatusCode != http.StatusOK {
+				return nil, fmt.Errorf("%s answered %d: %.300s (%w)", q.work, answer.StatusCode, body, err)
+			}
+			taken = append(taken, time.Since(began))
+		}
+		slices.Sort(taken)
+		times = append(times, hubTime{work: q.work, p50: taken[len(taken)/2], p99: taken[len(taken)-1], target: q.target})
+	}
+	return times, nil
+}
+
+// folderSize is what the files of a folder hold.
+func folderSize(dir string) (size int64, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	return size, err
+}
+
+// measureRivals puts the same lines into SQLite row by row, and into VictoriaLogs'
+// storage engine.
+func (b *bed) measureRivals(ctx context.Context) (r rivals, err error) {
+	records := min(b.options.records, 500_000)
+	if r.rawRate, r.rawBytes, err = rawInserts(ctx, b.path("raw.db"), records); err != nil {
+		return r, fmt.Errorf("raw inserts: %w", err)
+	}
+	lines := b.path("lines")
+	if err := writeLines(lines, records); err != nil {
+		return r, err
+	}
+	output, err := exec.CommandContext(ctx, b.victoria, "-lines", lines, "-dir", b.path("victorialogs-data")).Output()
+	if err != nil {
+		return r, fmt.Errorf("victorialogs: %w", err)
+	}
+	var said struct{ Seconds, Bytes float64 }
+	if err := json.Unmarshal(output, &said); err != nil {
+		return r, fmt.Errorf("victorialogs said %q: %w", output, err)
+	}
+	r.peerRate, r.peerBytes = float64(records)/said.Seconds, said.Bytes/float64(records)
+	return r, nil
+}
+
+func writeLines(path string, records int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	for n := range records {
+		fmt.Fprintf(w, "bot%d\t%s\n", n/ingestBatch%10, logMessage(n))
+	}
+	return errors.Join(w.Flush(), f.Close())
+}
+
+// rawInserts is what one row a record makes of SQLite: batches of a thousand, each
+// one transaction that waits for the disk.
+func rawInserts(ctx context.Context, path string, records int) (rate, size float64, err error) {
+	d, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
+	if err != nil {
+		return 0, 0, err
+	}
+	d.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if _, err := d.ExecContext(ctx, `CREATE TABLE logs (bot TEXT, at INTEGER, seq INTEGER, level TEXT, message TEXT, PRIMARY KEY (bot, at, seq)) WITHOUT ROWID`); err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	for from := 0; from < records; from += ingestBatch {
+		tx, err := d.BeginTx(ctx, nil)
+		if err != nil {
+			return 0, 0, err
+		}
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO logs VALUES (?, ?, ?, ?, ?)`)
+		if err != nil {
+			return 0, 0, err
+		}
+		for n := from; n < min(from+ingestBatch, records); n++ {
+			if _, err := insert.ExecContext(ctx, fmt.Sprintf("bot%d", from/ingestBatch%10), time.Now().UnixMilli(), n, "info", logMessage(n)); err != nil {
+				return 0, 0, err
+			}
+		}
+		if err := tx.Commit(); err != nil {
+			return 0, 0, err
+		}
+	}
+	rate = float64(records) / time.Since(began).Seconds()
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	return rate, float64(info.Size()) / float64(records), nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+// writeTelemetry writes what ingest and logs cost, beside the rivals.
+func (r *report) writeTelemetry(b *strings.Builder) {
+	fmt.Fprintf(b, "Log lines of about 200 bytes, through HTTP in gzip batches of %d, %d senders on the same machine, acknowledged when durable.\n\n", ingestBatch, ingestSenders)
+	b.WriteString("| | records/s | with ids, records/s | bytes a record | most memory | refused at ten times the senders | |\n|---|---|---|---|---|---|---|\n")
+	for _, f := range r.telemetry {
+		target := ingestTargetPostgres
+		if f.engine == db.SQLite {
+			target = ingestTargetSQLite
+		}
+		met := r.judge(f.rate >= float64(target), fmt.Sprintf("ingest on %s at least %d records/s", f.engine, target), fmt.Sprintf("%.0f", f.rate))
+		size := "not measured"
+		if f.bytes > 0 {
+			size = fmt.Sprintf("%.1f", f.bytes)
+			met += r.judge(f.bytes <= recordTarget, fmt.Sprintf("at most %d bytes a record", recordTarget), size)
+		}
+		met += r.judge(f.peak <= memoryTarget, fmt.Sprintf("at most %d MiB of memory", memoryTarget>>20), fmt.Sprintf("%d MiB", f.peak>>20))
+		fmt.Fprintf(b, "| botyard, %s, %d records | %.0f | %.0f | %s | %d MiB | %d | %s |\n", f.engine, f.records, f.rate, f.keyed, size, f.peak>>20, f.refused, met)
+	}
+	v := r.rivals
+	fmt.Fprintf(b, "| SQLite, one row a record, in process | %.0f | | %.1f | | | |\n", v.rawRate, v.rawBytes)
+	fmt.Fprintf(b, "| VictoriaLogs' storage, in process, not durable when acknowledged | %.0f | | %.1f | | | |\n", v.peerRate, v.peerBytes)
+	b.WriteString("\nThe first page of getBotLogs, for a bot with a tenth of the records:\n\n| | engine | p50 | slowest of 31 | |\n|---|---|---|---|---|\n")
+	for _, f := range r.telemetry {
+		for _, q := range f.queries {
+			met := r.judge(q.p50 <= q.target, fmt.Sprintf("logs on %s, %s within %s", f.engine, q.work, q.target), milliseconds(q.p50))
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", q.work, f.engine, milliseconds(q.p50), milliseconds(q.p99), met)
+		}
+	}
+}
