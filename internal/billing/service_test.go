@@ -332,13 +332,13 @@ func TestRecharge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, a := range sub.Addons {
-				if *a.Next != 0 {
-					t.Errorf("the next month has %d", *a.Next)
-				}
-				return a.Quantity
+			if len(sub.Addons) == 0 {
+				return 0
 			}
-			return 0
+			if next := *sub.Addons[0].Next; next != 0 {
+				t.Errorf("the next month has %d", next)
+			}
+			return sub.Addons[0].Quantity
 		}
 		use("one", 399) // of 500
 		if n := quantity(); n != 0 {

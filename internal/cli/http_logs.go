@@ -85,7 +85,7 @@ func (l *logsTailCommand) read(ctx context.Context, c console, last *string) (re
 	if err != nil {
 		return false, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // only read
 	if response.StatusCode != http.StatusOK {
 		return false, refusal(response)
 	}

@@ -118,7 +118,7 @@ func TestIssueEventOf(t *testing.T) {
 			t.Errorf("%s is not the id of an issue's event", made)
 		}
 	}
-	if id.IssueEventOf(now, 1) != id.IssueEventOf(now, 1) {
+	if first, again := id.IssueEventOf(now, 1), id.IssueEventOf(now, 1); first != again {
 		t.Error("one record has two events")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,7 +59,7 @@ func (w Webhook) Tell(ctx context.Context, job jobs.Job) error {
 		return err
 	}
 	defer func() { _ = answer.Body.Close() }() // only read
-	if _, err := io.CopyN(io.Discard, answer.Body, 64<<10); err != nil && err != io.EOF {
+	if _, err := io.CopyN(io.Discard, answer.Body, 64<<10); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {

@@ -96,12 +96,11 @@ func actsOn(t *testing.T, a *harness.Actor, bot string) (acts []string) {
 // rich is a bot with a definition, code, two instances of an integration, another
 // integration and a plugin.
 type rich struct {
-	bot              string
-	telegram, crm    string
-	plugin           string
-	handle           string
-	telegramWebhook  any
-	telegramSettings object
+	bot             string
+	telegram, crm   string
+	plugin          string
+	handle          string
+	telegramWebhook any
 }
 
 func makeRich(t *testing.T, a *harness.Actor, handle string) rich {

@@ -38,7 +38,7 @@ type Intent struct {
 	failure  map[string]any
 }
 
-// What a step of the fake may come to beside its answer.
+// Trouble is what a step of the fake may come to beside its answer.
 type Trouble int
 
 // The troubles.
