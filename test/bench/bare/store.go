@@ -16,7 +16,7 @@ import (
 const (
 	// internal/access/store.go, actorInWorkspace
 	actorSQL = `
-		SELECT token_id, account_id, email, role, expires_at, last_used_at
+		SELECT token_id, account_id, email, role, confined, expires_at, last_used_at, blocked, plan, rate_set, rate_added
 		FROM token_roles WHERE hash = $1 AND workspace_id = $2`
 
 	// internal/bot/store.go, selectBot
@@ -60,8 +60,10 @@ type actor struct{ account, email string }
 
 func selectActor(ctx context.Context, q db.Querier, hash, workspace string) (a actor, err error) {
 	var token, role string
-	var expires, used sql.NullInt64
-	err = q.QueryRow(ctx, actorSQL, hash, workspace).Scan(&token, &a.account, &a.email, &role, &expires, &used)
+	var confined, blocked bool
+	var plan sql.NullString
+	var expires, used, rate, added sql.NullInt64
+	err = q.QueryRow(ctx, actorSQL, hash, workspace).Scan(&token, &a.account, &a.email, &role, &confined, &expires, &used, &blocked, &plan, &rate, &added)
 	return a, err
 }
 
