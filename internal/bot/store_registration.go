@@ -16,27 +16,27 @@ type calledRow struct {
 	bot        id.Bot
 	workspace  id.Workspace
 	generation int64
-	blocked    bool
+	// blocked is whether the bot is, unpaid whether its workspace is.
+	blocked, unpaid bool
 }
 
 // selectCalled reads the instance of a webhook.
 func selectCalled(ctx context.Context, q db.Querier, w id.Webhook) (r calledRow, found bool, err error) {
 	var configurationType, identifier sql.NullString
-	var botBlocked, workspaceBlocked bool
 	i := &r.instance
 	err = q.QueryRow(ctx, `
 		SELECT bot_id, workspace_id, alias, integration_id, enabled, configuration_type, configuration, identifier, status,
 			generation, bot_blocked, workspace_blocked
 		FROM called_instances WHERE webhook_id = $1`, string(w)).
 		Scan(&r.bot, &r.workspace, &i.Alias, &i.Integration, &i.Enabled, &configurationType, &i.Sealed, &identifier, &i.Status,
-			&r.generation, &botBlocked, &workspaceBlocked)
+			&r.generation, &r.blocked, &r.unpaid)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
 	if configurationType.Valid {
 		i.ConfigurationType = &configurationType.String
 	}
-	i.Webhook, i.Identifier, r.blocked = w, identifier.String, botBlocked || workspaceBlocked
+	i.Webhook, i.Identifier = w, identifier.String
 	return r, err == nil, err
 }
 

@@ -16,7 +16,7 @@ func (s *Service) Called(ctx context.Context, w id.Webhook) (i definition.Instan
 	if err != nil || !found {
 		return i, false, db.Convert(err)
 	}
-	i.Enabled, i.Blocked, i.Identifier = row.instance.Enabled, row.blocked, row.instance.Identifier
+	i.Enabled, i.Blocked, i.Unpaid, i.Identifier = row.instance.Enabled, row.blocked, row.unpaid, row.instance.Identifier
 	i.Callee, err = s.calleeOf(ctx, row)
 	return i, err == nil, err
 }

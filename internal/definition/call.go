@@ -37,10 +37,10 @@ type Callee struct {
 // Instance is an installed integration as a call from outside meets it.
 type Instance struct {
 	Callee
-	// Enabled, and not Blocked, is who can be called. Blocked is whether the bot or
-	// its workspace is.
-	Enabled, Blocked bool
-	Identifier       string
+	// Enabled, and neither Blocked nor Unpaid, is who can be called. Blocked is whether
+	// the bot is, Unpaid whether its workspace is blocked until it pays.
+	Enabled, Blocked, Unpaid bool
+	Identifier               string
 }
 
 // Shared is an integration as calls meet it that do not say which of its instances

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
@@ -88,6 +89,10 @@ func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instan
 		return i, err
 	case !found:
 		return i, noSuchWebhook(w)
+	case i.Unpaid:
+		// Which workspace, and how it is paid, is no business of who calls from outside.
+		return i, fault.New(fault.PaymentRequired, "The workspace of the bot behind this webhook is blocked until its invoices are paid. Its bots take no calls; send it again when they are.").
+			Because(access.Unpaid(i.Workspace))
 	case i.Blocked:
 		return i, fault.New(fault.Forbidden, "The bot behind this webhook is blocked and takes no calls.")
 	case !i.Enabled:
@@ -108,7 +113,7 @@ const mostWebhook = 100
 
 // relay passes a call on to the instance of a webhook and answers what it answers.
 // body reads the call's body, with the memory of the lease. Errors: ResourceNotFound,
-// Forbidden and Runtime when there is nobody to relay to, RateLimited when too much is
+// Forbidden, PaymentRequired and Runtime when there is nobody to relay to, RateLimited when too much is
 // under way, PayloadTooLarge and UnsupportedMediaType for bodies that cannot be
 // relayed, OperationTimeout and Internal when the integration does not answer.
 func (s *Service) relay(ctx context.Context, w id.Webhook, in incoming, read func(*lease) ([]byte, error)) (answered, error) {
