@@ -20,8 +20,8 @@ type report struct {
 	rivals     rivals
 	billing    billingFigures
 	webhooks   *webhookFigures
+	usage      []usageFigures
 	// unmet says, one a line, which targets were missed.
-	usage []usageFigures
 	unmet []string
 }
 
