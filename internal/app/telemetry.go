@@ -17,7 +17,7 @@ func (a *App) assembleTelemetry() {
 		Retention: telemetry.Retention{Logs: int64(a.config.RetentionLogs), Events: int64(a.config.RetentionEvents)},
 		Bots:      a.Bots, Readers: a.Bots, Integrations: a.Catalog, Meter: a.Meter, Actions: a.Catalog, Queue: a.Jobs,
 	})
-	a.Bots.Issues = a.Telemetry
+	a.Bots.Issues, a.Meter.Issues, a.Billing.Issues = a.Telemetry, a.Telemetry, a.Telemetry
 	a.Bots.Leavers = append(a.Bots.Leavers, a.Telemetry)
 	a.Catalog.Leavers = append(a.Catalog.Leavers, a.Telemetry)
 	// What is made of a bot's records is found by the bot.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/plan"
@@ -43,6 +44,12 @@ type workspaces interface {
 	SetBlocked(ctx context.Context, w id.Workspace, blocked bool) error
 	// SetTrial notes the trial that a workspace is in; empty is none.
 	SetTrial(ctx context.Context, w id.Workspace, t id.Trial) error
+}
+
+// issues keep what the owners of bots have to know.
+type issues interface {
+	// ReportToAll makes a fault of a workspace an issue of its bots.
+	ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error
 }
 
 // collector charges invoices by what workspaces have given to pay with.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
@@ -289,9 +290,11 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	if err != nil {
 		return db.Convert(err)
 	}
-	if _, there, err := selectParty(ctx, tx, w); err != nil {
+	p, there, err := selectParty(ctx, tx, w)
+	if err != nil {
 		return db.Convert(err)
-	} else if !there {
+	}
+	if !there {
 		return s.forget(ctx, tx, w, unpaid)
 	}
 	action := map[id.Invoice]bool{}
@@ -316,7 +319,14 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 			return err
 		}
 	}
-	return s.Workspaces.SetBlocked(ctx, w, blocked)
+	if err := s.Workspaces.SetBlocked(ctx, w, blocked); err != nil || !blocked || p.blocked || s.Issues == nil {
+		return err
+	}
+	return s.Issues.ReportToAll(ctx, tx, w, fault.Issue{
+		Code: "workspace_blocked", Category: fault.Other, Title: "The workspace is blocked",
+		Description: "Invoices of the workspace are due and were not paid. Its bots do not run and take no calls until they are; its data can be read. The block ends with the payment.",
+		Data:        map[string]string{"workspaceId": string(w), "unpaidInvoices": strconv.Itoa(len(unpaid))},
+	})
 }
 
 // forget deletes what a workspace that is gone paid with, once its last invoices are

@@ -21,6 +21,8 @@ type Options struct {
 	Queue      queue
 	Usage      usage
 	Workspaces workspaces
+	// Issues is told of workspaces that are blocked; nil is nobody.
+	Issues issues
 	// Collect charges invoices; nil has the Provider do it.
 	Collect collector
 	// Provider takes payments; nil takes none, and the operator marks invoices as paid.

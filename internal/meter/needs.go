@@ -5,6 +5,7 @@ import (
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
 )
@@ -18,4 +19,10 @@ type trail interface {
 // queue does later what a change has promised; package jobs.
 type queue interface {
 	Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...jobs.Option) error
+}
+
+// issues keep what the owners of bots have to know; package telemetry.
+type issues interface {
+	// ReportToAll makes a fault of a workspace an issue of its bots.
+	ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error
 }

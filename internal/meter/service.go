@@ -25,6 +25,8 @@ type Options struct {
 	Plans *plan.Catalog
 	Trail trail
 	Queue queue
+	// Issues is told of quotas that are used up; nil is nobody.
+	Issues issues
 	// RateLimit is the most requests a second that the server lets any workspace
 	// make, whatever its plan; 0 is no limit.
 	RateLimit int64

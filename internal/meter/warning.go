@@ -3,17 +3,22 @@ package meter
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/plan"
 )
 
 // thresholds are the parts of a quota, in percent, that are told of when they are
 // reached; the highest first.
-var thresholds = []int64{100, 90, 75, 50}
+var thresholds = []int64{usedUp, 90, 75, 50}
+
+const usedUp = 100
 
 // JobWarn is the kind of the job that tells the operator's webhook of a warning.
 const JobWarn = "warn-of-quota"
@@ -46,7 +51,7 @@ func reached(used, limit int64) []int64 {
 
 // warn tells of the highest threshold that a workspace has come to, if it was not
 // told of in this month: its members by a record in the audit trail, the operator's
-// webhook by a job. Lower ones that were passed on the way are told of no more.
+// webhook by a job, and the owners of its bots by an issue when nothing is left. Lower ones that were passed on the way are told of no more.
 func (s *Service) warn(ctx context.Context, tx *db.Tx, w id.Workspace, a allowance, t plan.Type, used int64) error {
 	limit := s.limit(a, t)
 	passed := reached(used, limit)
@@ -63,6 +68,11 @@ func (s *Service) warn(ctx context.Context, tx *db.Tx, w id.Workspace, a allowan
 		return nil
 	}
 	period := month.Format("2006-01")
+	if highest == usedUp {
+		if err := s.tellBots(ctx, tx, w, t, limit, used, period); err != nil {
+			return err
+		}
+	}
 	// It is the server that warns, and not who made the request that went too far.
 	silent := access.With(ctx, access.Actor{})
 	if err := s.Trail.Record(silent, tx, w, access.Act{
@@ -74,5 +84,31 @@ func (s *Service) warn(ctx context.Context, tx *db.Tx, w id.Workspace, a allowan
 	return s.Queue.Enqueue(ctx, tx, JobWarn, Warning{
 		ID: id.NewWarning(now), Type: "quota.warning", WorkspaceID: w, Quota: t, Threshold: highest, Limit: limit, Usage: used,
 		Period: month.Format(time.RFC3339), CreatedAt: now.Format("2006-01-02T15:04:05.000Z"),
+	})
+}
+
+// ran are the types that bots use up as they run. When none is left of another one,
+// such as members, no bot is the worse for it.
+var ran = []plan.Type{
+	plan.InvocationCalls, plan.AISpend, plan.OpenAISpend, plan.BingSearchSpend,
+	plan.StorageCount, plan.VectorStorage, plan.TableRowCount, plan.IndexedFileCount,
+}
+
+// tellBots makes a quota that is used up an issue of the workspace's bots.
+func (s *Service) tellBots(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, limit, used int64, period string) error {
+	if s.Issues == nil || !slices.Contains(ran, t) {
+		return nil
+	}
+	until := "until something of it is deleted or the quota is raised"
+	if t.Monthly() {
+		until = "until the month ends or the quota is raised"
+	}
+	return s.Issues.ReportToAll(ctx, tx, w, fault.Issue{
+		Code: "quota_reached", Category: fault.Limits, Title: fmt.Sprintf("The quota %s is used up", t),
+		Description: fmt.Sprintf("The bots of the workspace have used %d of the quota %s, which is %d. What goes beyond it is refused %s.", used, t, limit, until),
+		Data: map[string]string{
+			"quota": string(t), "limit": strconv.FormatInt(limit, 10), "usage": strconv.FormatInt(used, 10), "period": period,
+		},
+		GroupBy: []string{"quota"},
 	})
 }

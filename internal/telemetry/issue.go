@@ -136,6 +136,25 @@ func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.
 	if err != nil || owners[bot] != w {
 		return db.Convert(err)
 	}
+	return s.report(ctx, tx, []id.Bot{bot}, i)
+}
+
+// mostTold bounds the bots that one fault of a workspace becomes an issue of.
+const mostTold = 100
+
+// ReportToAll tells the owners of a workspace's bots of a lasting fault that is the
+// workspace's own: it becomes an issue of each bot, of the hundred that were changed
+// last when there are more.
+func (s *Service) ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error {
+	bots, err := selectLatestBots(ctx, tx, w, mostTold)
+	if err != nil {
+		return db.Convert(err)
+	}
+	return s.report(ctx, tx, bots, i)
+}
+
+// report makes a fault an issue of bots that are there.
+func (s *Service) report(ctx context.Context, tx *db.Tx, bots []id.Bot, i fault.Issue) error {
 	body := &Issue{
 		Code: i.Code, Category: string(i.Category), Title: i.Title, Description: i.Description,
 		Data: make(map[string]IssueDatum, len(i.Data)), GroupBy: i.GroupBy, ResolutionLink: i.ResolutionLink,
@@ -144,11 +163,13 @@ func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.
 		body.Data[name] = IssueDatum{Raw: value}
 	}
 	if wrong := body.check(); wrong != "" {
-		return fmt.Errorf("the issue %q that is to be reported of bot %s is wrong: %s", i.Code, bot, wrong)
+		return fmt.Errorf("the issue %q that is to be reported of bots %v is wrong: %s", i.Code, bots, wrong)
 	}
 	now := s.clock.Now()
-	issues := map[issueKey]*meeting{}
-	meet(issues, bot, met{id.NewIssueEvent(now), now.UnixMilli(), body.Data}, body)
+	issues := make(map[issueKey]*meeting, len(bots))
+	for _, bot := range bots {
+		meet(issues, bot, met{id.NewIssueEvent(now), now.UnixMilli(), body.Data}, body)
+	}
 	return db.Convert(s.writeIssues(ctx, tx, issues))
 }
 

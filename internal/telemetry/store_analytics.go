@@ -28,6 +28,24 @@ func selectOwners(ctx context.Context, q db.Querier, bots []id.Bot) (map[id.Bot]
 	return owners, err
 }
 
+// selectLatestBots reads the bots of a workspace that were changed last, most at most.
+func selectLatestBots(ctx context.Context, q db.Querier, w id.Workspace, most int) ([]id.Bot, error) {
+	rows, err := q.Query(ctx, `SELECT bot_id FROM bot_workspaces WHERE workspace_id = $1 ORDER BY updated_at DESC, bot_id LIMIT $2`, string(w), most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var bots []id.Bot
+	for rows.Next() {
+		var bot id.Bot
+		if err := rows.Scan(&bot); err != nil {
+			return nil, err
+		}
+		bots = append(bots, bot)
+	}
+	return bots, rows.Err()
+}
+
 func scanDay(scan func(...any) error) (key botDay, d Day, err error) {
 	var bot string
 	var on int64

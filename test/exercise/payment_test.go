@@ -117,6 +117,9 @@ func TestDunning(t *testing.T) {
 		}
 		a.Refused(t, fault.PaymentRequired, []string{"blocked", a.Workspace, "/pay"}, "PUT", botsPath+"/"+bot, object{"name": "no"})
 		a.Do(t, "GET", botsPath+"/"+bot, nil, nil)
+		if told := issuesOf(t, a, bot, 1)[0]; told["code"] != "workspace_blocked" {
+			t.Errorf("the owner of the bot is told %v", told)
+		}
 		a.Refused(t, fault.PaymentRequired, []string{"declined"}, "POST", payPath(invoice), object{})
 		if !isBlocked(t, a) {
 			t.Error("a payment that was refused lifted the block")
@@ -127,6 +130,7 @@ func TestDunning(t *testing.T) {
 			t.Errorf("after the payment: %+v, %s", got, status(t, a))
 		}
 		a.Do(t, "PUT", botsPath+"/"+bot, object{"name": "again"}, nil)
+		issuesOf(t, a, bot, 1) // blocked once, and told of once
 		var records struct {
 			Records []struct{ Action, Value string }
 		}

@@ -4,7 +4,7 @@
 -- +goose Up
 
 -- Which workspace a bot is in, for those who keep things of bots.
-CREATE VIEW bot_workspaces AS SELECT id AS bot_id, workspace_id FROM bots;
+CREATE VIEW bot_workspaces AS SELECT id AS bot_id, workspace_id, updated_at FROM bots;
 
 -- group_key is a digest of the code and what the events are grouped by. The texts
 -- are those of the newest event, last_event_id, which may be kept no more.
