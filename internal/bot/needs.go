@@ -30,8 +30,8 @@ type quota interface {
 
 // stocks are what bots have of what their workspace stores; package meter.
 type stocks interface {
-	// LeaveBot moves them to another workspace, or gives them back when that is empty.
-	LeaveBot(ctx context.Context, tx *db.Tx, from id.Workspace, b id.Bot, to id.Workspace) error
+	// LeaveBot gives back those of a bot that is deleted.
+	LeaveBot(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot) error
 }
 
 // members knows who is in a workspace; package workspace.

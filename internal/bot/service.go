@@ -294,7 +294,7 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 		if err := s.Tokens.DeleteSubject(ctx, tx, actor.Workspace, string(bot)); err != nil {
 			return err
 		}
-		if err := s.Stocks.LeaveBot(ctx, tx, actor.Workspace, bot, ""); err != nil {
+		if err := s.Stocks.LeaveBot(ctx, tx, actor.Workspace, bot); err != nil {
 			return err
 		}
 		for _, l := range s.Leavers {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -244,7 +245,7 @@ func TestStocks(t *testing.T) {
 		expect("then", now.Format("2006-01"), 127, 70, 50)
 		expect("between", monthOf(now).AddDate(0, 1, 0).Format(time.DateOnly), 127, 70, 50)
 		expect("before", "2020-01", 0, 0, 0)
-		f.tx(t, func(ctx context.Context, tx *db.Tx) error { return f.LeaveBot(ctx, tx, w, "bot-2", "") })
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error { return f.LeaveBot(ctx, tx, w, "bot-2") })
 		expect("given back", "", 0, 70, 0)
 		f.add(t, stored("bot-2", 5))
 		other, _ := f.workspace(t, plan.Managed)
@@ -252,7 +253,7 @@ func TestStocks(t *testing.T) {
 			if _, err := tx.Exec(ctx, `UPDATE bots SET workspace_id = $1 WHERE id = 'bot-2'`, string(other)); err != nil {
 				return err
 			}
-			return f.LeaveBot(ctx, tx, w, "bot-2", other)
+			return f.MoveBot(ctx, tx, "bot-2", w, other)
 		})
 		for of, want := range map[string]int64{string(other): 5, "bot-2": 5} {
 			if n := f.value(t, other, of, plan.StorageCount, ""); n != want {
@@ -380,4 +381,55 @@ func growAsProcess() error {
 	}
 	_, err = fmt.Fprintln(os.Stdout, n)
 	return err
+}
+
+// What is read all at once is what is read one by one.
+func TestUsagesAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		w, account := f.workspace(t, plan.Community, "bot-1", "bot-2")
+		other, _ := f.workspace(t, plan.Managed, "bot-3")
+		first := f.Clock.Now()
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `INSERT INTO members (id, workspace_id, account_id, email, email_key, role, created_at) VALUES ($1, $2, $3, 'm', 'm', 'administrator', 0)`,
+				string(id.NewMember()), string(other), string(account))
+			return err
+		})
+		for month := range 3 {
+			for i, of := range []subject{{w, "bot-1"}, {w, "bot-2"}, {other, "bot-3"}, {w, ""}} {
+				for n, used := range []plan.Type{plan.InvocationCalls, plan.OpenAISpend, plan.StorageCount, plan.TableRowCount} {
+					f.add(t, plan.Usage{Workspace: of.workspace, Bot: of.bot, Type: used, Value: int64(1 + month*100 + i*10 + n), At: f.Clock.Now()})
+				}
+			}
+			f.clock.Advance(62 * 24 * time.Hour)
+		}
+		perBot := slices.DeleteFunc(slices.Clone(plan.Types), func(t plan.Type) bool { return !t.PerBot() })
+		for at := first; !at.After(f.Clock.Now()); at = at.AddDate(0, 1, 0) {
+			for _, ask := range []struct {
+				ids   []string
+				types []plan.Type
+			}{{[]string{string(w), string(other)}, plan.Types}, {[]string{"bot-1", "bot-2", "bot-3"}, perBot}} {
+				usages, err := f.Usages(t.Context(), account, ask.ids, ask.types, at.Format("2006-01"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want []Usage
+				for _, of := range ask.ids {
+					home := w
+					if of == string(other) || of == "bot-3" {
+						home = other
+					}
+					for _, counted := range ask.types {
+						u, err := f.Usage(t.Context(), home, of, counted, at.Format("2006-01"))
+						if err != nil {
+							t.Fatal(err)
+						}
+						want = append(want, u)
+					}
+				}
+				if diff := cmp.Diff(want, usages); diff != "" {
+					t.Errorf("in %s: %s", at.Format("2006-01"), diff)
+				}
+			}
+		}
+	})
 }

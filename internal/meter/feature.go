@@ -50,13 +50,21 @@ func (s *Service) Features(ctx context.Context, w id.Workspace, period string, f
 	if err != nil {
 		return nil, err
 	}
+	var types []plan.Type
+	for _, f := range features {
+		if t := typeOf(f); t != "" {
+			types = append(types, t)
+		}
+	}
+	counted, err := s.usages(ctx, q, []subject{{workspace: w}}, map[id.Workspace]allowance{w: a}, types, month, monthOf(now))
+	if err != nil {
+		return nil, err
+	}
 	usages := make([]Usage, len(features))
 	for i, f := range features {
 		switch t := typeOf(f); {
 		case t != "":
-			if usages[i], err = s.usage(ctx, q, subject{workspace: w}, a, t, month, monthOf(now)); err != nil {
-				return nil, err
-			}
+			usages[i], counted = counted[0], counted[1:]
 		case f == plan.SavedVersions:
 			usages[i] = Usage{Month: month, Limit: s.limit(a, savedVersions)}
 		default:

@@ -45,6 +45,58 @@ func (s *Service) used(ctx context.Context, q db.Querier, w id.Workspace, b id.B
 	return max(value, 0), db.Convert(err)
 }
 
+// measure is a type as it is counted for one subject.
+type measure struct {
+	subject
+	of plan.Type
+}
+
+// values reads how much of types subjects used in a month, all at once; what is
+// missing used nothing. Of a gauge it is as Usage says.
+func (s *Service) values(ctx context.Context, q db.Querier, subjects []subject, types []plan.Type, month, current time.Time) (map[measure]int64, error) {
+	values := map[measure]int64{}
+	var counters, gauges []plan.Type
+	for _, t := range types {
+		switch {
+		case isLimit(t):
+		case t.Monthly():
+			counters = append(counters, t)
+		default:
+			gauges = append(gauges, t)
+		}
+	}
+	if len(subjects) == 0 {
+		return values, nil
+	}
+	if err := selectSums(ctx, q, values, subjects, counters, month); err != nil {
+		return nil, db.Convert(err)
+	}
+	read := selectGaugesOf
+	if month.Before(current) {
+		read = func(ctx context.Context, q db.Querier, values map[measure]int64, subjects []subject, types []plan.Type) error {
+			return selectSumsUntil(ctx, q, values, subjects, types, month)
+		}
+	}
+	return values, db.Convert(read(ctx, q, values, subjects, gauges))
+}
+
+// usages are the usages of each subject, of each type, in that order.
+func (s *Service) usages(ctx context.Context, q db.Querier, subjects []subject, allowances map[id.Workspace]allowance, types []plan.Type, month, current time.Time) ([]Usage, error) {
+	values, err := s.values(ctx, q, subjects, types, month, current)
+	if err != nil {
+		return nil, err
+	}
+	usages := make([]Usage, 0, len(subjects)*len(types))
+	for _, who := range subjects {
+		for _, t := range types {
+			usages = append(usages, Usage{
+				ID: who.id(), Month: month, Type: t, Value: max(values[measure{who, t}], 0), Limit: s.limit(allowances[who.workspace], t),
+			})
+		}
+	}
+	return usages, nil
+}
+
 // isLimit says that a type is only a limit, of which nothing is used.
 func isLimit(t plan.Type) bool {
 	return t == plan.InvocationTimeout || t == plan.WorkspaceRatelimit || t == plan.FileMaxSize
@@ -137,24 +189,18 @@ func (s *Service) Usages(ctx context.Context, account id.Account, ids []string, 
 		}
 	}
 	q := s.DB.Reader(ctx)
-	subjects, plans, err := s.subjectsOf(ctx, q, account, ids)
+	subjects, allowances, err := s.subjectsOf(ctx, q, account, ids)
 	if err != nil {
 		return nil, err
 	}
-	usages := make([]Usage, 0, len(subjects)*len(types))
 	for _, who := range subjects {
 		for _, t := range types {
 			if err := who.counts(t); err != nil {
 				return nil, err
 			}
-			u, err := s.usage(ctx, q, who, plans[who.workspace], t, month, monthOf(now))
-			if err != nil {
-				return nil, err
-			}
-			usages = append(usages, u)
 		}
 	}
-	return usages, nil
+	return s.usages(ctx, q, subjects, allowances, types, month, monthOf(now))
 }
 
 // subjectsOf finds what ids mean to an account, and what decides the quotas of their
@@ -301,15 +347,7 @@ func (s *Service) All(ctx context.Context, w id.Workspace, period string, types 
 	if err != nil {
 		return nil, err
 	}
-	usages := make([]Usage, 0, len(types))
-	for _, t := range types {
-		u, err := s.usage(ctx, q, subject{workspace: w}, a, t, month, monthOf(now))
-		if err != nil {
-			return nil, err
-		}
-		usages = append(usages, u)
-	}
-	return usages, nil
+	return s.usages(ctx, q, []subject{{workspace: w}}, map[id.Workspace]allowance{w: a}, types, month, monthOf(now))
 }
 
 // Completion is the type that a workspace has used the largest part of, and the part.

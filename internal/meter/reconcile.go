@@ -3,6 +3,7 @@ package meter
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/botyard/botyard/internal/db"
@@ -40,19 +41,14 @@ const reconcileBatch = 100
 // be none. It also tells of quotas that came closer by other ways than use, such as
 // another plan.
 func (s *Service) Reconcile(ctx context.Context) (corrected int, err error) {
-	for after, more := id.Workspace(""), true; more; {
+	for after := id.Workspace(""); ; {
+		var batch []id.Workspace
 		var wrong []correction
-		err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-			wrong = nil
-			workspaces, err := selectWorkspaces(ctx, tx, after, reconcileBatch)
-			if err != nil {
+		err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			if batch, err = selectWorkspaces(ctx, tx, after, reconcileBatch); err != nil {
 				return db.Convert(err)
 			}
-			if more = len(workspaces) == reconcileBatch; len(workspaces) == 0 {
-				return nil
-			}
-			after = workspaces[len(workspaces)-1]
-			wrong, err = s.reconcile(ctx, tx, workspaces)
+			wrong, err = s.reconcile(ctx, tx, batch)
 			return err
 		})
 		if err != nil {
@@ -69,8 +65,11 @@ func (s *Service) Reconcile(ctx context.Context) (corrected int, err error) {
 			s.drift.Unlock()
 		}
 		corrected += len(wrong)
+		if len(batch) < reconcileBatch {
+			return corrected, nil
+		}
+		after = batch[len(batch)-1]
 	}
-	return corrected, nil
 }
 
 // correction is a gauge that was wrong.
@@ -81,6 +80,9 @@ type correction struct {
 }
 
 func (s *Service) reconcile(ctx context.Context, tx *db.Tx, workspaces []id.Workspace) (wrong []correction, err error) {
+	if len(workspaces) == 0 {
+		return nil, nil
+	}
 	gauges, err := selectGauges(ctx, tx, workspaces)
 	if err != nil {
 		return nil, db.Convert(err)
@@ -94,6 +96,14 @@ func (s *Service) reconcile(ctx context.Context, tx *db.Tx, workspaces []id.Work
 		return nil, db.Convert(err)
 	}
 	month := monthOf(s.Clock.Now())
+	subjects := make([]subject, len(workspaces))
+	for i, w := range workspaces {
+		subjects[i] = subject{workspace: w}
+	}
+	sums, err := s.values(ctx, tx, subjects, slices.DeleteFunc(slices.Clone(plan.Types), func(t plan.Type) bool { return !t.Monthly() }), month, month)
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range workspaces {
 		for _, t := range derived {
 			said, counted := gauges[gauge{w, t}], truths[gauge{w, t}]
@@ -115,9 +125,7 @@ func (s *Service) reconcile(ctx context.Context, tx *db.Tx, workspaces []id.Work
 			}
 			used := gauges[gauge{w, t}]
 			if t.Monthly() {
-				if used, err = selectMonth(ctx, tx, w, "", t, month); err != nil {
-					return nil, db.Convert(err)
-				}
+				used = sums[measure{subject{workspace: w}, t}]
 			}
 			if err := s.warn(ctx, tx, w, allowances[w], t, used); err != nil {
 				return nil, err

@@ -176,21 +176,16 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 	return db.Convert(deleteWorkspace(ctx, tx, w))
 }
 
-// LeaveBot gives back what a bot has of a workspace's gauges, when it leaves for
-// another one, which then has it, or, when that is empty, for good. What it used stays
-// a part of what the workspace used. Nothing is refused: stocks come with their bot.
-func (s *Service) LeaveBot(ctx context.Context, tx *db.Tx, from id.Workspace, b id.Bot, to id.Workspace) error {
-	taken, err := takeBotGauges(ctx, tx, from, b)
+// LeaveBot gives back what a bot that is deleted has of its workspace's gauges. What
+// it used stays a part of what the workspace used.
+func (s *Service) LeaveBot(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot) error {
+	taken, err := takeBotGauges(ctx, tx, w, b)
 	if err != nil {
 		return db.Convert(err)
 	}
 	var changes []monthSum
 	for t, value := range taken {
-		month := monthOf(s.Clock.Now())
-		changes = append(changes, monthSum{workspace: from, of: t, month: month, value: -value})
-		if to != "" {
-			changes = append(changes, monthSum{workspace: to, of: t, month: month, value: value}, monthSum{workspace: to, bot: b, of: t, month: month, value: value})
-		}
+		changes = append(changes, monthSum{workspace: w, of: t, month: monthOf(s.Clock.Now()), value: -value})
 	}
 	slices.SortFunc(changes, inOrder)
 	values, err := addToGauges(ctx, tx, changes)

@@ -44,6 +44,81 @@ func orNothing(row *sql.Row) (value int64, err error) {
 	return value, err
 }
 
+// scanMeasures adds rows of a workspace, a bot, a type and a value to values.
+func scanMeasures(ctx context.Context, q db.Querier, s db.Statement, values map[measure]int64) error {
+	return each(ctx, q, s, func(rows *sql.Rows) error {
+		var m measure
+		var value int64
+		err := rows.Scan(&m.workspace, &m.bot, &m.of, &value)
+		values[m] = value
+		return err
+	})
+}
+
+// addSubjects writes which rows are wanted: those of types and of subjects, which are
+// all workspaces or all bots. With bots of several workspaces it may name rows that
+// a bot left in another of them; they are of another measure. bots says that the
+// table has a column of them.
+func addSubjects(s *db.Statement, subjects []subject, bots bool, types []plan.Type) {
+	var workspaces, names []any
+	for _, who := range subjects {
+		workspaces, names = append(workspaces, string(who.workspace)), append(names, string(who.bot))
+	}
+	s.Add(` WHERE workspace_id IN `)
+	s.AddList(workspaces...)
+	if bots {
+		s.Add(` AND bot_id IN `)
+		s.AddList(names...)
+	}
+	of := make([]any, len(types))
+	for i, t := range types {
+		of[i] = string(t)
+	}
+	s.Add(` AND type IN `)
+	s.AddList(of...)
+}
+
+// selectSums reads the sums of one month.
+func selectSums(ctx context.Context, q db.Querier, values map[measure]int64, subjects []subject, types []plan.Type, month time.Time) error {
+	if len(types) == 0 {
+		return nil
+	}
+	var s db.Statement
+	s.Add(`SELECT workspace_id, bot_id, type, value FROM usage_months`)
+	addSubjects(&s, subjects, true, types)
+	s.Add(` AND month = ?`, month.UnixMilli())
+	return scanMeasures(ctx, q, s, values)
+}
+
+// selectSumsUntil reads the values of gauges at the end of a month, as
+// selectMonthUntil does.
+func selectSumsUntil(ctx context.Context, q db.Querier, values map[measure]int64, subjects []subject, types []plan.Type, month time.Time) error {
+	if len(types) == 0 {
+		return nil
+	}
+	var s db.Statement
+	s.Add(`SELECT workspace_id, bot_id, type, value FROM usage_months u`)
+	addSubjects(&s, subjects, true, types)
+	s.Add(` AND month = (SELECT MAX(p.month) FROM usage_months p
+		WHERE p.workspace_id = u.workspace_id AND p.bot_id = u.bot_id AND p.type = u.type AND p.month <= ?)`, month.UnixMilli())
+	return scanMeasures(ctx, q, s, values)
+}
+
+// selectGaugesOf reads what gauges say now.
+func selectGaugesOf(ctx context.Context, q db.Querier, values map[measure]int64, subjects []subject, types []plan.Type) error {
+	if len(types) == 0 {
+		return nil
+	}
+	var s db.Statement
+	if subjects[0].bot == "" {
+		s.Add(`SELECT workspace_id, '', type, value FROM gauges`)
+	} else {
+		s.Add(`SELECT workspace_id, bot_id, type, value FROM bot_gauges`)
+	}
+	addSubjects(&s, subjects, subjects[0].bot != "", types)
+	return scanMeasures(ctx, q, s, values)
+}
+
 // selectMonths reads the sums of the months before one, the newest first; of a gauge
 // also the one that older months rest on.
 func selectMonths(ctx context.Context, q db.Querier, who subject, t plan.Type, before time.Time) (sums []monthSum, err error) {

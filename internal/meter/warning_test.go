@@ -11,7 +11,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
@@ -189,6 +191,38 @@ func TestReconcile(t *testing.T) {
 		want := map[plan.Type]uint64{plan.BotCount: 1, plan.MemberCount: 1, plan.AlwaysAlive: 0, plan.IntegrationsOwned: 0}
 		if diff := cmp.Diff(want, f.Drift()); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// conflicting is a trail whose first record meets another transaction.
+type conflicting struct {
+	trail
+	met bool
+}
+
+func (c *conflicting) Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error {
+	if !c.met {
+		c.met = true
+		return &pgconn.PgError{Code: "40001"}
+	}
+	return c.trail.Record(ctx, tx, w, act)
+}
+
+// A batch whose transaction is run again is looked at as it was the first time.
+func TestReconcileAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		w, _ := f.workspace(t, plan.Community, "bot-1")
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error {
+			return setGauge(ctx, tx, w, plan.BotCount, 7)
+		})
+		trail := &conflicting{trail: f.Trail, met: f.DB.Engine() == db.SQLite} // which repeats nothing
+		f.Trail = trail
+		if n, err := f.Reconcile(t.Context()); err != nil || n != 1 || !trail.met {
+			t.Errorf("%d were corrected, want 1, %v; met another transaction: %t", n, err, trail.met)
+		}
+		if n := f.value(t, w, string(w), plan.BotCount, ""); n != 1 {
+			t.Errorf("%d bots are counted, want 1", n)
 		}
 	})
 }
