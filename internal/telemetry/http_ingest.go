@@ -197,20 +197,23 @@ func giveBack(b *bytes.Buffer) {
 // fill reads all, taking room for what is more than there is room for already.
 func fill(to *bytes.Buffer, from io.Reader, most, room int64, p *pass, how string) error {
 	for {
-		n, err := io.CopyN(to, from, 64<<10)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
+		_, err := io.CopyN(to, from, 64<<10)
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return brokenBody(err)
 		}
-		if int64(to.Len()) > most {
+		size := int64(to.Len())
+		if size > most {
 			return tooLarge(most, how)
 		}
-		if int64(to.Len()) > room {
-			if err := p.grow(n); err != nil {
+		if size > room {
+			if err := p.grow(size - room); err != nil {
 				return err
 			}
+			room = size
+		}
+		if ended {
+			return nil
 		}
 	}
 }

@@ -173,7 +173,7 @@ func (s *Service) thin(ctx context.Context, class Class, day, age, general int64
 		s.blocks.archive.failed(ctx, v, err)
 		return err
 	}
-	deleted := int64(0)
+	emptied := false
 	for _, w := range workspaces {
 		days, set := own[w]
 		if !set {
@@ -184,13 +184,13 @@ func (s *Service) thin(ctx context.Context, class Class, day, age, general int64
 		}
 		if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
 			n, err := deleteOwned(ctx, tx, v, Owner{Workspace: w})
-			deleted += n
+			emptied = emptied || n > 0
 			return err
 		}); err != nil {
 			return err
 		}
 	}
-	if deleted == 0 {
+	if !emptied {
 		return nil
 	}
 	return s.blocks.archive.tidy(ctx, v)

@@ -11,8 +11,9 @@ import (
 // storage keeps records. There is one implementation, over two kinds of places:
 // SQLite files and PostgreSQL partitions. All methods are safe for concurrent use.
 type storage interface {
-	// Append keeps the records of one request, all or none, and returns when they
-	// are durable. duplicates is how many were kept before, or stand in records
+	// Append keeps the records of one request, of each class all or none, and returns
+	// when they are durable. After an error those of the other class may be kept: what
+	// is sent again is told by its ids. duplicates is how many were kept before, or stand in records
 	// twice; they are dropped. Records are not to be changed afterwards.
 	Append(ctx context.Context, records []Record) (duplicates int, err error)
 	// Scan calls visit with what passes the filter, newest first, records of one
