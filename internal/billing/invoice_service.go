@@ -36,7 +36,7 @@ func (s *Service) issue(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, err
 	if err := insertInvoice(ctx, tx, i); err != nil {
 		return i, db.Convert(err)
 	}
-	if s.Collect == nil || i.Status == Paid {
+	if i.Status == Paid {
 		return i, nil
 	}
 	return i, s.Collect.Issued(ctx, tx, i)
@@ -85,9 +85,6 @@ func (s *Service) MarkPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which
 	}
 	if err := updateInvoice(ctx, tx, i); err != nil {
 		return i, db.Convert(err)
-	}
-	if s.Collect == nil {
-		return i, nil
 	}
 	return i, s.Collect.Paid(ctx, tx, i)
 }

@@ -120,10 +120,6 @@ func held() error {
 	return fault.New(fault.ResourceLockedConflict, "A purchase of this workspace is being paid. Repeat the request in a moment.").After(time.Second)
 }
 
-// errNobodyCharges says that a purchase waits for a method of payment that this
-// server is not set up for any more.
-var errNobodyCharges = errors.New("a purchase waits to be paid, and this server charges nobody; set up the payments again that it was begun with")
-
 // buy makes a purchase. Where the workspace's method of payment can be charged, that
 // happens first: the purchase is held with its draft of an invoice, the payment is
 // made outside any transaction, and then the purchase takes effect or is forgotten.
@@ -153,6 +149,11 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 	if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
 		return sub, Invoice{}, err
 	}
+	if p.Recharge != "" {
+		if err := s.stillDue(ctx, tx, sub, p.Recharge); err != nil {
+			return sub, Invoice{}, err
+		}
+	}
 	o, err := sub.ask(s.Plans, p)
 	if err != nil {
 		return sub, Invoice{}, err
@@ -168,7 +169,7 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 		}
 	}
 	draft := s.draft(of, b, invoice, kind, monthOf(p.At), p.At)
-	if b.Total > 0 && s.Collect != nil && !p.Operator {
+	if b.Total > 0 && !p.Operator {
 		prompt, err := s.Collect.Prompt(ctx, tx, w)
 		if err != nil {
 			return sub, Invoice{}, err
@@ -239,9 +240,6 @@ func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 // effect when the payment was made, and is forgotten when it was declined. When
 // neither is known it goes on waiting, and the job asks again.
 func (s *Service) settle(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
-	if s.Collect == nil {
-		return Subscription{}, errNobodyCharges
-	}
 	declined := s.Collect.Charge(ctx, draft)
 	if declined != nil && !fault.Is(declined, fault.PaymentRequired) {
 		return Subscription{}, declined

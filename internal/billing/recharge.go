@@ -82,7 +82,7 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 		if !r.Enabled {
 			continue
 		}
-		due, err := s.usedUp(ctx, w, name, r)
+		due, err := s.usedUp(ctx, s.DB.Reader(ctx), w, name, r)
 		if err != nil {
 			return err
 		}
@@ -91,8 +91,9 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 		}
 		_, _, err = s.buy(ctx, w, Purchase{Recharge: name})
 		switch {
-		case fault.Is(err, fault.PaymentRequired), fault.Is(err, fault.ResourceLockedConflict):
-			// The first was noted with the purchase, the second ends by itself.
+		case fault.Is(err, fault.PaymentRequired), fault.Is(err, fault.ResourceLockedConflict), errors.Is(err, errNotDue):
+			// The first was noted with the purchase, the second ends by itself, and of the
+			// third another server was faster, or the owner.
 		case fault.Is(err, fault.Forbidden), fault.Is(err, fault.ReferenceNotFound), fault.Is(err, fault.InvalidPayload), fault.Is(err, fault.LimitExceeded):
 			if err := s.switchOff(ctx, w, name, fault.From(err).Message); err != nil {
 				return err
@@ -104,8 +105,22 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 	return nil
 }
 
+// errNotDue says that an add-on is not, or no more, to be bought by itself.
+var errNotDue = errors.New("the add-on is not to be bought by itself now")
+
+// stillDue looks again, within the purchase, whether an add-on is to be bought: two who
+// saw that it is used up buy one.
+func (s *Service) stillDue(ctx context.Context, tx *db.Tx, sub Subscription, name string) error {
+	r := sub.Recharges[name]
+	due, err := s.usedUp(ctx, tx, sub.Workspace, name, r)
+	if err == nil && !(due && r.Enabled) {
+		return errNotDue
+	}
+	return err
+}
+
 // usedUp says whether what an add-on adds to is used as far as the setting says.
-func (s *Service) usedUp(ctx context.Context, w id.Workspace, name string, r Recharge) (bool, error) {
+func (s *Service) usedUp(ctx context.Context, q db.Querier, w id.Workspace, name string, r Recharge) (bool, error) {
 	of, found := s.Plans.Addon(name)
 	if !found {
 		return true, nil // the purchase fails, and says so
@@ -114,7 +129,6 @@ func (s *Service) usedUp(ctx context.Context, w id.Workspace, name string, r Rec
 	if threshold == 0 {
 		threshold = defaultThreshold
 	}
-	q := s.DB.Reader(ctx)
 	for f := range of.Increments {
 		for _, t := range plan.TypesOf(f)[:min(1, len(plan.TypesOf(f)))] {
 			quota, err := s.Usage.Quota(ctx, q, w, t)

@@ -366,6 +366,36 @@ func TestRecharge(t *testing.T) {
 	})
 }
 
+// TestRechargeAtOnce: servers that see at once that an add-on is used up buy one.
+func TestRechargeAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it := open()
+		it.toMonth(t, 1)
+		must(t, func() error {
+			_, err := it.Billing.SetRecharges(t.Context(), it.w, map[string]billing.Recharge{"messages_events_addon": {Enabled: true}})
+			return err
+		})
+		must(t, func() error {
+			return it.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				return it.Meter.Add(ctx, tx, []plan.Usage{{Workspace: it.w, Type: plan.InvocationCalls, Value: 500, At: it.Clock.Now()}})
+			})
+		})
+		var servers sync.WaitGroup
+		for range 6 {
+			servers.Go(func() {
+				if err := it.Billing.RechargeAddons(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		servers.Wait()
+		sub, err := it.Billing.Subscription(t.Context(), it.w)
+		if err != nil || len(sub.Addons) != 1 || sub.Addons[0].Quantity != 1 || len(it.invoices(t, it.w)) != 1 {
+			t.Errorf("the add-ons are %+v with %d invoices (%v), want one of each", sub.Addons, len(it.invoices(t, it.w)), err)
+		}
+	})
+}
+
 // TestVoid: a void invoice gives back what it took from the balance, and what it was
 // for is not paid out later.
 func TestVoid(t *testing.T) {
