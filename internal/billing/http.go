@@ -88,7 +88,6 @@ type (
 	addressOutput    struct{ Body BillingAddressAnswer }
 	noInput          struct{}
 	emptyInput       struct{ Body *wire.Empty }
-	emptyOutput      struct{ Body wire.Empty }
 	workspaceIDInput struct {
 		ID string `path:"id" doc:"The workspace."`
 	}
@@ -176,9 +175,9 @@ func mountAccount(m *wire.Mux, s *Service) {
 		ID: "setBillingAddress", Method: http.MethodPut, Path: billingPath + "/address", Area: "billing",
 		Summary: "Set where invoices go", Detail: "It replaces the address there is. Invoices that were issued keep theirs.",
 		Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
-	}, func(ctx context.Context, in *addressInput) (*emptyOutput, error) {
+	}, func(ctx context.Context, in *addressInput) (*wire.Nothing, error) {
 		b := in.Body
-		return &emptyOutput{}, s.SetAddress(ctx, access.From(ctx).Workspace, Address{
+		return &wire.Nothing{}, s.SetAddress(ctx, access.From(ctx).Workspace, Address{
 			LineOne: b.LineOne, LineTwo: b.LineTwo, City: b.City, State: b.State, PostalCode: b.PostalCode, Country: b.Country,
 		})
 	})

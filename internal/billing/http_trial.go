@@ -111,8 +111,8 @@ func mountTrials(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "removeTrial", Method: http.MethodDelete, Path: trialsPath, Area: "billing",
 		Summary: "End the trial that the workspace is in", Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
-	}, func(ctx context.Context, _ *noInput) (*emptyOutput, error) {
-		return &emptyOutput{}, s.StopTrial(ctx, access.From(ctx).Workspace)
+	}, func(ctx context.Context, _ *noInput) (*wire.Nothing, error) {
+		return &wire.Nothing{}, s.StopTrial(ctx, access.From(ctx).Workspace)
 	})
 }
 

@@ -123,7 +123,6 @@ type (
 		wire.PageQuery
 	}
 	listOutput       struct{ Body ListBotsAnswer }
-	emptyOutput      struct{ Body wire.Empty }
 	introspectInput  struct{ Body IntrospectBody }
 	introspectOutput struct{ Body IntrospectAnswer }
 )
@@ -183,8 +182,8 @@ func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 	wire.Register(m, wire.Operation{ID: "deleteBot", Method: http.MethodDelete, Path: botPath, Area: "bots",
 		Summary: "Delete a bot", Detail: "With its tags, secrets and keys and what it has installed. Developers delete the bots that they made, managers and above every bot.",
 		Scope: wire.InHeader, Permission: access.BotDeleteOwn},
-		func(ctx context.Context, in *botInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.Delete(ctx, access.From(ctx), id.Bot(in.ID))
+		func(ctx context.Context, in *botInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.Delete(ctx, access.From(ctx), id.Bot(in.ID))
 		})
 	mountVersions(m, s)
 	wire.Register(m, wire.Operation{ID: "introspect", Method: http.MethodPost, Path: "/v1/admin/introspect", Area: "bots",

@@ -79,8 +79,8 @@ func mountAccess(m *wire.Mux, s *Service, hosts WebchatHosts) {
 		Summary: "Move a bot to another workspace",
 		Detail:  "With all that is its own; its keys stay good. The caller must be allowed to make bots there, and all that it has installed must be visible there.",
 		Scope:   wire.InHeader, Permission: access.BotTransfer},
-		func(ctx context.Context, in *transferInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.Transfer(ctx, access.From(ctx), id.Bot(in.ID), id.Workspace(in.Body.Workspace))
+		func(ctx context.Context, in *transferInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.Transfer(ctx, access.From(ctx), id.Bot(in.ID), id.Workspace(in.Body.Workspace))
 		})
 	wire.Register(m, wire.Operation{ID: "rotateBotSigningSecrets", Method: http.MethodPost, Path: botPath + "/signing-secrets/rotate", Area: "bots",
 		Summary: "Give a bot a new signing secret", Detail: "It is shown in this answer and never again. The old one stays good for 24 hours.",
@@ -122,15 +122,15 @@ func mountShareable(m *wire.Mux, s *Service) {
 		})
 	wire.Register(m, wire.Operation{ID: "deleteIntegrationShareableId", Method: http.MethodDelete, Path: instancePath + "/shareable-id", Area: "bots",
 		Summary: "Delete the shareable id of an installed integration", Scope: wire.InHeader, Permission: access.BotWrite, WhileBlocked: true},
-		func(ctx context.Context, in *instanceInput) (*emptyOutput, error) {
+		func(ctx context.Context, in *instanceInput) (*wire.Nothing, error) {
 			bot, integration, alias := in.of()
-			return &emptyOutput{}, s.DeleteShareable(ctx, access.From(ctx).Workspace, bot, integration, alias)
+			return &wire.Nothing{}, s.DeleteShareable(ctx, access.From(ctx).Workspace, bot, integration, alias)
 		})
 	wire.Register(m, wire.Operation{ID: "unlinkSandboxedConversations", Method: http.MethodDelete, Path: instancePath + "/sandboxed-conversations", Area: "bots",
 		Summary: "Unlink the conversations of an installed integration's sandbox", Detail: "This installation keeps no conversations, so none is linked, before or after.",
 		Scope: wire.InHeader, Permission: access.BotWrite, WhileBlocked: true},
-		func(ctx context.Context, in *instanceInput) (*emptyOutput, error) {
+		func(ctx context.Context, in *instanceInput) (*wire.Nothing, error) {
 			bot, integration, alias := in.of()
-			return &emptyOutput{}, s.UnlinkSandboxed(ctx, access.From(ctx).Workspace, bot, integration, alias)
+			return &wire.Nothing{}, s.UnlinkSandboxed(ctx, access.From(ctx).Workspace, bot, integration, alias)
 		})
 }

@@ -59,11 +59,11 @@ func mountAllowlist(m *wire.Mux, s *Service) {
 		Summary: "Change who is let into a bot",
 		Detail:  "From then on the bot does not exist for the others, in any operation or list. Users that are not named stay as they are.",
 		Scope:   wire.InHeader, Permission: access.BotAdmit},
-		func(ctx context.Context, in *updateAllowlistInput) (*emptyOutput, error) {
+		func(ctx context.Context, in *updateAllowlistInput) (*wire.Nothing, error) {
 			u := AllowlistUpdate{Admission: in.Body.Setting, Users: make(map[id.Account]bool, len(in.Body.Users))}
 			for user, selected := range in.Body.Users {
 				u.Users[id.Account(user)] = selected
 			}
-			return &emptyOutput{}, s.UpdateAllowlist(ctx, access.From(ctx).Workspace, id.Bot(in.BotID), u)
+			return &wire.Nothing{}, s.UpdateAllowlist(ctx, access.From(ctx).Workspace, id.Bot(in.BotID), u)
 		})
 }

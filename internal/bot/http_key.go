@@ -71,8 +71,8 @@ func mountKeys(m *wire.Mux, s *Service) {
 		})
 	wire.Register(m, wire.Operation{ID: "deleteBotApiKey", Method: http.MethodDelete, Path: botKeysPath + "/{id}", Area: "bots",
 		Summary: "Delete a key of a bot", Detail: "It stops working at once.", Scope: wire.InHeader, Permission: access.BotWrite, WhileBlocked: true},
-		func(ctx context.Context, in *botKeyInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeleteKey(ctx, access.From(ctx), id.Token(in.ID))
+		func(ctx context.Context, in *botKeyInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeleteKey(ctx, access.From(ctx), id.Token(in.ID))
 		})
 }
 

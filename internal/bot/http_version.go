@@ -122,8 +122,8 @@ func mountVersions(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "deployBotVersion", Method: http.MethodPost, Path: path + "/deploy", Area: "bots",
 		Summary: "Make a bot what a version holds", Detail: "Definition, what is installed with its settings, and code become what they were, all or nothing. Name, tags, secrets and the address of the bot stay. Something that can no longer be installed is named, and nothing is changed.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
-		func(ctx context.Context, in *deployVersionInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeployVersion(ctx, access.From(ctx), id.Bot(in.ID), id.BotVersion(in.Body.VersionID))
+		func(ctx context.Context, in *deployVersionInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeployVersion(ctx, access.From(ctx), id.Bot(in.ID), id.BotVersion(in.Body.VersionID))
 		})
 	mountArchives(m, s)
 }

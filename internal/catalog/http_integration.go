@@ -120,8 +120,8 @@ func mountIntegrations(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "validateIntegrationCreation", Method: http.MethodPost, Path: integrationsPath + "/validate", Area: "integrations",
 		Summary: "Say whether a version of an integration could be published", Detail: "The same checks as createIntegration; nothing is kept.",
 		Scope: wire.InHeader, Permission: access.CatalogWrite, Code: true, Harmless: true},
-		func(ctx context.Context, in *validateIntegrationInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.ValidateIntegration(ctx, access.From(ctx), in.Body.draft(in.AllowBreaking))
+		func(ctx context.Context, in *validateIntegrationInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.ValidateIntegration(ctx, access.From(ctx), in.Body.draft(in.AllowBreaking))
 		})
 	wire.Register(m, wire.Operation{ID: "listIntegrations", Method: http.MethodGet, Path: integrationsPath, Area: "integrations",
 		Summary: "List the integrations of a workspace",
@@ -154,15 +154,15 @@ func mountIntegrations(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "validateIntegrationUpdate", Method: http.MethodPut, Path: integrationsPath + "/{id}/validate", Area: "integrations",
 		Summary: "Say whether an integration could be changed", Detail: "The same checks as updateIntegration; nothing is kept.",
 		Scope: wire.InHeader, Permission: access.CatalogWrite, Code: true},
-		func(ctx context.Context, in *updateIntegrationInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.ValidateIntegrationUpdate(ctx, access.From(ctx), id.Integration(in.ID), in.Body.update(in.AllowBreaking))
+		func(ctx context.Context, in *updateIntegrationInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.ValidateIntegrationUpdate(ctx, access.From(ctx), id.Integration(in.ID), in.Body.update(in.AllowBreaking))
 		})
 	wire.Register(m, wire.Operation{ID: "deleteIntegration", Method: http.MethodDelete, Path: integrationsPath + "/{id}", Area: "integrations",
 		Summary: "Delete a version of an integration",
 		Detail:  "With its secrets and keys. It must be private, and nothing may have it installed or be built on it. Developers delete what they made, managers and above everything.",
 		Scope:   wire.InHeader, Permission: access.CatalogDeleteOwn},
-		func(ctx context.Context, in *integrationInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeleteIntegration(ctx, access.From(ctx), id.Integration(in.ID))
+		func(ctx context.Context, in *integrationInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeleteIntegration(ctx, access.From(ctx), id.Integration(in.ID))
 		})
 	wire.Register(m, wire.Operation{ID: "rotateIntegrationSigningSecrets", Method: http.MethodPost, Path: integrationsPath + "/{id}/signing-secrets/rotate", Area: "integrations",
 		Summary: "Give an integration a new signing secret", Detail: "It is shown in this answer and never again. The old one stays good for 24 hours.",
@@ -174,8 +174,8 @@ func mountIntegrations(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "requestIntegrationVerification", Method: http.MethodPost, Path: integrationsPath + "/request-verification", Area: "integrations",
 		Summary: "Ask for the review of an integration", Detail: "The operator of this installation reviews it.",
 		Scope: wire.InHeader, Permission: access.CatalogWrite},
-		func(ctx context.Context, in *verificationInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.RequestVerification(ctx, access.From(ctx).Workspace, id.Integration(in.Body.IntegrationID))
+		func(ctx context.Context, in *verificationInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.RequestVerification(ctx, access.From(ctx).Workspace, id.Integration(in.Body.IntegrationID))
 		})
 }
 

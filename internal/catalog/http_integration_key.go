@@ -71,8 +71,8 @@ func mountIntegrationKeys(m *wire.Mux, s *Service) {
 		})
 	wire.Register(m, wire.Operation{ID: "deleteIntegrationApiKey", Method: http.MethodDelete, Path: integrationKeysPath + "/{id}", Area: "integrations",
 		Summary: "Delete a key of an integration", Detail: "It stops working at once.", Scope: wire.InHeader, Permission: access.CatalogWrite, WhileBlocked: true},
-		func(ctx context.Context, in *integrationKeyInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeleteKey(ctx, access.From(ctx).Workspace, id.Token(in.ID))
+		func(ctx context.Context, in *integrationKeyInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeleteKey(ctx, access.From(ctx).Workspace, id.Token(in.ID))
 		})
 }
 

@@ -151,8 +151,8 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "deleteInterface", Method: http.MethodDelete, Path: interfacesPath + "/{id}", Area: "interfaces",
 		Summary: "Delete a version of an interface", Detail: "It must not be one that integrations implement or plugins depend on. Developers delete what they made, managers and above everything.",
 		Scope: wire.InHeader, Permission: access.CatalogDeleteOwn},
-		func(ctx context.Context, in *interfaceInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeleteInterface(ctx, access.From(ctx), id.Interface(in.ID))
+		func(ctx context.Context, in *interfaceInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeleteInterface(ctx, access.From(ctx), id.Interface(in.ID))
 		})
 	wire.Register(m, wire.Operation{ID: "listPublicInterfaces", Method: http.MethodGet, Path: hubInterfacesPath, Area: "hub",
 		Summary: "List the interfaces of the hub", Detail: "Every version is one item; the newest come first.",

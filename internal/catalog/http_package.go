@@ -2,12 +2,7 @@ package catalog
 
 import (
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/botyard/botyard/internal/wire"
 )
-
-// emptyOutput is the answer of operations that have nothing to say.
-type emptyOutput struct{ Body wire.Empty }
 
 // appendMembers writes the members of an object that is never empty behind those of
 // another one, and its brace.

@@ -192,8 +192,8 @@ func mountPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "deletePlugin", Method: http.MethodDelete, Path: pluginsPath + "/{id}", Area: "plugins",
 		Summary: "Delete a version of a plugin", Detail: "It must not be installed. Developers delete what they made, managers and above everything.",
 		Scope: wire.InHeader, Permission: access.CatalogDeleteOwn},
-		func(ctx context.Context, in *pluginInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeletePlugin(ctx, access.From(ctx), id.Plugin(in.ID))
+		func(ctx context.Context, in *pluginInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeletePlugin(ctx, access.From(ctx), id.Plugin(in.ID))
 		})
 	mountHubPlugins(m, s)
 }

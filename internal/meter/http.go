@@ -89,7 +89,6 @@ type (
 			MonthlySpendingLimit float64 `json:"monthlySpendingLimit" doc:"The most AI spend of a month, in US dollars and whole cents, from 0 to 10000."`
 		}
 	}
-	emptyOutput struct{ Body wire.Empty }
 )
 
 // UsageAnswer is the answer of getUsage.
@@ -261,7 +260,7 @@ func mountQuotas(m *wire.Mux, s *Service) {
 		Summary: "Limit the AI spend of a month",
 		Detail:  "It takes the place of what the plan includes, and never exceeds what the operator of the server allows.",
 		Scope:   wire.InHeader, Permission: access.SpendingUpdate,
-	}, func(ctx context.Context, in *changeAISpendQuotaInput) (*emptyOutput, error) {
-		return &emptyOutput{}, s.SetSpending(ctx, access.From(ctx).Workspace, spendingOf(in.Body.MonthlySpendingLimit))
+	}, func(ctx context.Context, in *changeAISpendQuotaInput) (*wire.Nothing, error) {
+		return &wire.Nothing{}, s.SetSpending(ctx, access.From(ctx).Workspace, spendingOf(in.Body.MonthlySpendingLimit))
 	})
 }

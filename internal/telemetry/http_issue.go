@@ -65,7 +65,6 @@ type (
 	issueListOutput      struct{ Body IssueList }
 	issueOutput          struct{ Body IssueAnswer }
 	issueEventListOutput struct{ Body IssueEventList }
-	emptyOutput          struct{ Body wire.Empty }
 )
 
 const (
@@ -104,8 +103,8 @@ func mountIssues(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "deleteBotIssue", Method: http.MethodDelete, Path: issuePath, Area: "telemetry",
 		Summary: "Delete an issue", Detail: "It was put right, or is of no interest. A later event opens it anew.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
-		func(ctx context.Context, in *issueInput) (*emptyOutput, error) {
-			return &emptyOutput{}, s.DeleteIssue(ctx, access.From(ctx).Workspace, id.Bot(in.ID), id.Issue(in.IssueID))
+		func(ctx context.Context, in *issueInput) (*wire.Nothing, error) {
+			return &wire.Nothing{}, s.DeleteIssue(ctx, access.From(ctx).Workspace, id.Bot(in.ID), id.Issue(in.IssueID))
 		})
 	wire.Register(m, wire.Operation{ID: "listBotIssueEvents", Method: http.MethodGet, Path: issuePath + "/events", Area: "telemetry",
 		Summary: "List the events of an issue", Detail: "The newest fifty; the issue's eventsCount counts all.",

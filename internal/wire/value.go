@@ -232,6 +232,9 @@ type Map map[string]string
 // Empty is the body of operations that answer nothing: {}.
 type Empty struct{}
 
+// Nothing is the output of operations that answer nothing.
+type Nothing struct{ Body Empty }
+
 // codec is the one way JSON is read and written.
 var (
 	writing = json.JoinOptions(jsontext.PreserveRawStrings(true), jsontext.AllowInvalidUTF8(true), json.Deterministic(true))

@@ -135,7 +135,6 @@ type (
 		Body SetWorkspacePreferenceBody
 	}
 	preferenceOutput struct{ Body WorkspacePreference }
-	emptyOutput      struct{ Body wire.Empty }
 )
 
 const (
@@ -206,16 +205,16 @@ func mountWorkspaces(m *wire.Mux, s *Service) {
 		Summary: "Delete a workspace",
 		Detail:  "With its members, bots, keys and preferences, for good. Only its owner can. The platform's own workspace cannot be deleted.",
 		Scope:   wire.InPath, Permission: access.WorkspaceDelete, WhileBlocked: true,
-	}, func(ctx context.Context, _ *workspaceInput) (*emptyOutput, error) {
-		return &emptyOutput{}, s.Delete(ctx, access.From(ctx).Workspace)
+	}, func(ctx context.Context, _ *workspaceInput) (*wire.Nothing, error) {
+		return &wire.Nothing{}, s.Delete(ctx, access.From(ctx).Workspace)
 	})
 	wire.Register(m, wire.Operation{
 		ID: "migrateWorkspaceToV4", Method: http.MethodPost, Path: workspacePath + "/migrate-to-v4", Area: "workspaces",
 		Summary: "Bring a workspace to the current billing",
 		Detail:  "A workspace that is there already stays as it is. Every workspace made here is.",
 		Scope:   wire.InPath, Permission: access.WorkspaceUpdate,
-	}, func(ctx context.Context, _ *migrateInput) (*emptyOutput, error) {
-		return &emptyOutput{}, s.MigrateToV4(ctx, access.From(ctx).Workspace)
+	}, func(ctx context.Context, _ *migrateInput) (*wire.Nothing, error) {
+		return &wire.Nothing{}, s.MigrateToV4(ctx, access.From(ctx).Workspace)
 	})
 }
 
@@ -270,12 +269,12 @@ func mountPreferences(m *wire.Mux, s *Service) {
 		Summary: "Keep a preference of a workspace",
 		Detail:  "Any JSON under a key, shared by the members of the workspace that the header x-workspace-id names.",
 		Scope:   wire.InUndeclaredHeader, Permission: access.PreferenceWrite,
-	}, func(ctx context.Context, in *setPreferenceInput) (*emptyOutput, error) {
+	}, func(ctx context.Context, in *setPreferenceInput) (*wire.Nothing, error) {
 		value := string(in.Body.Value)
 		if value == "" {
 			value = "null"
 		}
-		return &emptyOutput{}, s.SetPreference(ctx, access.From(ctx).Workspace, in.Key, value)
+		return &wire.Nothing{}, s.SetPreference(ctx, access.From(ctx).Workspace, in.Key, value)
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getWorkspacePreference", Method: http.MethodGet, Path: preferencePath, Area: "workspaces",

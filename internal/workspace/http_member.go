@@ -98,8 +98,8 @@ func mountMembers(m *wire.Mux, s *Service) {
 		Summary: "Remove a member from a workspace",
 		Detail:  "Everybody but the owner may leave; administrators may remove others. The owner cannot be removed.",
 		Scope:   wire.InHeader, Permission: access.MemberLeave, WhileBlocked: true,
-	}, func(ctx context.Context, in *memberInput) (*emptyOutput, error) {
-		return &emptyOutput{}, s.RemoveMember(ctx, access.From(ctx), id.Member(in.ID))
+	}, func(ctx context.Context, in *memberInput) (*wire.Nothing, error) {
+		return &wire.Nothing{}, s.RemoveMember(ctx, access.From(ctx), id.Member(in.ID))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "updateWorkspaceMember", Method: http.MethodPut, Path: membersPath + "/{id}", Area: "members",
