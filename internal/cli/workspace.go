@@ -8,11 +8,14 @@ import (
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/internal/telemetry"
 )
 
 type workspaceCommand struct {
 	SetPlan    setPlanCommand    `cmd:"" help:"Put a workspace on a plan."`
 	SetBilling setBillingCommand `cmd:"" help:"Say what of a workspace's billing its members may not change."`
+
+	SetRetention setRetentionCommand `cmd:"" help:"Have a workspace keep what its bots report for another time than the rest."`
 }
 
 type setPlanCommand struct {
@@ -56,5 +59,55 @@ func (s *setBillingCommand) Run(ctx context.Context, c console) error {
 		}
 		_, err = fmt.Fprintf(c.out, "workspace %s: plan read-only %t, add-ons read-only %t\n", s.ID, sub.PlanReadonly, sub.AddonsReadonly)
 		return err
+	})
+}
+
+type setRetentionCommand struct {
+	config.Installation
+	ID     string `name:"id" required:"" help:"The workspace."`
+	Logs   *int64 `name:"logs" placeholder:"DAYS" help:"Days that its log lines are kept."`
+	Events *int64 `name:"events" placeholder:"DAYS" help:"Days that its messages, events, action runs and the like are kept."`
+	JSON   bool   `name:"json" help:"Print the result as JSON."`
+}
+
+type retentionJSON struct {
+	WorkspaceID string `json:"workspaceId"`
+	Logs        int64  `json:"logs,omitzero"`
+	Events      int64  `json:"events,omitzero"`
+}
+
+// Run sets the retention. Servers that run know of it within seconds.
+func (s *setRetentionCommand) Run(ctx context.Context, c console) error {
+	own := retentionJSON{WorkspaceID: s.ID}
+	for _, flag := range []struct {
+		name string
+		days *int64
+		to   *int64
+	}{{"--logs", s.Logs, &own.Logs}, {"--events", s.Events, &own.Events}} {
+		if flag.days == nil {
+			continue
+		}
+		if *flag.to = *flag.days; *flag.to == 0 {
+			return fmt.Errorf("%s is 0 days; it is 1 at least", flag.name)
+		}
+	}
+	return withInstallation(ctx, s.Installation, c, func(it *app.App) error {
+		if err := it.Telemetry.SetRetention(ctx, id.Workspace(s.ID), telemetry.Retention{Logs: own.Logs, Events: own.Events}); err != nil {
+			return err
+		}
+		if s.JSON {
+			return c.printJSON(own)
+		}
+		if own.Logs != 0 {
+			if _, err := fmt.Fprintf(c.out, "workspace %s keeps log lines for %d days\n", s.ID, own.Logs); err != nil {
+				return err
+			}
+		}
+		if own.Events != 0 {
+			if _, err := fmt.Fprintf(c.out, "workspace %s keeps messages, events and the like for %d days\n", s.ID, own.Events); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

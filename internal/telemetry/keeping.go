@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
@@ -95,17 +96,42 @@ func (r *retention) since(ctx context.Context, w id.Workspace, class Class) (tim
 	return r.clock.Now().Add(-time.Duration(days) * 24 * time.Hour), nil
 }
 
-// SetRetention has a workspace keep a class of records for a number of days. A
-// longer one does not bring back what is gone.
-func (s *Service) SetRetention(ctx context.Context, w id.Workspace, class Class, days int64) error {
-	if class != Logs && class != Events {
-		return fault.New(fault.InvalidPayload, "There are no records of class %q; the classes are %s and %s.", class, Logs, Events)
+// SetRetention has a workspace keep its records for other numbers of days than the
+// rest; a number that is 0 stays as it was. A longer one does not bring back what is
+// gone. It is for the operator: no operation of the API leads here. InvalidPayload
+// when a number is out of bounds or none is given, ResourceNotFound when there is no
+// such workspace.
+func (s *Service) SetRetention(ctx context.Context, w id.Workspace, own Retention) error {
+	if own == (Retention{}) {
+		return fault.New(fault.InvalidPayload, "Say for how many days the workspace keeps %s or %s, from 1 to %d.", Logs, Events, mostRetention)
 	}
-	if days < 1 || days > mostRetention {
-		return fault.New(fault.InvalidPayload, "The retention of %s is %d days; it must be from 1 to %d.", class, days, mostRetention)
+	// What is not given is within the bounds.
+	if err := own.orDefault().Check(); err != nil {
+		return err
 	}
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return db.Convert(putRetention(ctx, tx, w, class, days))
+		there, err := selectKeeps(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !there {
+			return access.NoSuchWorkspace(w)
+		}
+		for _, class := range classes {
+			days := own.of(class)
+			if days == 0 {
+				continue
+			}
+			if err := putRetention(ctx, tx, w, class, days); err != nil {
+				return db.Convert(err)
+			}
+			if err := s.trail.Record(ctx, tx, w, access.Act{
+				Action: "UPDATE_WORKSPACE", Resource: string(w), Value: fmt.Sprintf("retention of %s=%d days", class, days),
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
@@ -45,6 +46,12 @@ type integrations interface {
 	OwnsIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (bool, error)
 	// NoSuchIntegration is the answer for one that is not there, or another's.
 	NoSuchIntegration(i id.Integration) error
+}
+
+// trail keeps what was done; package audit.
+type trail interface {
+	// Record keeps what the actor of ctx did, in the transaction of the change.
+	Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error
 }
 
 // queue does later what a deletion has promised; package jobs.

@@ -31,6 +31,7 @@ type Options struct {
 	Meter        meter
 	Actions      actions
 	Integrations integrations
+	Trail        trail
 	// Queue is where erasures wait.
 	Queue queue
 }
@@ -50,6 +51,7 @@ type Service struct {
 	meter        meter
 	actions      actions
 	integrations integrations
+	trail        trail
 	queue        queue
 
 	silence          time.Duration
@@ -65,7 +67,7 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence),
 		dir: o.Dir, synchronous: o.Synchronous,
-		door: newAdmission(), queue: o.Queue, bots: o.Bots, readers: o.Readers, meter: o.Meter, actions: o.Actions, integrations: o.Integrations,
+		door: newAdmission(), queue: o.Queue, bots: o.Bots, readers: o.Readers, meter: o.Meter, actions: o.Actions, integrations: o.Integrations, trail: o.Trail,
 		keeping: &retention{db: o.DB, clock: o.Clock, general: o.Retention.orDefault()},
 	}
 	s.parts = []part{s.rollUpBots}

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/botyard/botyard/internal/audit"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 )
 
@@ -156,7 +158,7 @@ func TestDamagedBlock(t *testing.T) {
 func TestRetention(t *testing.T) {
 	onEngines(t, func(t *testing.T, d *db.DB) {
 		ctx, c := t.Context(), &movable{at: noon}
-		s := New(Options{DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Synchronous: "NORMAL", Retention: Retention{Logs: 3, Events: 5}})
+		s := New(Options{DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Synchronous: "NORMAL", Retention: Retention{Logs: 3, Events: 5}, Trail: audit.New(d, c)})
 		if err := s.Open(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -165,8 +167,17 @@ func TestRetention(t *testing.T) {
 				t.Error(err)
 			}
 		}()
+		for _, wrong := range []Retention{{}, {Logs: -1}, {Events: mostRetention + 1}, {Logs: 1, Events: -1}} {
+			if err := s.SetRetention(ctx, "short", wrong); !fault.Is(err, fault.InvalidPayload) {
+				t.Errorf("a retention of %+v: %v", wrong, err)
+			}
+		}
+		if err := s.SetRetention(ctx, "nobody", Retention{Logs: 1}); !fault.Is(err, fault.ResourceNotFound) {
+			t.Errorf("the retention of a workspace that is not there: %v", err)
+		}
 		for w, days := range map[id.Workspace]int64{"short": 1, "long": 6} {
-			if err := s.SetRetention(ctx, w, Logs, days); err != nil {
+			addBot(t, d, w, id.Bot("of "+w))
+			if err := s.SetRetention(ctx, w, Retention{Logs: days}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -50,6 +50,12 @@ func selectRetention(ctx context.Context, q db.Querier, class Class) (map[id.Wor
 	return own, rows.Err()
 }
 
+// selectKeeps says whether there is such a workspace.
+func selectKeeps(ctx context.Context, q db.Querier, w id.Workspace) (there bool, err error) {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM keeping_workspaces WHERE workspace_id = $1)`, string(w)).Scan(&there)
+	return there, err
+}
+
 func putRetention(ctx context.Context, q db.Querier, w id.Workspace, class Class, days int64) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO telemetry_retention (workspace_id, class, days) VALUES ($1, $2, $3)

@@ -18,6 +18,10 @@ CREATE TABLE telemetry_retention (
   PRIMARY KEY (workspace_id, class)
 );
 
+-- The workspaces that records can be kept for.
+CREATE VIEW keeping_workspaces AS SELECT id AS workspace_id FROM workspaces;
+
 -- +goose Down
+DROP VIEW keeping_workspaces;
 DROP TABLE telemetry_retention;
 DROP TABLE telemetry_cursors;
