@@ -32,7 +32,7 @@ func TestStatementsAreTheStores(t *testing.T) {
 		{"audit/store.go", "insertRecord", []string{auditSQL}},
 		// The end of a list is put together there; these are its parts.
 		{"bot/store_list.go", "listQuery", []string{listSQL, `"created_at", "DESC"`,
-			`" ORDER BY " + column + " " + direction + ", id " + direction + " LIMIT ?"`}},
+			`" ORDER BY "+column+" "+direction+", id "+direction+" LIMIT ?"`}},
 	} {
 		source, err := os.ReadFile("../../../internal/" + test.store)
 		if err != nil {
