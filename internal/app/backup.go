@@ -18,8 +18,11 @@ const settingRestoring = "restoring"
 
 // Backup writes a backup of the installation, which may be in use.
 func (a *App) Backup(ctx context.Context, to io.Writer) (backup.Summary, error) {
+	if err := a.Telemetry.Open(ctx); err != nil {
+		return backup.Summary{}, err
+	}
 	return backup.Create(ctx, backup.Source{
-		DB: a.DB, Blobs: a.Blobs, Program: Version, KeyCheck: a.Keys.Check(), Now: a.Clock.Now(),
+		DB: a.DB, Blobs: a.Blobs, Volumes: a.Telemetry, Program: Version, KeyCheck: a.Keys.Check(), Now: a.Clock.Now(),
 	}, to)
 }
 
@@ -45,7 +48,11 @@ func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log
 		return s, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	s, err = backup.Restore(ctx, from, backup.Target{DB: a.DB, Blobs: a.Blobs, Begin: func(ctx context.Context, h backup.Header) error {
+	a.assemble()
+	if err := a.Telemetry.Open(ctx); err != nil {
+		return s, err
+	}
+	s, err = backup.Restore(ctx, from, backup.Target{DB: a.DB, Blobs: a.Blobs, Volumes: a.Telemetry, Begin: func(ctx context.Context, h backup.Header) error {
 		return a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 			return db.Convert(setSetting(ctx, tx, settingRestoring, h.CreatedAt.String()))
 		})

@@ -120,11 +120,11 @@ func keepCreating(ctx context.Context, a *App, w Welcome, stop <-chan struct{}) 
 func contents(t *testing.T, file []byte) map[string]map[string]bool {
 	t.Helper()
 	all := map[string]map[string]bool{"blobs": {}}
-	err := backup.Each(bytes.NewReader(file), func(table db.Table, row []any) error {
-		if all[table.Name] == nil {
-			all[table.Name] = map[string]bool{}
+	err := backup.Each(bytes.NewReader(file), func(table string, row []any) error {
+		if all[table] == nil {
+			all[table] = map[string]bool{}
 		}
-		all[table.Name][fmt.Sprintf("%#v", row)] = true
+		all[table][fmt.Sprintf("%#v", row)] = true
 		return nil
 	}, func(h blob.Hash) error {
 		all["blobs"][string(h)] = true

@@ -26,7 +26,7 @@ const (
 	manifestName = "manifest.json"
 	tableDir     = "tables/"
 	blobDir      = "blobs/"
-	fileDir      = "files/"
+	volumeDir    = "volumes/"
 )
 
 // Header says what a backup is of. It is the first part of the file.
@@ -44,7 +44,7 @@ type Header struct {
 // manifest is the last part: it names every part before it, so nothing is missing.
 type manifest struct {
 	Parts []part `json:"parts"`
-	// Rows is how many rows of each table there are.
+	// Rows is how many rows of each table there are; one of a volume is volume/table.
 	Rows map[string]int64 `json:"rows"`
 }
 

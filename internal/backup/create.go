@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
@@ -18,20 +21,22 @@ import (
 type Source struct {
 	DB    *db.DB
 	Blobs *blob.Store
-	// Files are kept beside the database; nil when there are none.
-	Files    Files
+	// Volumes are kept apart; nil when there are none.
+	Volumes  Volumes
 	Program  string
 	KeyCheck string
 	Now      time.Time
 }
 
-// Files are what a domain keeps in files of its own beside the database.
-type Files interface {
-	// EachFile calls each for every file with its name, its size, and its content as
-	// it is at one moment, whatever is written meanwhile.
-	EachFile(ctx context.Context, each func(name string, size int64, content io.Reader) error) error
-	// RestoreFile makes a file anew, durably.
-	RestoreFile(ctx context.Context, name string, content io.Reader) error
+// Volumes are tables that a domain keeps apart from those that migrations make: more
+// of them as time goes on, and in places of their own.
+type Volumes interface {
+	// EachVolume shows every volume as it is at one moment, whatever is written
+	// meanwhile: its name, and its tables as they are called there, by what they are
+	// called in a backup.
+	EachVolume(ctx context.Context, each func(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error) error
+	// RestoreRows adds rows to a table of a volume, which is made when it is not there.
+	RestoreRows(ctx context.Context, volume, table string, rows [][]any) error
 }
 
 // Summary says what a backup holds.
@@ -39,7 +44,8 @@ type Summary struct {
 	Header Header           `json:"header"`
 	Rows   map[string]int64 `json:"rows"`
 	Blobs  int              `json:"blobs"`
-	Files  int              `json:"files"`
+	// Volumes are those that had rows.
+	Volumes int `json:"volumes"`
 }
 
 // Create writes a backup of an installation, which may be in use: the database is
@@ -66,12 +72,10 @@ func Create(ctx context.Context, from Source, to io.Writer) (Summary, error) {
 	if err := c.copyBlobs(ctx); err != nil {
 		return Summary{}, err
 	}
-	if from.Files != nil {
-		err := from.Files.EachFile(ctx, func(name string, size int64, content io.Reader) error {
-			c.summary.Files++
-			return w.add(fileDir+name, size, content)
-		})
-		if err != nil {
+	// After the tables: what a volume holds beyond what the tables know of is worked in
+	// when the installation is restored; the other way round it would be missed.
+	if from.Volumes != nil {
+		if err := from.Volumes.EachVolume(ctx, c.copyVolume); err != nil {
 			return Summary{}, err
 		}
 	}
@@ -131,36 +135,59 @@ func (c *creation) copyBlobs(ctx context.Context) error {
 
 func (c *creation) copyTables(ctx context.Context, q db.Querier) error {
 	for _, t := range c.summary.Header.Tables {
-		if err := c.copyTable(ctx, q, t); err != nil {
-			return fmt.Errorf("the table %s cannot be copied: %w", t.Name, err)
+		if err := c.copyTable(ctx, q, t, tableDir, t.Name); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (c *creation) copyTable(ctx context.Context, q db.Querier, t db.Table) error {
+// copyVolume copies the tables of a volume, behind a part that tells their columns.
+func (c *creation) copyVolume(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error {
+	text, err := json.Marshal(tables, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	if err := c.writer.add(volumeDir+name+"/"+volumeTables, int64(len(text)), bytes.NewReader(text)); err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(tables)) {
+		if err := c.copyTable(ctx, q, tables[table], volumeDir, name+"/"+table); err != nil {
+			return err
+		}
+	}
+	c.summary.Volumes++
+	return nil
+}
+
+// copyTable copies the rows of a table into parts below dir, under the name that it
+// has in a backup.
+func (c *creation) copyTable(ctx context.Context, q db.Querier, t db.Table, dir, name string) error {
 	var chunk bytes.Buffer
 	chunks := 0
-	encoder := rowEncoder(&chunk)
+	encoder := jsontext.NewEncoder(&chunk)
 	flush := func() error {
 		chunks++
-		err := c.writer.add(fmt.Sprintf("%s%s/%06d.ndjson", tableDir, t.Name, chunks), int64(chunk.Len()), &chunk)
+		err := c.writer.add(fmt.Sprintf("%s%s/%06d.ndjson", dir, name, chunks), int64(chunk.Len()), &chunk)
 		chunk.Reset()
 		return err
 	}
-	c.writer.manifest.Rows[t.Name] = 0
+	c.writer.manifest.Rows[name] = 0
 	err := db.EachRow(ctx, q, t, func(values []any) error {
 		if err := appendRow(encoder, values); err != nil {
 			return err
 		}
-		c.writer.manifest.Rows[t.Name]++
+		c.writer.manifest.Rows[name]++
 		if chunk.Len() < mostChunk {
 			return nil
 		}
 		return flush()
 	})
-	if err != nil || chunk.Len() == 0 {
-		return err
+	if err == nil && chunk.Len() > 0 {
+		err = flush()
 	}
-	return flush()
+	if err != nil {
+		return fmt.Errorf("the table %s cannot be copied: %w", name, err)
+	}
+	return nil
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
 )
@@ -14,9 +17,9 @@ import (
 // visitor takes the parts of a backup as they are read. A nil function passes over
 // its parts.
 type visitor struct {
-	rows func(t db.Table, rows [][]any) error
-	blob func(h blob.Hash, content []byte) error
-	file func(name string, content io.Reader) error
+	rows       func(t db.Table, rows [][]any) error
+	volumeRows func(volume, table string, rows [][]any) error
+	blob       func(h blob.Hash, content []byte) error
 }
 
 // mostRows is how many rows are given to a visitor at once.
@@ -41,6 +44,7 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 		tables[t.Name] = t
 	}
 	s.Rows = map[string]int64{}
+	volumes := map[string]map[string]db.Table{}
 	for {
 		name, err := r.next()
 		if err != nil {
@@ -54,7 +58,7 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 			if !known {
 				return s, damaged("%s is of a table that the header does not name", name)
 			}
-			n, err := readRows(r, t, v.rows)
+			n, err := readRows(r, t, bind(v.rows, t))
 			if err != nil {
 				return s, fmt.Errorf("%s: %w", name, err)
 			}
@@ -64,16 +68,10 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 				return s, err
 			}
 			s.Blobs++
-		case fileDir:
-			if v.file != nil {
-				if err := v.file(rest, r); err != nil {
-					return s, err
-				}
+		case volumeDir:
+			if err := readVolume(r, rest, volumes, v.volumeRows, &s); err != nil {
+				return s, fmt.Errorf("%s: %w", name, err)
 			}
-			if _, err := io.Copy(io.Discard, r); err != nil {
-				return s, err
-			}
-			s.Files++
 		default:
 			if name != manifestName {
 				return s, damaged("it has a part %q, which no backup has", name)
@@ -83,8 +81,52 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 	}
 }
 
-func readRows(r *reader, t db.Table, take func(db.Table, [][]any) error) (n int64, err error) {
-	decoder := rowDecoder(r)
+// bind is take for the rows of one table; nil stays nil.
+func bind(take func(db.Table, [][]any) error, t db.Table) func([][]any) error {
+	if take == nil {
+		return nil
+	}
+	return func(rows [][]any) error { return take(t, rows) }
+}
+
+// volumeTables is the part of a volume that tells its tables' columns, the first.
+const volumeTables = "tables.json"
+
+// readVolume reads a part of a volume, whose name is volume/tables.json or
+// volume/table/number.
+func readVolume(r *reader, name string, volumes map[string]map[string]db.Table, take func(volume, table string, rows [][]any) error, s *Summary) error {
+	volume, rest, _ := strings.Cut(name, "/")
+	if rest == volumeTables {
+		text, err := r.text()
+		if err != nil {
+			return err
+		}
+		var tables map[string]db.Table
+		if err := json.Unmarshal(text, &tables); err != nil {
+			return damaged("it cannot be read: %w", err)
+		}
+		volumes[volume] = tables
+		s.Volumes++
+		return nil
+	}
+	table, _, _ := strings.Cut(rest, "/")
+	t, known := volumes[volume][table]
+	if !known {
+		return damaged("it is of a table that its volume does not name")
+	}
+	var each func([][]any) error
+	if take != nil {
+		each = func(rows [][]any) error { return take(volume, table, rows) }
+	}
+	n, err := readRows(r, t, each)
+	s.Rows[volume+"/"+table] += n
+	return err
+}
+
+// readRows reads the rows of a part. A part holds a few megabytes, so what is given
+// to take at once is bounded.
+func readRows(r *reader, t db.Table, take func([][]any) error) (n int64, err error) {
+	decoder := jsontext.NewDecoder(r)
 	var rows [][]any
 	for {
 		row, err := readRow(decoder, t)
@@ -99,14 +141,14 @@ func readRows(r *reader, t db.Table, take func(db.Table, [][]any) error) (n int6
 			continue
 		}
 		if rows = append(rows, row); len(rows) == mostRows {
-			if err := take(t, rows); err != nil {
+			if err := take(rows); err != nil {
 				return n, err
 			}
 			rows = rows[:0]
 		}
 	}
 	if len(rows) > 0 {
-		return n, take(t, rows)
+		return n, take(rows)
 	}
 	return n, nil
 }
@@ -135,13 +177,14 @@ func Verify(from io.Reader) (Summary, error) {
 type Target struct {
 	DB    *db.DB
 	Blobs *blob.Store
-	Files Files
+	// Volumes takes the volumes; it is asked after all tables are there.
+	Volumes Volumes
 	// Begin is called when the schema is made and nothing is in it.
 	Begin func(context.Context, Header) error
 }
 
 // Restore makes an installation of a backup: the schema of its moment, the rows, the
-// blobs and the files, and then the schema of this program. from must have been
+// blobs and the volumes, and then the schema of this program. from must have been
 // verified: what was written when an error is met stays. The database must be empty.
 func Restore(ctx context.Context, from io.Reader, to Target) (Summary, error) {
 	return read(from, func(h Header) error {
@@ -154,11 +197,8 @@ func Restore(ctx context.Context, from io.Reader, to Target) (Summary, error) {
 			_, err := to.Blobs.Put(ctx, content)
 			return err
 		},
-		file: func(name string, content io.Reader) error {
-			if to.Files == nil {
-				return fmt.Errorf("the backup has the file %s, and this installation keeps no files", name)
-			}
-			return to.Files.RestoreFile(ctx, name, content)
+		volumeRows: func(volume, table string, rows [][]any) error {
+			return to.Volumes.RestoreRows(ctx, volume, table, rows)
 		},
 	})
 }
@@ -188,17 +228,24 @@ func (to Target) begin(ctx context.Context, h Header) error {
 
 // Each reads a whole backup and shows its rows and blobs; ErrDamaged when it is not
 // whole, which is known only at its end.
-func Each(from io.Reader, row func(t db.Table, row []any) error, content func(h blob.Hash) error) error {
+func Each(from io.Reader, row func(table string, row []any) error, content func(h blob.Hash) error) error {
 	_, err := read(from, func(Header) error { return nil }, visitor{
 		rows: func(t db.Table, rows [][]any) error {
-			for _, r := range rows {
-				if err := row(t, r); err != nil {
-					return err
-				}
-			}
-			return nil
+			return each(t.Name, rows, row)
+		},
+		volumeRows: func(volume, table string, rows [][]any) error {
+			return each(volume+"/"+table, rows, row)
 		},
 		blob: func(h blob.Hash, _ []byte) error { return content(h) },
 	})
 	return err
+}
+
+func each(table string, rows [][]any, row func(string, []any) error) error {
+	for _, r := range rows {
+		if err := row(table, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,10 +1,8 @@
 package backup
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -122,7 +120,3 @@ func readBytesAsText(from *jsontext.Decoder) (any, error) {
 	_, err = from.ReadToken() // the array's end
 	return string(text), err
 }
-
-func rowEncoder(to *bytes.Buffer) *jsontext.Encoder { return jsontext.NewEncoder(to) }
-
-func rowDecoder(from io.Reader) *jsontext.Decoder { return jsontext.NewDecoder(from) }

@@ -120,10 +120,10 @@ func (c console) printSummary(asJSON bool, path string, s backup.Summary) error 
 	if asJSON {
 		return c.printJSON(map[string]any{
 			"file": path, "createdAt": s.Header.CreatedAt, "program": s.Header.Program, "schema": s.Header.Schema,
-			"engine": s.Header.Engine, "rows": rows, "tables": s.Rows, "blobs": s.Blobs, "files": s.Files,
+			"engine": s.Header.Engine, "rows": rows, "tables": s.Rows, "blobs": s.Blobs, "volumes": s.Volumes,
 		})
 	}
-	_, err := fmt.Fprintf(c.out, "%s: %d rows of %d tables, %d blobs, %d files, as of %s\n",
-		path, rows, len(s.Rows), s.Blobs, s.Files, s.Header.CreatedAt.Format(time.RFC3339))
+	_, err := fmt.Fprintf(c.out, "%s: %d rows of %d tables, %d blobs, %d volumes of telemetry, as of %s\n",
+		path, rows, len(s.Rows), s.Blobs, s.Volumes, s.Header.CreatedAt.Format(time.RFC3339))
 	return err
 }

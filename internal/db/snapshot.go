@@ -24,8 +24,9 @@ const (
 var columnTypes = map[string]ColumnType{
 	"text": TextColumn, "character varying": TextColumn,
 	"bigint": IntegerColumn, "integer": IntegerColumn, "smallint": IntegerColumn, "int": IntegerColumn,
+	"int8": IntegerColumn, "int4": IntegerColumn,
 	"boolean": BooleanColumn, "bool": BooleanColumn,
-	"double precision": RealColumn, "real": RealColumn,
+	"double precision": RealColumn, "real": RealColumn, "float8": RealColumn,
 	"bytea": BytesColumn, "blob": BytesColumn,
 }
 
@@ -114,6 +115,29 @@ func (d *DB) Tables(ctx context.Context, q Querier) ([]Table, error) {
 	return tables, Convert(rows.Err())
 }
 
+// Describe answers the columns of a table that no migration made; name may say its
+// schema.
+func Describe(ctx context.Context, q Querier, name string) (Table, error) {
+	t := Table{Name: name}
+	rows, err := q.Query(ctx, "SELECT * FROM "+name+" LIMIT 0")
+	if err != nil {
+		return t, Convert(err)
+	}
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return t, Convert(err)
+	}
+	for _, column := range types {
+		kind, known := columnTypes[strings.ToLower(column.DatabaseTypeName())]
+		if !known {
+			return t, fmt.Errorf("the column %s.%s has the type %s, which is none of those that the schema uses", name, column.Name(), column.DatabaseTypeName())
+		}
+		t.Columns = append(t.Columns, Column{column.Name(), kind})
+	}
+	return t, Convert(rows.Err())
+}
+
 // catalogs ask for every column of every table, by the table's name and the
 // column's place.
 var catalogs = map[Engine]string{
@@ -150,7 +174,7 @@ func EachRow(ctx context.Context, q Querier, t Table, each func(values []any) er
 		case RealColumn:
 			cells[i] = new(sql.NullFloat64)
 		case BytesColumn:
-			cells[i] = new([]byte)
+			cells[i] = new(any) // a []byte would be nil for no bytes as for NULL
 		}
 	}
 	values := make([]any, len(cells))
@@ -186,9 +210,9 @@ func valueOf(cell any) any {
 		if c.Valid {
 			return c.Float64
 		}
-	case *[]byte:
-		if *c != nil {
-			return *c
+	case *any:
+		if b, ok := (*c).([]byte); ok {
+			return append([]byte{}, b...)
 		}
 	}
 	return nil

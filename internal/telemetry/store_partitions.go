@@ -15,7 +15,7 @@ import (
 // partitions is the archive of an installation on PostgreSQL: the table blocks has a
 // partition for each class and day, beside which stand the day's keys. They are made
 // when they are needed, as the day files are, and not by a migration, and stand in a
-// schema of their own: they are no part of what the migrations and backups know.
+// schema of their own: migrations know nothing of them.
 type partitions struct {
 	db     *db.DB
 	schema string // quoted

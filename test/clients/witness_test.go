@@ -25,6 +25,9 @@ type witness struct {
 	success map[string]int
 }
 
+// ingestPath is where the scenarios put what bots would report.
+const ingestPath = "/v1/ingest"
+
 // mostWrong bounds what is reported: one defect shows in many answers.
 const mostWrong = 20
 
@@ -71,6 +74,11 @@ func (w *witness) see(response *http.Response) error {
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	method, path := response.Request.Method, response.Request.URL.EscapedPath()
+	if path == ingestPath {
+		// What bots report is no operation of the document; the exercise suite holds its
+		// answers against what was sent.
+		return nil
+	}
 	if err := w.validator.Response(method, path, response.StatusCode, response.Header, body); err != nil {
 		w.note(fmt.Sprintf("%v\n%s", err, tail(body)))
 		return nil

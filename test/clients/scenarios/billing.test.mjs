@@ -176,3 +176,16 @@ test('credit is bought by the nano-dollar and paid by the cent', async () => {
   const [outcome] = await Promise.allSettled([client.createCreditGrant({ amount: 1, feature: 'bot_count' })])
   assert.ok(isApiError(outcome.reason) && outcome.reason.type === 'InvalidPayload')
 })
+
+test('quotas and usage are those of the plan', async () => {
+  const { billing: client, client: admin } = await account('plus')
+  await admin.createBot({ name: 'one' })
+  const quotas = await client.getQuotas({})
+  assert.equal(quotas.bot_count, 2)
+  assert.equal(quotas.incoming_messages_events, 5000)
+  const period = new Date().toISOString()
+  assert.deepEqual(await client.getWorkspaceUsage({ feature: 'bot_count', period }), { usage: 1, quota: 2 })
+  const all = await client.getWorkspaceUsages({ period })
+  assert.deepEqual(all.quotas.bot_count, { usage: 1, quota: 2 })
+  await refused(client.getWorkspaceUsage({ feature: 'robot_count', period }), 'InvalidPayload', /feature/)
+})

@@ -1,0 +1,78 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+)
+
+// volumeTables are the tables of a volume, as backups and statements call them.
+var volumeTables = []string{"blocks", "keys", "runs", "marks"}
+
+// EachVolume shows every day's records as they are at one moment, for a backup. A day
+// that is damaged is not among them: it was set aside.
+func (s *Service) EachVolume(ctx context.Context, each func(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error) error {
+	return s.blocks.eachVolume(ctx, each)
+}
+
+func (s *blockStore) eachVolume(ctx context.Context, each func(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error) error {
+	for _, class := range classes {
+		days, err := s.archive.days(ctx, class)
+		if err != nil {
+			return err
+		}
+		for _, day := range days {
+			v, err := s.archive.open(ctx, class, day)
+			if err != nil {
+				return err
+			}
+			err = v.db.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
+				tables := map[string]db.Table{}
+				for _, name := range volumeTables {
+					if tables[name], err = db.Describe(ctx, q, v.table(name)); err != nil {
+						return err
+					}
+				}
+				return each(ctx, v.name(), q, tables)
+			})
+			if err != nil {
+				return fmt.Errorf("the telemetry of %s: %w", v.name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// RestoreRows adds rows of a backup to a table of a day, and makes the day when it is
+// not there.
+func (s *Service) RestoreRows(ctx context.Context, volume, table string, rows [][]any) error {
+	return s.blocks.restoreRows(ctx, volume, table, rows)
+}
+
+func (s *blockStore) restoreRows(ctx context.Context, volume, table string, rows [][]any) error {
+	v, err := s.volumeNamed(ctx, volume)
+	if err != nil {
+		return err
+	}
+	t, err := db.Describe(ctx, v.reader(ctx), v.table(table))
+	if err != nil {
+		return err
+	}
+	return v.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return db.InsertInto(ctx, tx, t, rows) })
+}
+
+// volumeNamed opens the volume of a name, as volumeName writes it.
+func (s *blockStore) volumeNamed(ctx context.Context, name string) (*volume, error) {
+	class, date, _ := strings.Cut(name, "-")
+	day, err := time.Parse("2006-01-02", date)
+	if err != nil || volumeName(Class(class), dayOf(day)) != name || s.appenders[Class(class)] == nil {
+		return nil, fmt.Errorf("%q names no day of telemetry", name)
+	}
+	return s.archive.open(ctx, Class(class), dayOf(day))
+}
+
+// table is what a table of the volume is called in its database.
+func (v *volume) table(name string) string { return v.text("{" + name + "}") }
