@@ -34,11 +34,9 @@ func (b *batch) takeRecord(ctx context.Context, r *Record) error {
 		return err
 	}
 	if problem != "" {
-		b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
-		return nil
+		return b.reject(problem)
 	}
-	b.records = append(b.records, *r)
-	return nil
+	return b.accept(*r)
 }
 
 func (s *Service) ingestOTLP(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
@@ -56,18 +54,16 @@ func (s *Service) ingestOTLP(ctx context.Context, w http.ResponseWriter, r *http
 	}
 	var answer []byte
 	err = s.withBody(ctx, r, from, func(body []byte, p *pass) error {
-		records, err := readOTLP(body, asJSON)
+		b := s.newBatch(from)
+		err := readOTLP(body, asJSON, func(r Record, problem string) error {
+			if problem != "" {
+				b.lines++
+				return b.reject(problem)
+			}
+			return b.takeRecord(ctx, &r)
+		})
 		if err != nil {
 			return err
-		}
-		if len(records) > mostBatch {
-			return tooMany()
-		}
-		b := s.newBatch(from)
-		for i := range records {
-			if err := b.takeRecord(ctx, &records[i]); err != nil {
-				return err
-			}
 		}
 		if _, err := s.keep(ctx, b.records, p); err != nil {
 			return err

@@ -89,8 +89,8 @@ type batch struct {
 	lines    int
 }
 
-// take reads one record. Only what has nothing to do with the record is an error;
-// what is wrong with it goes into rejected.
+// take reads one record. What is wrong with it goes into rejected; an error is what
+// has nothing to do with it, and PayloadTooLarge when it is one too many.
 func (b *batch) take(ctx context.Context, text []byte) error {
 	b.lines++
 	record, problem := b.read(text)
@@ -101,10 +101,28 @@ func (b *batch) take(ctx context.Context, text []byte) error {
 		}
 	}
 	if problem != "" {
-		b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
-		return nil
+		return b.reject(problem)
 	}
-	b.records = append(b.records, record)
+	return b.accept(record)
+}
+
+// accept and reject say what became of the record in hand. What is rejected counts as
+// much as what is taken: an answer names each, and is much larger than a line of a
+// byte or two.
+func (b *batch) accept(r Record) error {
+	b.records = append(b.records, r)
+	return b.bounded()
+}
+
+func (b *batch) reject(problem string) error {
+	b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
+	return b.bounded()
+}
+
+func (b *batch) bounded() error {
+	if len(b.records)+len(b.rejected) > mostBatch {
+		return tooMany()
+	}
 	return nil
 }
 
@@ -329,9 +347,6 @@ func (b *batch) takeLines(ctx context.Context, body []byte) error {
 		if err := b.take(ctx, text); err != nil {
 			return err
 		}
-		if len(b.records) > mostBatch {
-			return tooMany()
-		}
 	}
 	return nil
 }
@@ -356,9 +371,6 @@ func (b *batch) takeArray(ctx context.Context, body []byte) error {
 		}
 		if err := b.take(ctx, text); err != nil {
 			return err
-		}
-		if len(b.records) > mostBatch {
-			return tooMany()
 		}
 	}
 	if _, err := d.ReadToken(); err != nil {

@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,29 +27,123 @@ import (
 //
 // https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
-// readOTLP reads the log records of a request. InvalidPayload when it is none.
-func readOTLP(body []byte, asJSON bool) ([]Record, error) {
-	var data logspb.LogsData
-	var err error
+// readOTLP reads the log records of a request one by one and hands each to take, or
+// what is wrong with it. The request is never unfolded as a whole: a message of two
+// bytes becomes a structure of more than a hundred, so that a small body would fill
+// the memory. InvalidPayload when it is no request, and what take says.
+func readOTLP(body []byte, asJSON bool, take func(r Record, problem string) error) error {
+	err := error(nil)
 	if asJSON {
-		// Ids of traces come in hexadecimal there, which reads as some bytes or other:
-		// they are not used.
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body, &data)
+		d := jsontext.NewDecoder(bytes.NewBuffer(body))
+		if err = walkJSON(d, otlpNames, func(text []byte) error {
+			// Ids of traces come in hexadecimal there, which reads as some bytes or other:
+			// they are not used.
+			return takeOTLP(text, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal, take)
+		}); err == nil && len(bytes.TrimSpace(body[d.InputOffset():])) > 0 {
+			err = errors.New("it goes on after its end")
+		}
 	} else {
-		err = proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body, &data)
+		err = walkBinary(body, otlpFields, func(message []byte) error {
+			return takeOTLP(message, proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal, take)
+		})
 	}
-	if err != nil {
-		return nil, fault.New(fault.InvalidPayload, "The body is no OTLP ExportLogsServiceRequest: %s.", fault.BoundedTo(err.Error(), 300)).Because(err)
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
-	var records []Record
-	for _, resource := range data.GetResourceLogs() {
-		for _, scope := range resource.GetScopeLogs() {
-			for _, r := range scope.GetLogRecords() {
-				records = append(records, ofOTLP(r))
+	return fault.New(fault.InvalidPayload, "The body is no OTLP ExportLogsServiceRequest: %s.", fault.BoundedTo(err.Error(), 300)).Because(err)
+}
+
+func takeOTLP(text []byte, read func([]byte, proto.Message) error, take func(Record, string) error) error {
+	if len(text) > mostLine {
+		return take(Record{}, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), mostLine))
+	}
+	var r logspb.LogRecord
+	if err := read(text, &r); err != nil {
+		return err
+	}
+	return take(ofOTLP(&r), "")
+}
+
+// The way from a request to its log records: resource_logs, scope_logs, log_records.
+var (
+	otlpFields = []protowire.Number{1, 2, 2}
+	// otlpNames are those of the JSON form; readers must take the fields' own as well.
+	otlpNames = [][]string{{"resourceLogs", "resource_logs"}, {"scopeLogs", "scope_logs"}, {"logRecords", "log_records"}}
+)
+
+// walkBinary calls use with every message at the end of the way. The fields beside it
+// are passed over.
+func walkBinary(message []byte, way []protowire.Number, use func([]byte) error) error {
+	if len(way) == 0 {
+		return use(message)
+	}
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		if n = protowire.ConsumeFieldValue(number, kind, message); n < 0 {
+			return protowire.ParseError(n)
+		}
+		if number == way[0] && kind == protowire.BytesType {
+			inner, _ := protowire.ConsumeBytes(message)
+			if err := walkBinary(inner, way[1:], use); err != nil {
+				return err
 			}
 		}
+		message = message[n:]
 	}
-	return records, nil
+	return nil
+}
+
+// walkJSON is walkBinary of the JSON form.
+func walkJSON(d *jsontext.Decoder, way [][]string, use func([]byte) error) error {
+	if len(way) == 0 {
+		text, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		return use(text)
+	}
+	if err := opens(d, '{'); err != nil {
+		return err
+	}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(way[0], name.String()) || d.PeekKind() == 'n' {
+			if err := d.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := opens(d, '['); err != nil {
+			return err
+		}
+		for d.PeekKind() != ']' {
+			if err := walkJSON(d, way[1:], use); err != nil {
+				return err
+			}
+		}
+		if _, err := d.ReadToken(); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// opens reads the beginning of an object or of an array.
+func opens(d *jsontext.Decoder, want jsontext.Kind) error {
+	token, err := d.ReadToken()
+	if err == nil && token.Kind() != want {
+		err = fmt.Errorf("there is %s where %s is expected", fault.Bounded(token.String()), want)
+	}
+	return err
 }
 
 // The attributes that say what a line is about, in the order in which they are

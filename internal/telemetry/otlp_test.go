@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"bytes"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/botyard/botyard/internal/fault"
@@ -39,6 +42,17 @@ func otlpRequest(t *testing.T, records ...*logspb.LogRecord) (binary, asJSON []b
 		t.Fatal(err)
 	}
 	return binary, asJSON
+}
+
+// readAllOTLP collects the records that are right.
+func readAllOTLP(body []byte, asJSON bool) (records []Record, err error) {
+	err = readOTLP(body, asJSON, func(r Record, problem string) error {
+		if problem == "" {
+			records = append(records, r)
+		}
+		return nil
+	})
+	return records, err
 }
 
 func TestOTLP(t *testing.T) {
@@ -77,7 +91,7 @@ func TestOTLP(t *testing.T) {
 			tt.want.Kind, tt.want.HiddenFromBot = KindLog, true
 			binary, asJSON := otlpRequest(t, tt.sent)
 			for _, body := range [][]byte{binary, asJSON} {
-				got, err := readOTLP(body, &body[0] == &asJSON[0])
+				got, err := readAllOTLP(body, &body[0] == &asJSON[0])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -92,7 +106,7 @@ func TestOTLP(t *testing.T) {
 // What exporters in other languages write: numbers as texts or numbers, ids of
 // traces in hexadecimal, members that we do not know.
 func TestOTLPInJSON(t *testing.T) {
-	got, err := readOTLP([]byte(`{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"bot"}}]},
+	got, err := readAllOTLP([]byte(`{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"bot"}}]},
 		"scopeLogs":[{"scope":{"name":"s"},"logRecords":[{"timeUnixNano":"1544712660300000000","severityNumber":10,"severityText":"Information",
 		"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174","body":{"stringValue":"Example"},"new":1}]}]}]}`), true)
 	if err != nil {
@@ -101,12 +115,19 @@ func TestOTLPInJSON(t *testing.T) {
 	if diff := cmp.Diff([]Record{{Kind: KindLog, HiddenFromBot: true, Level: Info, At: 1544712660300, Message: "Example"}}, got, cmp.AllowUnexported(Record{})); diff != "" {
 		t.Error(diff)
 	}
-	for _, body := range []string{"", "[]", "{", `{"resourceLogs":1}`} {
-		if _, err := readOTLP([]byte(body), true); !fault.Is(err, fault.InvalidPayload) {
+	got, err = readAllOTLP([]byte(` {"resourceLogs":null,"new":[{}],"resource_logs":[{"scope_logs":[{"log_records":[{"severity_number":17},{}]},{}]}]} `), true)
+	if err != nil || len(got) != 2 || got[0].Level != Error {
+		t.Errorf("the fields' own names: %v, %+v", err, got)
+	}
+	for _, body := range []string{
+		"", "[]", "null", "{", `{"resourceLogs":1}`, `{"resourceLogs":[null]}`, `{"resourceLogs":[{"scopeLogs":[{"logRecords":[1]}]}]}`,
+		`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{]}]}]}`, `{"resourceLogs":[]}{}`,
+	} {
+		if _, err := readAllOTLP([]byte(body), true); !fault.Is(err, fault.InvalidPayload) {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
-	if _, err := readOTLP([]byte("\xff\xff"), false); !fault.Is(err, fault.InvalidPayload) {
+	if _, err := readAllOTLP([]byte("\xff\xff"), false); !fault.Is(err, fault.InvalidPayload) {
 		t.Errorf("no message: %v", err)
 	}
 }
@@ -135,11 +156,72 @@ func TestOTLPAnswer(t *testing.T) {
 	}
 }
 
+// A record of two or three bytes becomes a structure of more than a hundred, and an
+// attribute likewise: neither may be unfolded before it is known that there are not
+// too many.
+func TestOTLPBombs(t *testing.T) {
+	nest := func(inner []byte) []byte {
+		for _, field := range []protowire.Number{2, 1} {
+			inner = protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), inner)
+		}
+		return inner
+	}
+	const records = 3_000_000
+	attributes := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), bytes.Repeat([]byte{6<<3 | 2, 0}, records))
+	for name, tt := range map[string]struct {
+		body   []byte
+		asJSON bool
+		want   fault.Type
+	}{
+		"records, binary":    {nest(bytes.Repeat([]byte{2<<3 | 2, 0}, records)), false, fault.PayloadTooLarge},
+		"records, JSON":      {[]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[` + strings.Repeat("{},", records) + `{}]}]}]}`), true, fault.PayloadTooLarge},
+		"attributes, binary": {nest(attributes), false, ""},
+		"attributes, JSON":   {[]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[` + strings.Repeat("{},", records) + `{}]}]}]}]}`), true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &batch{}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := readOTLP(tt.body, tt.asJSON, func(r Record, problem string) error {
+				if problem != "" {
+					return b.reject(problem)
+				}
+				return b.accept(Record{})
+			})
+			runtime.ReadMemStats(&after)
+			if tt.want != "" && !fault.Is(err, tt.want) || tt.want == "" && (err != nil || len(b.rejected) != 1) {
+				t.Errorf("%v, %d taken, %d rejected", err, len(b.records), len(b.rejected))
+			}
+			if taken := after.TotalAlloc - before.TotalAlloc; taken > 64<<20 {
+				t.Errorf("%d MiB were allocated for a body of %d MiB", taken>>20, len(tt.body)>>20)
+			}
+		})
+	}
+}
+
+// An answer names every record that was rejected, and is much larger than those.
+func TestRejectedRecordsCount(t *testing.T) {
+	for name, take := range map[string]func(*batch, int) error{
+		"lines": func(b *batch, n int) error { return b.takeLines(t.Context(), bytes.Repeat([]byte("1\n"), n)) },
+		"array": func(b *batch, n int) error {
+			return b.takeArray(t.Context(), []byte("["+strings.Repeat("1,", n-1)+"1]"))
+		},
+	} {
+		b := &batch{from: &sender{}}
+		if err := take(b, mostBatch); err != nil || len(b.rejected) != mostBatch {
+			t.Errorf("%s: %v, %d rejected", name, err, len(b.rejected))
+		}
+		if err := take(&batch{from: &sender{}}, mostBatch+1); !fault.Is(err, fault.PayloadTooLarge) {
+			t.Errorf("%s: one more: %v", name, err)
+		}
+	}
+}
+
 func FuzzOTLP(f *testing.F) {
 	f.Add([]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}`), true)
 	f.Add([]byte("\x0a\x0c\x12\x0a\x12\x08\x2a\x06\x0a\x04text"), false)
 	f.Fuzz(func(t *testing.T, body []byte, asJSON bool) {
-		records, err := readOTLP(body, asJSON)
+		records, err := readAllOTLP(body, asJSON)
 		if err != nil && !fault.Is(err, fault.InvalidPayload) {
 			t.Fatal(err)
 		}
