@@ -97,33 +97,22 @@ func (s *Service) Take(ctx context.Context, tx *db.Tx, u plan.Usage) error {
 	return nil
 }
 
-// Room is QuotaExceeded when a workspace has used up its quota of a type for now. It
-// is for what cannot be taken back, such as a message that a bot is about to answer.
-func (s *Service) Room(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) error {
-	allowances, err := selectAllowances(ctx, q, []id.Workspace{w})
+// MayAnswer is QuotaExceeded when a workspace has no incoming messages left: its bots
+// answer nobody until the month ends or the quota is raised. Every call from outside
+// asks, so it is one query.
+func (s *Service) MayAnswer(ctx context.Context, w id.Workspace) error {
+	a, used, there, err := selectStanding(ctx, s.DB.Reader(ctx), w, plan.InvocationCalls, monthOf(s.Clock.Now()))
 	if err != nil {
 		return db.Convert(err)
 	}
-	a, there := allowances[w]
 	if !there {
 		return noSuchWorkspace(w)
 	}
-	limit := s.limit(a, t)
-	if limit == plan.Unlimited {
+	limit := s.limit(a, plan.InvocationCalls)
+	if limit == plan.Unlimited || max(used, 0) < limit {
 		return nil
 	}
-	now := monthOf(s.Clock.Now())
-	used, err := s.used(ctx, q, w, "", t, now, now)
-	if err != nil || used < limit {
-		return err
-	}
-	return s.exceeded(a, t, limit, used)
-}
-
-// MayAnswer is Room of incoming messages: QuotaExceeded when the bots of a workspace
-// answer nobody until the month ends or the quota is raised.
-func (s *Service) MayAnswer(ctx context.Context, w id.Workspace) error {
-	return s.Room(ctx, s.DB.Reader(ctx), w, plan.InvocationCalls)
+	return s.exceeded(a, plan.InvocationCalls, limit, used)
 }
 
 // count counts records and answers the sums that they changed.

@@ -19,6 +19,26 @@ func selectMonth(ctx context.Context, q db.Querier, w id.Workspace, b id.Bot, t 
 		string(w), string(b), string(t), month.UnixMilli()))
 }
 
+// selectStanding reads what decides a workspace's quota of one type, and its sum of a
+// month.
+func selectStanding(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type, month time.Time) (a allowance, used int64, found bool, err error) {
+	var set, chosen, added, sum sql.NullInt64
+	err = q.QueryRow(ctx, `
+		SELECT m.plan, l.operator_value, l.member_value, l.added, u.value
+		FROM metered_workspaces m
+		LEFT JOIN quotas l ON l.workspace_id = m.workspace_id AND l.type = $2
+		LEFT JOIN usage_months u ON u.workspace_id = m.workspace_id AND u.bot_id = '' AND u.type = $2 AND u.month = $3
+		WHERE m.workspace_id = $1`, string(w), string(t), month.UnixMilli()).
+		Scan(&a.plan, &set, &chosen, &added, &sum)
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, 0, false, nil
+	}
+	if added.Valid {
+		a.adjusted = map[plan.Type]plan.Adjustment{t: adjustmentOf(set, chosen, added)}
+	}
+	return a, sum.Int64, err == nil, err
+}
+
 // selectMonthUntil reads the value of a gauge at the end of a month: that of the last
 // month, up to it, in which it moved.
 func selectMonthUntil(ctx context.Context, q db.Querier, w id.Workspace, b id.Bot, t plan.Type, month time.Time) (int64, error) {

@@ -111,7 +111,7 @@ func medians(rounds []round) figures {
 	}
 }
 
-func sorted[T cmp.Ordered](rounds []round, of func(round) T) []T {
+func sorted[R any, T cmp.Ordered](rounds []R, of func(R) T) []T {
 	values := make([]T, len(rounds))
 	for i, round := range rounds {
 		values[i] = of(round)

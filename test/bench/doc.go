@@ -20,10 +20,11 @@
 //	go run ./test/bench -sections billing            a month of 10,000 workspaces is closed
 //	go run ./test/bench -sections hub -hub-names 200 -hub-versions 5 -hub-others 200
 //	                                                 a small hub; one minute
-//	go run ./test/bench -sections webhooks           half a minute
+//	go run ./test/bench -sections webhooks           a minute
 //	go run ./test/bench -servers botyard,pocketbase  without the bare handler
 //	go run ./test/bench -check                       exit 1 when a target is missed
 //	go run ./test/bench ask -header "…" URL          one request, a running server
+//	go run ./test/bench relay ADDRESS URL            the yardstick of webhooks alone
 //
 // The section telemetry sends log lines to both engines and reads them, beside raw
 // SQLite inserts and VictoriaLogs' storage engine (folder peer/victorialogs):

@@ -59,6 +59,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "relay" {
+		if err := relay(ctx, os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench relay:", err)
+			os.Exit(2)
+		}
+		return
+	}
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},

@@ -20,13 +20,33 @@ import (
 	"github.com/botyard/botyard/test/bench/load"
 )
 
-// How webhooks are measured: so many callers of one instance, whose integration takes
-// its time to answer, as it would.
+// How webhooks are measured.
+//
+// Our share of a call is what its caller waited beyond the time that the integration
+// itself says it took: both ways through the relay, and every wait for a processor on
+// them, the caller's own and the integration's included. The same calls are made
+// straight to the integration, where that share is what this machine alone adds, and
+// through Go's own reverse proxy, where it is what any relay adds.
+//
+//   - Steady: every caller calls once in a period, each at its own moment, so calls
+//     come at a rate that is fixed and below what a processor can relay, with half of
+//     the callers waiting for an answer at any time. A call is timed from when it was
+//     due: one that comes late because the one before was slow counts the wait. The
+//     target is of this.
+//   - At once: all callers call in the same moment. The last of them waits until all
+//     are relayed: with n calls of which a second has room for r, that is n/r, however
+//     short one call is. So it has no target, and stands beside the proxy's.
+//
+// The three take turns, and the medians of the rounds count.
 const (
 	webhookCallers = 1000
-	webhookThought = time.Second
-	webhookWindow  = 6 * time.Second
+	webhookThought = 500 * time.Millisecond
+	webhookPeriod  = time.Second
+	// webhookPeriods are measured after one that warms up.
+	webhookPeriods = 3
 	webhookBody    = 1000 // bytes
+	// webhookLimit is when a call counts as lost.
+	webhookLimit = time.Minute
 	// hangingCallers and hangingBody are the calls that come while the integration
 	// hangs.
 	hangingCallers = 3000
@@ -45,13 +65,27 @@ const (
 // webhookFigures is how webhooks are relayed.
 type webhookFigures struct {
 	relayed, lost int
-	// p50 and p99 are of what a call took beyond the time of its integration.
-	p50, p99 time.Duration
-	// bare is p99 of the same calls made to the integration itself.
-	bare time.Duration
+	// ways are through botyard, through the proxy, and straight.
+	ways []webhookWay
 	// idle and peak are bytes; admitted and refused are calls while it hung.
 	idle, peak        int64
 	admitted, refused int
+}
+
+// webhookWay is one way to the integration.
+type webhookWay struct {
+	name          string
+	address, path string
+	server        *server // nil: there is none between
+	rounds        []webhookRound
+}
+
+// webhookRound is one measurement of a way.
+type webhookRound struct {
+	steady, burst []time.Duration // sorted shares
+	lost          int
+	// processor is what a call cost the server between.
+	processor time.Duration
 }
 
 // farSide is the integration: it says how long each call was with it.
@@ -102,18 +136,35 @@ func (b *bed) webhooks(ctx context.Context) (figures webhookFigures, err error) 
 		return figures, err
 	}
 
-	progress("webhooks: %d callers of an integration that takes %s", webhookCallers, webhookThought)
-	bare, _, err := far.load(ctx, listener.Addr().String(), "/")
+	yardstick, err := relayProgram(far.url, b.botyard.processors)
 	if err != nil {
 		return figures, err
 	}
-	figures.bare = bare[len(bare)*99/100]
-	shares, lost, err := far.load(ctx, s.address, path)
+	proxy, _, err := start(ctx, yardstick, b.path("relay"))
 	if err != nil {
 		return figures, err
 	}
-	figures.relayed, figures.lost = len(shares), lost
-	figures.p50, figures.p99 = shares[len(shares)/2], shares[len(shares)*99/100]
+	defer func() { err = errors.Join(err, proxy.stop()) }()
+	figures.ways = []webhookWay{
+		{name: "botyard", address: s.address, path: path, server: s},
+		{name: yardstick.name, address: proxy.address, path: "/", server: proxy},
+		{name: "straight to the integration", address: listener.Addr().String(), path: "/"},
+	}
+	for n := range b.options.rounds {
+		progress("webhooks: round %d of %d", n+1, b.options.rounds)
+		for w := range figures.ways {
+			way := &figures.ways[w]
+			round, err := way.measure(ctx)
+			if err != nil {
+				return figures, err
+			}
+			way.rounds = append(way.rounds, round)
+		}
+	}
+	for _, round := range figures.ways[0].rounds {
+		figures.relayed += len(round.steady) + len(round.burst)
+		figures.lost += round.lost
+	}
 
 	progress("webhooks: %d callers of an integration that hangs", hangingCallers)
 	if figures.idle, err = s.residentBytes(); err != nil {
@@ -178,51 +229,91 @@ func (b *bed) webhook(ctx context.Context, address, url string) (string, error) 
 	return "/webhook/" + one.WebhookID, nil
 }
 
-// load calls path from every caller at once, for the window, and answers by how much
-// each call took longer than the integration says, sorted, and how many had no answer.
-func (f *farSide) load(ctx context.Context, address, path string) (shares []time.Duration, lost int, err error) {
-	request := load.Request{Method: "POST", Path: path, Body: []byte(`{"text":"` + strings.Repeat("x", webhookBody) + `"}`)}.Bytes(address)
-	connections := make([]*load.Connection, webhookCallers)
-	for n := range connections {
-		if connections[n], err = load.Dial(ctx, address); err != nil {
-			return nil, 0, err
+// measure makes the steady calls and then those at once.
+func (w *webhookWay) measure(ctx context.Context) (r webhookRound, err error) {
+	callers := make([]*load.Connection, webhookCallers)
+	for n := range callers {
+		if callers[n], err = load.Dial(ctx, w.address); err != nil {
+			return r, err
 		}
-		defer connections[n].Close()
+		defer callers[n].Close()
+		if err := callers[n].SetDeadline(time.Now().Add((webhookPeriods+2)*webhookPeriod + webhookLimit)); err != nil {
+			return r, err
+		}
 	}
-	begin := time.Now()
-	end := begin.Add(webhookWindow)
+	before, err := w.processorTime()
+	if err != nil {
+		return r, err
+	}
+	begin := time.Now().Add(webhookPeriod / 10)
+	calls := make([]time.Time, webhookPeriods+1)
+	steady, lost := w.call(callers, 1, func(n int) []time.Time {
+		for c := range calls {
+			calls[c] = begin.Add(time.Duration(c)*webhookPeriod + webhookPeriod*time.Duration(n)/webhookCallers)
+		}
+		return slices.Clone(calls)
+	})
+	after, err := w.processorTime()
+	if err != nil {
+		return r, err
+	}
+	r.processor = (after - before) / ((webhookPeriods + 1) * webhookCallers)
+	moment := time.Now().Add(webhookPeriod / 10)
+	burst, more := w.call(callers, 0, func(int) []time.Time { return []time.Time{moment} })
+	r.steady, r.burst, r.lost = steady, burst, lost+more
+	if len(steady) == 0 || len(burst) == 0 {
+		return r, fmt.Errorf("no webhook was answered on the way %q", w.name)
+	}
+	return r, nil
+}
+
+// call has every caller call when its calls are due, and answers our shares of them,
+// sorted and without the first few of each caller, and how many had no good answer.
+func (w *webhookWay) call(callers []*load.Connection, first int, due func(caller int) []time.Time) (shares []time.Duration, lost int) {
+	request := load.Request{Method: "POST", Path: w.path, Body: []byte(`{"text":"` + strings.Repeat("x", webhookBody) + `"}`)}.Bytes(w.address)
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for n, connection := range connections {
+	for n, caller := range callers {
+		calls := due(n)
 		all.Go(func() {
-			// Callers come evenly over the time that one call takes.
-			time.Sleep(webhookThought * time.Duration(n) / webhookCallers)
-			for time.Now().Before(end) {
-				var text bytes.Buffer
-				began := time.Now()
-				_, err := connection.Exchange(request, &text)
-				took := time.Since(began)
+			var text bytes.Buffer
+			for c, at := range calls {
+				time.Sleep(time.Until(at))
+				text.Reset()
+				_, err := caller.Exchange(request, &text)
+				took := time.Since(at)
 				far, notNumber := strconv.ParseInt(text.String(), 10, 64)
 				mu.Lock()
 				switch {
 				case err != nil || notNumber != nil:
 					lost++
-				case began.Sub(begin) > webhookThought: // what comes before warms up
+				case c >= first:
 					shares = append(shares, took-time.Duration(far))
 				}
 				mu.Unlock()
-				if err != nil {
-					return
-				}
 			}
 		})
 	}
 	all.Wait()
-	if len(shares) == 0 {
-		return nil, lost, errors.New("no webhook was answered")
-	}
 	slices.Sort(shares)
-	return shares, lost, nil
+	return shares, lost
+}
+
+func (w *webhookWay) processorTime() (time.Duration, error) {
+	if w.server == nil {
+		return 0, nil
+	}
+	return w.server.processorTime()
+}
+
+// median is the middle of one figure of the rounds.
+func (w *webhookWay) median(figure func(webhookRound) time.Duration) time.Duration {
+	return sorted(w.rounds, figure)[len(w.rounds)/2]
+}
+
+// shareOf is a percentile of sorted shares.
+func shareOf(shares []time.Duration, percent int) time.Duration {
+	return shares[len(shares)*percent/100]
 }
 
 // hang has the integration hang, calls it, looks when all that can be is under way,
@@ -277,13 +368,30 @@ func (f *farSide) hang(ctx context.Context, url string, look func() error) (admi
 func (r *report) writeWebhooks(b *strings.Builder) {
 	const megabyte = 1_000_000
 	f := r.webhooks
-	fmt.Fprintf(b, "%d callers at once of one instance, whose integration takes %s a call; our share is what a call took beyond that.\n\n", webhookCallers, webhookThought)
-	b.WriteString("| | figure | target |\n|---|--:|--:|\n")
+	fmt.Fprintf(b, "%d callers of one instance, whose integration takes %s a call. Our share is what a caller waited beyond that, all waits for a processor included; "+
+		"on the straight way it is what this machine alone adds. Steady: %d calls a second, each timed from when it was due, %d under way at any time. "+
+		"At once: all %d in the same moment, where the last waits until all are relayed. Medians of %d rounds.\n\n",
+		webhookCallers, webhookThought, webhookCallers*time.Second/webhookPeriod, webhookCallers*webhookThought/webhookPeriod, webhookCallers, len(f.ways[0].rounds))
+	b.WriteString("| our share | steady, p50 | p99 | at once, p50 | p99 | processor time a call |\n|---|--:|--:|--:|--:|--:|\n")
+	var share time.Duration
+	for n, way := range f.ways {
+		p99 := way.median(func(r webhookRound) time.Duration { return shareOf(r.steady, 99) })
+		if n == 0 {
+			share = p99
+		}
+		processor := "–"
+		if way.server != nil {
+			processor = milliseconds(way.median(func(r webhookRound) time.Duration { return r.processor }))
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", way.name,
+			milliseconds(way.median(func(r webhookRound) time.Duration { return shareOf(r.steady, 50) })), milliseconds(p99),
+			milliseconds(way.median(func(r webhookRound) time.Duration { return shareOf(r.burst, 50) })),
+			milliseconds(way.median(func(r webhookRound) time.Duration { return shareOf(r.burst, 99) })), processor)
+	}
+	b.WriteString("\n| | figure | target |\n|---|--:|--:|\n")
 	fmt.Fprintf(b, "| calls relayed | %d | |\n", f.relayed)
 	fmt.Fprintf(b, "| calls lost | %d | %s |\n", f.lost, r.judge(f.lost == 0, "0", fmt.Sprintf("webhooks: %d lost", f.lost)))
-	fmt.Fprintf(b, "| our share, p50 | %s | |\n", milliseconds(f.p50))
-	fmt.Fprintf(b, "| our share, p99 | %s | %s |\n", milliseconds(f.p99), r.judge(f.p99 < shareTarget, "< "+shareTarget.String(), "webhooks: our share "+milliseconds(f.p99)))
-	fmt.Fprintf(b, "| without botyard between, p99 | %s | |\n", milliseconds(f.bare))
+	fmt.Fprintf(b, "| our share, steady, p99 | %s | %s |\n", milliseconds(share), r.judge(share < shareTarget, "< "+shareTarget.String(), "webhooks: our share "+milliseconds(share)))
 	grown := f.peak - f.idle
 	fmt.Fprintf(b, "| memory when it hangs: %d calls of %d KB, %d let in, %d refused | + %d MB | %s |\n", hangingCallers, hangingBody>>10, f.admitted, f.refused, grown/megabyte,
 		r.judge(grown < hangingTarget, fmt.Sprintf("< %d MB", hangingTarget/megabyte), fmt.Sprintf("webhooks: %d MB while an integration hangs", grown/megabyte)))
