@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -220,6 +221,7 @@ func TestBotRefusals(t *testing.T) {
 			{"a good name with a bad tag", object{"name": "better", "tags": object{"a": long(501)}}, fault.InvalidPayload, []string{"tags.a"}},
 		}))
 		setPlan(t, s, a, workspace.Community)
+		time.Sleep(time.Second) // the plan allows 100 requests in one, and those above count
 		refuses(t, a, "POST", botsPath, []refusal{{"quota", object{"name": "second", "tags": object{"a": "b"}}, fault.QuotaExceeded, []string{"bot_count", "community", "1"}}})
 	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func TestRotateBotSecret(t *testing.T) {
-	harness.Run(t, func(t *testing.T, s *harness.Server) {
+	harness.RunAlone(t, nil, func(t *testing.T, s *harness.Server) {
 		a := s.Person(t)
 		made := createBot(t, a, object{})
 		bot := made["id"].(string)
@@ -76,7 +76,7 @@ func TestRotateBotSecret(t *testing.T) {
 }
 
 func TestShareableIDs(t *testing.T) {
-	harness.Run(t, func(t *testing.T, s *harness.Server) {
+	harness.RunAlone(t, nil, func(t *testing.T, s *harness.Server) {
 		a, handle := shopkeeper(t, s)
 		of := publish(t, a, "integration", object{"name": handle + "/shared"})["id"].(string)
 		absent := publish(t, a, "integration", object{"name": handle + "/absent"})["id"].(string)
