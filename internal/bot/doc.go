@@ -1,10 +1,10 @@
-// Package bot owns bots: their definition, tags, secrets, code and settings, and the
-// integrations and plugins installed in them, and their saved versions, from creation to
-// deletion.
+// Package bot owns bots: their definition, tags, secrets, code and settings, the
+// integrations and plugins installed in them with how far those know of it, and their
+// saved versions, from creation to deletion.
 //
 // It does not own what bots are made of (package definition), what there is to
-// install (package catalog), the bytes of their code (package blob), their keys
-// (package access), how many a workspace may have (package meter), nor who is a
+// install (package catalog), the bytes of their code (package blob), how integrations
+// are called (package dispatch), their keys (package access), how many a workspace may have (package meter), nor who is a
 // member of the workspace (package workspace).
 //
 // What holds at all times:
@@ -18,8 +18,8 @@
 //     query, and one more when something is installed; its bytes are copied, not
 //     decoded. Lists never read it.
 //   - The signing secret, the values of secrets and the configurations of what is
-//     installed, also in saved versions, are sealed in the database. The first is shown once, when the bot
-//     is made; the second never.
+//     installed, also in saved versions, are sealed in the database. The first is shown
+//     once, when the bot is made; the second never.
 //   - Tags stand twice: in the bot's row, for answers, and in rows of their own,
 //     for filters. One transaction writes both.
 //   - A bot with plugins has two definitions: its own, which updates change, and
@@ -31,6 +31,9 @@
 //   - A saved version never changes. Deploying one is an update like any other, of the
 //     whole bot: it happens in one transaction or not at all.
 //   - No secret leaves in bot json, and what it is made of makes the same bytes again.
+//   - An integration is told of an instance, and that it is no more, by jobs that commit
+//     with the change. What came of a call is written only when the instance was not
+//     written since.
 //   - Every accepted update moves updatedAt and leaves an audit record, also one
 //     that changes nothing: it says when someone last deployed.
 package bot

@@ -2,14 +2,14 @@
 // that their makers gave, and relays to them what the outside sends to webhooks.
 //
 // It owns the form of a call (headers, bodies, signature, time limit), what is made
-// of its answer, the one HTTP client that leaves this server and the addresses that
-// it refuses, and the routes below /webhook. It does not own who is called and when:
+// of its answer, the one HTTP client that calls addresses which users gave and what it
+// refuses of them, and the routes below /webhook. It does not own who is called and when:
 // how far an integration knows of its instances is kept by package bot, urls and
 // signing secrets by package catalog. Nor does it own repeats, which are those of
 // the jobs that call.
 //
 // What holds at all times:
-//   - No call leaves but by Egress, which looks at the address that it is about to
+//   - No such call leaves but by Egress, which looks at the address that it is about to
 //     connect to, after every resolution of the name: a name that changes its mind
 //     gains nothing.
 //   - No call is made inside a database transaction.
