@@ -6,6 +6,7 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/explain"
 )
 
 // TestAdmissionQueries: what every request asks goes by an index on both engines,
@@ -22,7 +23,7 @@ func TestAdmissionQueries(t *testing.T) {
 			{closed.Text(), closed.Args(), "members_by_account"},
 			{selectedQuery, []any{"b"}, "bot_allowlist"},
 		} {
-			plan := explain(t, d, query.text, query.args)
+			plan := explain.Statement(t, d, query.text, query.args).Text
 			if !strings.Contains(plan, query.index) || strings.Contains(plan, "SCAN") || strings.Contains(plan, "Seq Scan") {
 				t.Errorf("%s\n%s", query.text, plan)
 			}

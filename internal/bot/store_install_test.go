@@ -13,6 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/explain"
 )
 
 // publish writes as much of versions of integrations and plugins as views read.
@@ -227,7 +228,7 @@ func TestInstalledUsesItsIndexes(t *testing.T) {
 			"list by integration": {byIntegration.Text(), byIntegration.Args()},
 			"list by plugin":      {byPlugin.Text(), byPlugin.Args()},
 		} {
-			plan := explain(t, d, test.query, test.args)
+			plan := explain.Statement(t, d, test.query, test.args).Text
 			t.Logf("%s\n%s", name, plan)
 			for line := range strings.Lines(plan) {
 				line = strings.TrimSpace(line)

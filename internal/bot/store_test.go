@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/explain"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -266,7 +267,7 @@ func TestListUsesItsIndexes(t *testing.T) {
 							f.letIn = "account"
 						}
 						list := listQuery("w", f, db.Page{Size: 20, After: after})
-						plan := explain(t, d, list.Text(), list.Args())
+						plan := explain.Statement(t, d, list.Text(), list.Args()).Text
 						if !strings.Contains(plan, index) || strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort") || strings.Contains(plan, "SCAN") || strings.Contains(plan, "Seq Scan") {
 							t.Errorf("%s\n%s", list.Text(), plan)
 						}
@@ -275,43 +276,6 @@ func TestListUsesItsIndexes(t *testing.T) {
 			}
 		}
 	})
-}
-
-func explain(t *testing.T, d *db.DB, query string, args []any) string {
-	t.Helper()
-	var plan strings.Builder
-	inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
-		plan.Reset()
-		explained := "EXPLAIN QUERY PLAN " + query
-		if d.Engine() == db.PostgreSQL {
-			explained = "EXPLAIN " + query
-			for _, setting := range []string{"enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremental_sort"} {
-				if _, err := tx.Exec(ctx, "SET LOCAL "+setting+" = off"); err != nil {
-					return err
-				}
-			}
-		}
-		rows, err := tx.Query(ctx, explained, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var line string
-			if d.Engine() == db.PostgreSQL {
-				err = rows.Scan(&line)
-			} else {
-				var a, b, c int
-				err = rows.Scan(&a, &b, &c, &line)
-			}
-			if err != nil {
-				return err
-			}
-			plan.WriteString(line + "\n")
-		}
-		return rows.Err()
-	})
-	return plan.String()
 }
 
 func TestMembership(t *testing.T) {

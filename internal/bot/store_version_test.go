@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/internal/wire"
+	"github.com/botyard/botyard/test/explain"
 )
 
 // withVersions are two bots of the home workspace and one of another, with n
@@ -139,7 +140,7 @@ func TestVersionsUseTheirIndexes(t *testing.T) {
 			"newest": {newestVersionQuery, []any{bot, string(home)}},
 			"uses":   {usesQuery, []any{string(versions[0].Content)}},
 		} {
-			plan := explain(t, d, test.query, test.args)
+			plan := explain.Statement(t, d, test.query, test.args).Text
 			for line := range strings.Lines(plan) {
 				line = strings.TrimSpace(line)
 				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && line != "SCAN CONSTANT ROW" || strings.Contains(line, "TEMP B-TREE") {

@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/explain"
 )
 
 func sampleIntegration(w id.Workspace, name, version string, v Visibility, at int64) Integration {
@@ -304,7 +305,7 @@ func TestIntegrationListPlans(t *testing.T) {
 			"interface":           {IntegrationFilter{InterfaceID: "i"}, "integration_interfaces_by_interface"},
 		} {
 			query := integrationList(test.f, db.Page{Size: 20, After: key})
-			plan := explain(t, d, query.Text(), query.Args())
+			plan := explain.Statement(t, d, query.Text(), query.Args()).Text
 			used := false
 			for line := range strings.Lines(plan) {
 				for word := range strings.FieldsSeq(line) {

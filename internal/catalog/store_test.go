@@ -14,6 +14,7 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/explain"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -52,45 +53,6 @@ func inTx(t *testing.T, d *db.DB, f func(ctx context.Context, tx *db.Tx) error) 
 	if err := d.Tx(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// explain is the plan of a query. PostgreSQL is kept from what it does with tables
-// that are nearly empty.
-func explain(t *testing.T, d *db.DB, query string, args []any) string {
-	t.Helper()
-	var plan strings.Builder
-	inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
-		plan.Reset()
-		explained := "EXPLAIN QUERY PLAN " + query
-		if d.Engine() == db.PostgreSQL {
-			explained = "EXPLAIN " + query
-			for _, setting := range []string{"enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremental_sort"} {
-				if _, err := tx.Exec(ctx, "SET LOCAL "+setting+" = off"); err != nil {
-					return err
-				}
-			}
-		}
-		rows, err := tx.Query(ctx, explained, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var line string
-			if d.Engine() == db.PostgreSQL {
-				err = rows.Scan(&line)
-			} else {
-				var a, b, c int
-				err = rows.Scan(&a, &b, &c, &line)
-			}
-			if err != nil {
-				return err
-			}
-			plan.WriteString(line + "\n")
-		}
-		return rows.Err()
-	})
-	return plan.String()
 }
 
 const home, abroad = id.Workspace("wkspace_home"), id.Workspace("wkspace_abroad")
@@ -282,7 +244,7 @@ func TestListsUseIndexes(t *testing.T) {
 				for _, f := range []Filter{{}, {Name: "n"}, {Name: "n", Version: "1.0.0"}, {Version: "1.0.0"}} {
 					for _, after := range []*db.Key{nil, {At: 5, ID: "x"}} {
 						list := listQuery(table, columns, narrow, of, f, db.Page{Size: 20, After: after})
-						plan := explain(t, d, list.Text(), list.Args())
+						plan := explain.Statement(t, d, list.Text(), list.Args()).Text
 						// Few rows have one name: they may be sorted.
 						sorted := strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort")
 						if !strings.Contains(plan, table+"_") || sorted && f.Name == "" || strings.Contains(plan, "SCAN") || strings.Contains(plan, "Seq Scan") {
@@ -308,7 +270,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 				if d.Engine() == db.PostgreSQL {
 					index = table + "_"
 				}
-				if plan := explain(t, d, query, args); !strings.Contains(plan, index) {
+				if plan := explain.Statement(t, d, query, args).Text; !strings.Contains(plan, index) {
 					t.Errorf("%s\n%s", query, plan)
 				}
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/test/explain"
 )
 
 // A naive model: every record that is new adds its value to its day and its month.
@@ -381,6 +382,47 @@ func growAsProcess() error {
 	}
 	_, err = fmt.Fprintln(os.Stdout, n)
 	return err
+}
+
+// What requests and the roll-up of records ask for is found by an index.
+func TestStatementsUseIndexes(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		month := monthOf(f.Clock.Now())
+		bots := []subject{{"w", "b"}, {"w", "c"}}
+		page := db.Page{Size: 10, After: &db.Key{At: 1, ID: "k"}}
+		explain.NoScans(t, f.DB, func(ctx context.Context, q db.Querier) error {
+			var errs []error
+			is := func(_ any, err error) { errs = append(errs, err) }
+			is(selectAllowances(ctx, q, []id.Workspace{"v", "w"}))
+			is(selectAllowancesOf(ctx, q, "a"))
+			is(selectValuesOf(ctx, q, "a", month))
+			is(selectMonth(ctx, q, "w", "", plan.AISpend, month))
+			is(selectMonthUntil(ctx, q, "w", "b", plan.StorageCount, month))
+			is(selectGauge(ctx, q, "w", plan.BotCount))
+			is(selectBotGauge(ctx, q, "w", "b", plan.StorageCount))
+			is(selectMonths(ctx, q, bots[0], plan.AISpend, month))
+			is(selectByBot(ctx, q, "w", plan.AISpend, month))
+			is(selectByBotUntil(ctx, q, "w", plan.StorageCount, month))
+			is(selectBotGauges(ctx, q, "w", plan.StorageCount))
+			for _, subjects := range [][]subject{bots, {{"v", ""}, {"w", ""}}} {
+				values := map[measure]int64{}
+				errs = append(errs, selectSums(ctx, q, values, subjects, []plan.Type{plan.AISpend, plan.InvocationCalls}, month),
+					selectSumsUntil(ctx, q, values, subjects, []plan.Type{plan.StorageCount, plan.TableRowCount}, month),
+					selectGaugesOf(ctx, q, values, subjects, []plan.Type{plan.StorageCount, plan.TableRowCount}))
+			}
+			is(selectBotWorkspaces(ctx, q, []string{"b", "c"}))
+			is(selectRoles(ctx, q, "a", []id.Workspace{"v", "w"}))
+			is(selectActivity(ctx, q, bots[0], plan.AISpend, span{0, 9}, page))
+			is(selectActivity(ctx, q, subject{workspace: "w"}, plan.AISpend, span{0, 9}, page))
+			is(selectDays(ctx, q, bots[0], plan.AISpend, span{0, 9}, page))
+			is(selectClosed(ctx, q, "w", "a"))
+			is(selectWorkspaces(ctx, q, "w", 10))
+			is(selectGauges(ctx, q, []id.Workspace{"v", "w"}))
+			is(deleteRecords(ctx, q, 1, 10))
+			errs = append(errs, deleteWorkspace(ctx, q, "w"))
+			return errors.Join(errs...)
+		})
+	})
 }
 
 // What is read all at once is what is read one by one.
