@@ -229,3 +229,51 @@ func TestResealAnswers(t *testing.T) {
 		}
 	}
 }
+
+// An operation that acts outside of a transaction: what it wrote stays when it refuses,
+// a repeat is answered from what is kept, and one that comes when nothing is kept runs
+// again with the same RepeatKey.
+func TestIdempotencyOutward(t *testing.T) {
+	s := newSample(t, roomy)
+	var within []bool
+	var keys []string
+	Register(s.Mux, Operation{ID: "charge", Method: http.MethodPost, Path: "/v1/notes", Scope: Outside, Permission: access.Self, Outward: true},
+		func(ctx context.Context, in *noteInput) (*noteOutput, error) {
+			_, inTx := s.db.Reader(ctx).(*db.Tx)
+			within, keys = append(within, inTx), append(keys, RepeatKey(ctx))
+			out := &noteOutput{}
+			out.Body.Number = len(keys)
+			err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `INSERT INTO settings (key, value) VALUES ($1, $2)`, fmt.Sprint(len(keys)), in.Body.Text)
+				return err
+			})
+			if in.Body.Text == "no" {
+				return nil, fault.New(fault.PaymentRequired, "Declined.")
+			}
+			return out, err
+		})
+	if status, answer, replayed := s.note("no", "k1"); status != 402 || replayed || s.rows(t) != 1 {
+		t.Errorf("a refusal: %d %s, %d rows", status, answer, s.rows(t))
+	}
+	if status, answer, replayed := s.note("no", "k1"); status != 402 || replayed || keys[0] == "" || keys[0] != keys[1] {
+		t.Errorf("a refusal once more: %d %s, replayed %t, as %q", status, answer, replayed, keys)
+	}
+	status, first, replayed := s.note("a", "k2")
+	if status != 200 || replayed || keys[2] == keys[1] {
+		t.Errorf("%d %s, replayed %t, as %q", status, first, replayed, keys)
+	}
+	if status, again, replayed := s.note("a", "k2"); status != 200 || again != first || !replayed || len(keys) != 3 {
+		t.Errorf("the repeat: %d %s, replayed %t, after %d runs", status, again, replayed, len(keys))
+	}
+	if status, answer, _ := s.note("b", "k2"); status != 400 || !strings.Contains(answer, "k2") || len(keys) != 3 {
+		t.Errorf("another request with the key: %d %s, after %d runs", status, answer, len(keys))
+	}
+	if status, _, _ := s.note("a", ""); status != 200 || keys[3] != "" {
+		t.Errorf("without a key: %d, as %q", status, keys[3])
+	}
+	for n, is := range within {
+		if is {
+			t.Errorf("run %d was in a transaction", n)
+		}
+	}
+}
