@@ -17,7 +17,9 @@ func TestRegistrationIssue(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
 		a, handle := shopkeeper(t, s)
 		far := harness.NewFarSide(t)
-		far.Answers(func(harness.Call) harness.Reply { return harness.Reply{Status: 400, Body: `{"message":"the token is wrong"}`} })
+		far.Answers(func(harness.Call) harness.Reply {
+			return harness.Reply{Status: 400, Body: `{"message":"the token is wrong"}`}
+		})
 		integration := called(t, a, handle, far.URL, nil)
 		bot, other := createBot(t, a, object{})["id"].(string), createBot(t, a, object{})["id"].(string)
 		for n := range 2 {

@@ -1,0 +1,252 @@
+package crash_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/botyard/botyard/test/harness"
+)
+
+var usages = flag.Int("usages", 100_000, "how many records of usage TestKillUsages sends on each engine; 1000000 takes minutes")
+
+const (
+	usageBots    = 5
+	usageBatch   = 2_000
+	usageKills   = 2
+	usageDays    = 80 // less than records are taken late by
+	usagesSettle = 2 * time.Minute
+)
+
+// usageSender sends the records of one bot, one batch after the other.
+type usageSender struct {
+	bot   string
+	first time.Time
+	count int // records in all
+	next  int // the first that is not acknowledged
+	sent  int // the first of the batch that was sent last
+}
+
+// record is the n-th record: when, how much, and its id. Every tenth is an earlier one
+// once more.
+func (s *usageSender) record(n int) (at time.Time, value int, name string) {
+	if n%10 == 9 {
+		n -= 1 + n/10%9
+		if n >= 2*usageBatch && n%20 < 10 {
+			n -= 2 * usageBatch // of another batch
+		}
+	}
+	// Times ascend, with some that come a day late.
+	spread := usageDays * 24 * time.Hour / time.Duration(s.count)
+	at = s.first.Add(time.Duration(n)*spread - time.Duration(n%3/2)*24*time.Hour).Truncate(time.Millisecond)
+	return at, n%7 + 1, fmt.Sprintf("use %d", n)
+}
+
+// batch is the batch that begins with a record, as NDJSON in gzip.
+func (s *usageSender) batch(from int) (body []byte, lines int, err error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, 0, err
+	}
+	for n := from; n < min(from+usageBatch, s.count); n++ {
+		at, value, name := s.record(n)
+		if _, err := fmt.Fprintf(z, `{"kind":"usage","type":"invocation_calls","value":%d,"id":%q,"timestamp":%q}`+"\n", value, name, at.Format("2006-01-02T15:04:05.000Z")); err != nil {
+			return nil, 0, err
+		}
+		lines++
+	}
+	err = z.Close()
+	return b.Bytes(), lines, err
+}
+
+// deliver sends the batch that begins with a record until it is taken, and answers how
+// many of its records were new.
+func (s *usageSender) deliver(ctx context.Context, owner *harness.Actor, from int) (accepted, lines int, err error) {
+	body, lines, err := s.batch(from)
+	if err != nil {
+		return 0, 0, err
+	}
+	for s.sent = from; ; time.Sleep(200 * time.Millisecond) {
+		answer, err := owner.Try(ctx, http.MethodPost, "/v1/ingest", body, "Content-Type", "application/x-ndjson", "Content-Encoding", "gzip", "x-bot-id", s.bot)
+		if err != nil {
+			return 0, 0, err
+		}
+		if answer.Status == http.StatusTooManyRequests {
+			continue
+		}
+		var receipt struct {
+			Accepted, Duplicates int
+			Rejected             []any
+		}
+		if err := json.Unmarshal(answer.Body, &receipt); err != nil || answer.Status != http.StatusOK || receipt.Accepted+receipt.Duplicates != lines {
+			return 0, 0, fmt.Errorf("ingest answered %d: %.500s", answer.Status, answer.Body)
+		}
+		return receipt.Accepted, lines, nil
+	}
+}
+
+// sums are what a bot used, by day and by month.
+type sums struct{ Days, Months map[string]float64 }
+
+// expected are the sums of the records, each id once.
+func (s *usageSender) expected() sums {
+	want, seen := sums{map[string]float64{}, map[string]float64{}}, map[string]bool{}
+	for n := range s.count {
+		at, value, name := s.record(n)
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		want.Days[at.Format("2006-01-02")] += float64(value)
+		want.Months[at.Format("2006-01")] += float64(value)
+	}
+	return want
+}
+
+// counted are the sums that the API answers of a bot, or of the workspace.
+func counted(t *testing.T, owner *harness.Actor, of string) sums {
+	t.Helper()
+	got := sums{map[string]float64{}, map[string]float64{}}
+	var history struct {
+		Usages []struct {
+			Period time.Time
+			Value  float64
+		}
+	}
+	owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/history?type=invocation_calls", nil, &history)
+	for _, u := range history.Usages {
+		if u.Value != 0 {
+			got.Months[u.Period.Format("2006-01")] = u.Value
+		}
+	}
+	for next := ""; ; {
+		var page struct {
+			Data []struct {
+				Date  string
+				Value float64
+			}
+			Meta meta
+		}
+		owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/daily-activity?type=invocation_calls&pageSize=100&nextToken="+url.QueryEscape(next), nil, &page)
+		for _, d := range page.Data {
+			got.Days[d.Date[:len("2006-01-02")]] += d.Value
+		}
+		if next = page.Meta.NextToken; next == "" {
+			return got
+		}
+	}
+}
+
+// Kill -9 under records of usage, a tenth of them repeats, with senders that send their
+// last batch again after it: the sums of every bot, day and month are exact.
+func TestKillUsages(t *testing.T) {
+	for _, engine := range harness.Engines {
+		t.Run(string(engine), func(t *testing.T) {
+			dir, databaseURL := t.TempDir(), harness.DatabaseURL(t, engine)
+			server := harness.StartBinary(t, dir, databaseURL)
+			owner := server.Owner(t)
+			first := time.Now().UTC().Add(-usageDays * 24 * time.Hour)
+			senders := make([]*usageSender, usageBots)
+			for i := range senders {
+				var made struct{ Bot struct{ ID string } }
+				owner.Do(t, http.MethodPost, "/v1/admin/bots", map[string]any{"name": fmt.Sprint("b", i)}, &made)
+				senders[i] = &usageSender{bot: made.Bot.ID, first: first, count: *usages / usageBots}
+			}
+			began := time.Now()
+			for kill := range usageKills {
+				sendUsages(t, server, owner, senders, *usages*(kill+1)/(usageKills+1))
+				server = harness.StartBinary(t, dir, databaseURL)
+				owner = server.Owner(t)
+				for _, s := range senders {
+					// Whether it was taken or not, and whether the answer came or not.
+					if _, lines, err := s.deliver(t.Context(), owner, s.sent); err != nil {
+						t.Fatal(err)
+					} else if s.next == s.sent {
+						s.next += lines
+					}
+				}
+			}
+			sendUsages(t, server, owner, senders, 0)
+			sent := time.Since(began)
+
+			want := make(map[string]sums, len(senders)+1)
+			all := sums{map[string]float64{}, map[string]float64{}}
+			for _, s := range senders {
+				of := s.expected()
+				want[s.bot] = of
+				for day, value := range of.Days {
+					all.Days[day] += value
+				}
+				for month, value := range of.Months {
+					all.Months[month] += value
+				}
+			}
+			want[owner.Workspace] = all
+			for deadline := time.Now().Add(usagesSettle); !cmp.Equal(counted(t, owner, owner.Workspace), all) && time.Now().Before(deadline); {
+				time.Sleep(100 * time.Millisecond)
+			}
+			t.Logf("%d records were sent in %s and counted %s later", *usages, sent.Round(time.Millisecond), (time.Since(began) - sent).Round(time.Millisecond))
+			// Nothing is counted that comes later, nor once more by the next server.
+			server.Stop(t)
+			server = harness.StartBinary(t, dir, databaseURL)
+			owner = server.Owner(t)
+			time.Sleep(time.Second)
+			for of, sums := range want {
+				if diff := cmp.Diff(sums, counted(t, owner, of)); diff != "" {
+					t.Errorf("of %s: %s", of, diff)
+				}
+			}
+			server.Stop(t)
+		})
+	}
+}
+
+// sendUsages has every sender go on, until so many records are taken in all and the
+// server is killed; 0 is until everything is sent.
+func sendUsages(t *testing.T, server *harness.Process, owner *harness.Actor, senders []*usageSender, killAt int) {
+	t.Helper()
+	var taken atomic.Int64
+	var killed atomic.Bool
+	for _, s := range senders {
+		taken.Add(int64(s.next))
+	}
+	var kill sync.Once
+	var all sync.WaitGroup
+	for _, s := range senders {
+		all.Go(func() {
+			for s.next < s.count {
+				_, lines, err := s.deliver(t.Context(), owner, s.next)
+				if err != nil {
+					if !killed.Load() {
+						t.Errorf("before the kill: %v", err)
+					}
+					return
+				}
+				s.next += lines
+				if killAt > 0 && taken.Add(int64(lines)) >= int64(killAt) {
+					kill.Do(func() {
+						killed.Store(true)
+						server.Kill()
+					})
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if killed.Load() != (killAt > 0) {
+		t.Fatalf("the server was killed: %t, after %d records", killed.Load(), taken.Load())
+	}
+}
