@@ -1,12 +1,14 @@
 package telemetry
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/botyard/botyard/internal/fault"
@@ -23,6 +25,7 @@ const (
 	mostData      = 131_072 // of an issue's or activity's data
 	mostPayload   = 190_000 // of an action run's input and output; what is longer is cut
 	mostGroups    = 20
+	mostDepth     = 500 // levels of an object; readers of JSON take 10,000, of which answers need a few
 	mostCount     = 1_000_000_000_000
 	mostFuture    = 10 * time.Minute // how far a sender's clock may run ahead
 	truncatedMark = "…"
@@ -107,16 +110,67 @@ func durationProblem(field string, ms float64) string {
 	return ""
 }
 
-func objectProblem(field string, v jsontext.Value, most int) string {
+// objectProblem says what is wrong with an object that a record carries. What only
+// lenient readers take is mended, so that the object can stand in a block and in
+// every answer.
+func objectProblem(field string, v *jsontext.Value, most int) string {
 	switch {
-	case len(v) == 0:
+	case len(*v) == 0:
 		return ""
 	case v.Kind() != '{':
 		return field + " must be a JSON object"
-	case len(v) > most:
-		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(v), most)
+	case len(*v) > most:
+		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(*v), most)
+	case depthOf(*v) > mostDepth:
+		return fmt.Sprintf("%s is nested more than %d levels deep", field, mostDepth)
+	}
+	if !v.IsValid() {
+		mended, err := mend(*v)
+		if err != nil {
+			return field + " cannot be read: " + plain(err)
+		}
+		*v = mended
 	}
 	return ""
+}
+
+// depthOf is how deep objects and arrays stand in each other in a JSON text.
+func depthOf(text []byte) (deepest int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// mend rewrites a JSON text that JavaScript takes and this program does not: half a
+// surrogate pair becomes U+FFFD, and of members with one name the last counts.
+// Numbers stay as they are written.
+func mend(text jsontext.Value) (jsontext.Value, error) {
+	numbers := json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+		if d.PeekKind() != '0' {
+			return errors.ErrUnsupported
+		}
+		number, err := d.ReadValue()
+		*v = number.Clone()
+		return err
+	}))
+	var members map[string]any
+	if err := json.Unmarshal(text, &members, lenient, numbers); err != nil {
+		return nil, err
+	}
+	return json.Marshal(members, json.Deterministic(true))
 }
 
 // firstProblem is the first that is one.
@@ -137,7 +191,7 @@ func (a *ActionRun) check() string {
 	problem := firstProblem(
 		nameProblem("integrationName", a.IntegrationName, true), nameProblem("actionType", a.ActionType, true),
 		choiceProblem("status", a.Status, outcomes), durationProblem("durationMs", a.DurationMs),
-		objectProblem("input", a.Input, mostLine), objectProblem("output", a.Output, mostLine),
+		objectProblem("input", &a.Input, mostLine), objectProblem("output", &a.Output, mostLine),
 	)
 	if problem == "" {
 		a.CostNanoUSD = costOf(a.Output)
@@ -201,7 +255,7 @@ func (a *Activity) check() string {
 	}
 	return firstProblem(
 		nameProblem("taskId", a.TaskID, true), choiceProblem("category", a.Category, activityCategories),
-		objectProblem("data", a.Data, mostData),
+		objectProblem("data", &a.Data, mostData),
 	)
 }
 
@@ -225,7 +279,7 @@ func (l *LLMCall) check() string {
 }
 
 func (u *Usage) check() string {
-	problem := firstProblem(nameProblem("type", u.Type, true), objectProblem("metadata", u.Metadata, mostText))
+	problem := firstProblem(nameProblem("type", u.Type, true), objectProblem("metadata", &u.Metadata, mostText))
 	if problem == "" {
 		if err := (plan.Usage{Type: plan.Type(u.Type), Value: u.Value}).Check(); err != nil {
 			return fault.From(err).Message
