@@ -1,0 +1,123 @@
+package billing
+
+import (
+	"context"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
+)
+
+// PaymentMethod reads what a workspace pays with; found is false when nothing is set.
+func (s *Service) PaymentMethod(ctx context.Context, w id.Workspace) (m Method, found bool, err error) {
+	p, _, err := selectPayer(ctx, s.DB.Reader(ctx), w)
+	if err != nil || !s.chargeable(p) {
+		return Method{}, false, db.Convert(err)
+	}
+	return p.method, true, nil
+}
+
+// mostMethod bounds the id of a method, in bytes.
+const mostMethod = 255
+
+// SetPaymentMethod makes a method, which the provider knows, the one that the
+// workspace is charged by, and has what is open charged by it. InvalidPayload when
+// the provider does not take it.
+func (s *Service) SetPaymentMethod(ctx context.Context, w id.Workspace, method string) (m Method, err error) {
+	if method == "" || len(method) > mostMethod {
+		return Method{}, fault.New(fault.InvalidPayload, "paymentMethodId has %d bytes; it is the id that the payment provider gave the method, of 1 to %d.", len(method), mostMethod)
+	}
+	customer, err := s.customer(ctx, w)
+	if err != nil {
+		return Method{}, err
+	}
+	if m, err = s.Provider.Attach(ctx, customer, method); err != nil {
+		return Method{}, err
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		p, found, err := selectParty(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return access.NoSuchWorkspace(w)
+		}
+		now := s.Clock.Now()
+		if err := upsertPayer(ctx, tx, w, payer{s.Provider.Name(), customer, m}, now); err != nil {
+			return db.Convert(err)
+		}
+		if err := s.Trail.Record(ctx, tx, w, access.Act{Action: "UPDATE_PAYMENT_METHOD", Resource: string(w), Name: p.name, Value: m.String()}); err != nil {
+			return err
+		}
+		unpaid, err := selectUnpaid(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		for _, i := range unpaid {
+			if i.Status != Open {
+				continue
+			}
+			// The key tells this try from others, so that a repeat of the job is none.
+			try := retrying{i.ID, "method " + string(id.NewPayment(now))}
+			if err := s.Queue.Enqueue(ctx, tx, jobRetry, try, jobs.Unique(string(i.ID)+" "+try.Request)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return m, err
+}
+
+// String is the method as it is recorded: the brand and the last digits.
+func (m Method) String() string {
+	if m.Card == nil {
+		return m.Type
+	}
+	return m.Card.Brand + " ending in " + m.Card.LastFour
+}
+
+// PaymentMethodIntent answers the secret that a browser gives the provider a method
+// with, for the workspace.
+func (s *Service) PaymentMethodIntent(ctx context.Context, w id.Workspace) (clientSecret string, err error) {
+	customer, err := s.customer(ctx, w)
+	if err != nil {
+		return "", err
+	}
+	return s.Provider.Intent(ctx, customer)
+}
+
+// customer is what the provider knows the workspace by; it is made known first.
+func (s *Service) customer(ctx context.Context, w id.Workspace) (string, error) {
+	if s.Provider == nil {
+		return "", noProvider()
+	}
+	p, found, err := selectPayer(ctx, s.DB.Reader(ctx), w)
+	if err != nil || found && p.provider == s.Provider.Name() {
+		return p.customer, db.Convert(err)
+	}
+	of, found, err := selectParty(ctx, s.DB.Reader(ctx), w)
+	if err != nil {
+		return "", db.Convert(err)
+	}
+	if !found {
+		return "", access.NoSuchWorkspace(w)
+	}
+	customer, err := s.Provider.Customer(ctx, w, of.name, of.email)
+	if err != nil {
+		return "", err
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		p, found, err := selectPayer(ctx, tx, w)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if found && p.provider == s.Provider.Name() {
+			customer = p.customer // another request was first
+			return nil
+		}
+		return db.Convert(upsertPayer(ctx, tx, w, payer{provider: s.Provider.Name(), customer: customer}, s.Clock.Now()))
+	})
+	return customer, err
+}
