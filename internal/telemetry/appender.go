@@ -82,6 +82,9 @@ func prepare(records []Record) (*appending, error) {
 		if p.block, err = encodeFresh(p.records); err != nil {
 			return nil, err
 		}
+		if len(p.keys) == 0 {
+			p.records = nil // not needed again: all are new
+		}
 		a.size += len(p.block.head) + len(p.block.text)
 		a.parts = append(a.parts, p)
 	}

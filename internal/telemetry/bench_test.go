@@ -8,6 +8,7 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/postgres"
 )
 
 // BenchmarkAnalyticsYear reads a year of a busy bot: every figure is there, and
@@ -40,5 +41,78 @@ func BenchmarkAnalyticsYear(b *testing.B) {
 		if err != nil || len(days) != 365 {
 			b.Fatal(len(days), err)
 		}
+	}
+}
+
+// BenchmarkScan reads first pages of a bot whose records of one user and one
+// conversation are spread over all of its blocks, a few in each.
+func BenchmarkScan(b *testing.B) {
+	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
+		b.Run(string(engine), func(b *testing.B) { benchmarkScan(b, engine) })
+	}
+}
+
+func benchmarkScan(b *testing.B, engine db.Engine) {
+	dir := b.TempDir()
+	o := db.Options{Dir: b.TempDir(), Synchronous: "NORMAL"}
+	if engine == db.PostgreSQL {
+		o = db.Options{URL: postgres.Database(b)}
+	}
+	d, err := db.Open(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	c := &movable{at: noon}
+	s := openStore(b, d, dir, c)
+	defer closeStore(b, s)
+	const batches, batch = 250, 1000
+	for n := range batches {
+		records := make([]Record, batch)
+		for i := range records {
+			m := n*10*batch + i
+			h := uint64(m) * 0x9e3779b97f4a7c15
+			records[i] = Record{
+				Kind: KindLog, Level: Info, At: c.Now().UnixMilli() + int64(n), Workspace: "w", Bot: "bot", User: fmt.Sprint("user_", m%5000), Conversation: fmt.Sprint("conv_", m%20000),
+				Message: fmt.Sprintf("handled webhook %016x of conversation conv_%012x in %d ms; workflow main, node message, attempt 1, next step is to wait for the answer of the user and then to continue with the flow", h, h>>16, h>>40%900),
+			}
+			if m%97 == 0 {
+				records[i].Level = Error
+			}
+		}
+		mustAppend(b, s, records...)
+	}
+	v, err := s.archive.open(b.Context(), Logs, dayOf(noon))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for more := true; more; {
+		if more, err = s.merge(b.Context(), v, true); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, f := range []struct {
+		name   string
+		filter Filter
+		found  int
+	}{
+		{"newest", Filter{}, 100},
+		{"level", Filter{Level: Error}, 100},
+		{"user", Filter{User: "user_0"}, 100},
+		{"conversation", Filter{Conversation: "conv_0"}, 100},
+		{"user unknown", Filter{User: "nobody"}, 0},
+		{"contains", Filter{Contains: "node message"}, 100},
+		{"contains nowhere", Filter{Contains: "wholly absent"}, 0},
+	} {
+		b.Run(f.name, func(b *testing.B) {
+			f.filter.Kinds, f.filter.Bot = []Kind{KindLog}, "bot"
+			b.ReportAllocs()
+			for b.Loop() {
+				found := 0
+				if err := s.Scan(b.Context(), f.filter, func(*Record) bool { found++; return found < 100 }); err != nil || found != f.found {
+					b.Fatal(found, err)
+				}
+			}
+		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/go-json-experiment/json"
@@ -18,7 +17,8 @@ import (
 //
 // It has two parts. The head has what filters ask for: time, sequence, level, the
 // ids of user, conversation and workflow. The text has the messages, or the bodies'
-// JSON. Reading a page opens few heads and fewer texts.
+// JSON, in frames that are unpacked alone. Reading a page opens few heads and fewer
+// frames.
 type block struct {
 	owner
 	// sequence is the least of the records', and names the block.
@@ -30,7 +30,7 @@ type block struct {
 	kinds        uint64 // bit k: a record of Kind k
 	levels       uint64 // bit l: a record of Level l
 	// fresh blocks are as they were appended: consecutive sequences in the order of
-	// arrival, no filters. Others are sorted by time and sequence.
+	// arrival, one frame, no filter of words. Others are sorted by time and sequence.
 	fresh bool
 	full  bool // not to be merged any more
 	ids   filter
@@ -51,6 +51,9 @@ func ownerOf(r *Record) owner { return owner{r.Workspace, r.Bot, r.Integration} 
 const (
 	mostRecords   = 4096
 	mostBlockText = 1 << 20
+	// mostFrame is how much text is compressed together, when no record is larger: a
+	// reader of few records unpacks little, and text packs nearly as well.
+	mostFrame = 16 << 10
 )
 
 // blockVersion is the first byte of every head.
@@ -83,19 +86,6 @@ func newDecoder() *zstd.Decoder {
 	return d
 }
 
-// The names of the columns of ids, within the hashes of block.ids.
-const (
-	ofUser         = "u"
-	ofConversation = "c"
-	ofWorkflow     = "w"
-)
-
-func idHash(column, value string) uint64 {
-	h := xxhash.NewWithSeed(uint64(column[0]))
-	_, _ = h.WriteString(value) // never fails
-	return h.Sum64()
-}
-
 // encodeFresh makes the block of records of one owner and class in the order of
 // their arrival. Its sequence is set when it is appended.
 func encodeFresh(records []Record) (*block, error) {
@@ -120,25 +110,7 @@ func encodeSorted(records []Record) (*block, error) {
 			b.words.add(records[i].Message)
 		}
 	}
-	b.ids = idsOf(records)
 	return b, nil
-}
-
-func idsOf(records []Record) filter {
-	hashes := map[uint64]struct{}{}
-	for i := range records {
-		r := &records[i]
-		for _, p := range [...]struct{ column, value string }{{ofUser, r.User}, {ofConversation, r.Conversation}, {ofWorkflow, r.Workflow}} {
-			if p.value != "" {
-				hashes[idHash(p.column, p.value)] = struct{}{}
-			}
-		}
-	}
-	f := newFilter(len(hashes))
-	for h := range hashes {
-		f.add(h)
-	}
-	return f
 }
 
 func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
@@ -146,6 +118,7 @@ func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
 	b := &block{owner: ownerOf(first), firstAt: first.At, lastAt: first.At, records: len(records), fresh: fresh}
 	head := make([]byte, 0, 16*len(records))
 	var text []byte
+	var ends []int
 	at, sequence := int64(0), int64(0)
 	for i := range records {
 		r := &records[i]
@@ -164,20 +137,23 @@ func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
 	for i := range records {
 		head = append(head, flagsOf(&records[i]))
 	}
-	for _, column := range idColumns {
-		head = appendStrings(head, records, column)
+	var ids [len(idColumns)][]string
+	for i, column := range idColumns {
+		head, ids[i] = appendTexts(head, records, column.of)
 	}
+	b.ids = idsOf(ids)
 	if classOf(first.Kind) == Events {
 		for i := range records {
 			head = append(head, byte(records[i].Kind))
 		}
-		head = appendStrings(head, records, func(r *Record) *string { return &r.ID })
+		head, _ = appendTexts(head, records, recordID)
 	}
 	for i := range records {
 		r := &records[i]
 		if r.Body == nil {
 			text = append(text, r.Message...)
 			head = binary.AppendUvarint(head, uint64(len(r.Message)))
+			ends = append(ends, len(text))
 			continue
 		}
 		body, err := json.Marshal(r.Body)
@@ -186,9 +162,25 @@ func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
 		}
 		text = append(text, body...)
 		head = binary.AppendUvarint(head, uint64(len(body)))
+		ends = append(ends, len(text))
+	}
+	most := mostFrame
+	if fresh {
+		most = len(text) // soon to be merged
+	}
+	b.text = make([]byte, 0, len(text)/3+32)
+	for from, start := 0, 0; from < len(ends); {
+		to := from + 1
+		for to < len(ends) && ends[to]-start <= most {
+			to++
+		}
+		before := len(b.text)
+		b.text = with.EncodeAll(text[start:ends[to-1]], b.text)
+		head = binary.AppendUvarint(head, uint64(to-from))
+		head = binary.AppendUvarint(head, uint64(len(b.text)-before))
+		from, start = to, ends[to-1]
 	}
 	b.head = with.EncodeAll(head, append(make([]byte, 0, len(head)/2+32), blockVersion))
-	b.text = with.EncodeAll(text, make([]byte, 0, len(text)/3+32))
 	return b, nil
 }
 
@@ -209,31 +201,76 @@ func flagsOf(r *Record) byte {
 	return flags
 }
 
-var idColumns = [...]func(*Record) *string{
-	func(r *Record) *string { return &r.User },
-	func(r *Record) *string { return &r.Conversation },
-	func(r *Record) *string { return &r.Workflow },
+// idColumns are the columns of ids, with the letter that tells their hashes apart.
+var idColumns = [...]struct {
+	letter byte
+	of     func(*Record) *string
+	wanted func(*Filter) string
+}{
+	{'u', func(r *Record) *string { return &r.User }, func(f *Filter) string { return f.User }},
+	{'c', func(r *Record) *string { return &r.Conversation }, func(f *Filter) string { return f.Conversation }},
+	{'w', func(r *Record) *string { return &r.Workflow }, func(f *Filter) string { return f.Workflow }},
 }
 
-// appendStrings writes a column of texts: how many differ, these, and for each
-// record its number. A column with one text needs no numbers.
-func appendStrings(head []byte, records []Record, column func(*Record) *string) []byte {
+func recordID(r *Record) *string { return &r.ID }
+
+func idHash(letter byte, value string) uint64 {
+	h := xxhash.NewWithSeed(uint64(letter))
+	_, _ = h.WriteString(value) // never fails
+	return h.Sum64()
+}
+
+// idBits are the bits of a block's filter for each id: one block of a hundred is
+// opened in vain, which costs less than to read larger filters of all blocks.
+const idBits = 10
+
+// idsOf is the filter of all ids of a block, given those of each column.
+func idsOf(columns [len(idColumns)][]string) filter {
+	n := 0
+	for _, texts := range columns {
+		n += len(texts)
+	}
+	f := newFilter(n * idBits / (8 * filterBytes))
+	for i, texts := range columns {
+		for _, text := range texts {
+			if text != "" {
+				f.add(idHash(idColumns[i].letter, text))
+			}
+		}
+	}
+	return f
+}
+
+// appendTexts writes a column of texts: how many differ, their lengths, these end to
+// end, and for each record which one it has, counted back from those seen so far, so
+// that a new text is a 0 and a repeated one is small. A column with one text needs no
+// numbers. It answers the texts that differ.
+func appendTexts(head []byte, records []Record, column func(*Record) *string) ([]byte, []string) {
 	numbers := make([]uint64, len(records))
-	known := map[string]uint64{}
+	known := map[string]int{}
 	var texts []string
 	for i := range records {
 		text := *column(&records[i])
-		n, found := known[text]
-		if !found {
-			n = uint64(len(texts))
-			known[text] = n
-			texts = append(texts, text)
+		if i > 0 && text == *column(&records[i-1]) {
+			numbers[i] = numbers[i-1]
+			if numbers[i] == 0 {
+				numbers[i] = 1 // what was new then is the latest now
+			}
+			continue
 		}
-		numbers[i] = n
+		n, found := known[text]
+		if found {
+			numbers[i] = uint64(len(texts) - n)
+			continue
+		}
+		known[text] = len(texts)
+		texts = append(texts, text)
 	}
 	head = binary.AppendUvarint(head, uint64(len(texts)))
 	for _, text := range texts {
 		head = binary.AppendUvarint(head, uint64(len(text)))
+	}
+	for _, text := range texts {
 		head = append(head, text...)
 	}
 	if len(texts) > 1 {
@@ -241,179 +278,7 @@ func appendStrings(head []byte, records []Record, column func(*Record) *string) 
 			head = binary.AppendUvarint(head, n)
 		}
 	}
-	return head
-}
-
-// reading goes through a decompressed head. After the first thing that cannot be
-// there it answers zeros, and bad says so.
-type reading struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *reading) varint() int64 {
-	v, n := binary.Varint(r.rest)
-	return take(r, v, n)
-}
-
-func (r *reading) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	return take(r, v, n)
-}
-
-func take[V any](r *reading, v V, n int) (zero V) {
-	if n <= 0 {
-		r.bad, r.rest = true, nil
-		return zero
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reading) bytes(n uint64) []byte {
-	if n > uint64(len(r.rest)) {
-		r.bad, r.rest = true, nil
-		return nil
-	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *reading) strings(records []Record, column func(*Record) *string) {
-	n := r.uvarint()
-	if n > uint64(len(records)) || n == 0 {
-		r.bad = true
-		return
-	}
-	texts := make([]string, n)
-	for i := range texts {
-		texts[i] = string(r.bytes(r.uvarint()))
-	}
-	for i := range records {
-		number := uint64(0)
-		if n > 1 {
-			number = r.uvarint()
-		}
-		if number >= n {
-			r.bad = true
-			return
-		}
-		*column(&records[i]) = texts[number]
-	}
-}
-
-// opened is a block whose head is decoded: its records have no message and no body
-// yet, and record i's are ends[i-1] to ends[i] of the text.
-type opened struct {
-	*block
-	records []Record
-	ends    []int
-}
-
-// open decodes the head. Records are in the order of time and sequence.
-func (b *block) open(class Class) (*opened, error) {
-	if b.records <= 0 || b.records > 1<<20 || len(b.head) == 0 || b.head[0] != blockVersion {
-		return nil, fmt.Errorf("%w: block %d of %d records", errBlock, b.sequence, b.records)
-	}
-	head, err := decoder.DecodeAll(b.head[1:], nil)
-	if err != nil {
-		return nil, fmt.Errorf("%w: block %d: %w", errBlock, b.sequence, err)
-	}
-	r := &reading{rest: head}
-	o := &opened{block: b, records: make([]Record, b.records), ends: make([]int, b.records)}
-	at, sequence := int64(0), int64(0)
-	for i := range o.records {
-		at += r.varint()
-		o.records[i] = Record{Kind: KindLog, At: at, Workspace: b.workspace, Bot: b.bot, Integration: b.integration, Sequence: b.sequence + int64(i)}
-	}
-	if !b.fresh {
-		for i := range o.records {
-			sequence += r.varint()
-			o.records[i].Sequence = sequence
-		}
-	}
-	for i, flags := range r.bytes(uint64(b.records)) {
-		o.records[i].Level = Level(flags & 0xf)
-		o.records[i].HiddenFromBot = flags&flagHiddenFromBot != 0
-		o.records[i].HiddenFromIntegration = flags&flagHiddenFromIntegration != 0
-	}
-	for _, column := range idColumns {
-		r.strings(o.records, column)
-	}
-	if class == Events {
-		for i, kind := range r.bytes(uint64(b.records)) {
-			o.records[i].Kind = Kind(kind)
-		}
-		r.strings(o.records, func(r *Record) *string { return &r.ID })
-	}
-	end := 0
-	for i := range o.ends {
-		end += int(r.uvarint())
-		o.ends[i] = end
-	}
-	if r.bad {
-		return nil, fmt.Errorf("%w: block %d has a head that ends too early", errBlock, b.sequence)
-	}
-	return o, nil
-}
-
-// read decodes the text and fills the records that are wanted, by their place; nil
-// wants all.
-func (o *opened) read(wanted []int) error {
-	text, err := o.decodeText()
-	if err != nil {
-		return err
-	}
-	if wanted == nil {
-		for i := range o.records {
-			if err := o.fill(text, i); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for _, i := range wanted {
-		if err := o.fill(text, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *opened) decodeText() (string, error) {
-	text, err := decoder.DecodeAll(o.text, nil)
-	if err != nil {
-		return "", fmt.Errorf("%w: block %d: %w", errBlock, o.sequence, err)
-	}
-	if len(text) != o.ends[len(o.ends)-1] {
-		return "", fmt.Errorf("%w: block %d has %d bytes of text and not %d", errBlock, o.sequence, len(text), o.ends[len(o.ends)-1])
-	}
-	return string(text), nil
-}
-
-func (o *opened) start(i int) int {
-	if i == 0 {
-		return 0
-	}
-	return o.ends[i-1]
-}
-
-func (o *opened) fill(text string, i int) error {
-	r := &o.records[i]
-	own := text[o.start(i):o.ends[i]]
-	if r.Kind == KindLog {
-		r.Message = own
-		return nil
-	}
-	r.Body = newBody(r.Kind)
-	if r.Body == nil {
-		return fmt.Errorf("%w: block %d has a record of kind %d", errBlock, o.sequence, r.Kind)
-	}
-	if err := json.Unmarshal([]byte(own), r.Body); err != nil {
-		return fmt.Errorf("%w: block %d: %w", errBlock, o.sequence, err)
-	}
-	return nil
+	return head, texts
 }
 
 // older orders records as blocks keep them: by time, then by sequence.
@@ -430,19 +295,4 @@ func older(a, b *Record) int {
 		return 1
 	}
 	return 0
-}
-
-// all decodes everything, sorted by time and sequence.
-func (b *block) all(class Class) ([]Record, error) {
-	o, err := b.open(class)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.read(nil); err != nil {
-		return nil, err
-	}
-	if b.fresh {
-		slices.SortFunc(o.records, func(x, y Record) int { return older(&x, &y) })
-	}
-	return o.records, nil
 }

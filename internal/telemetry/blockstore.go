@@ -21,6 +21,7 @@ type blockStore struct {
 	clock     clock.Clock
 	log       *slog.Logger
 	appenders map[Class]*appender
+	opened    openedBlocks
 
 	mu       sync.Mutex
 	wake     chan struct{} // closed at the next commit
@@ -70,9 +71,9 @@ func (s *blockStore) Append(ctx context.Context, records []Record) (duplicates i
 // disk.
 func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded func()) (duplicates int, err error) {
 	// Records of one owner go into one block: brought together, in their order.
-	sorted := slices.IsSortedFunc(records, byOwner)
-	if !sorted {
-		records = slices.Clone(records)
+	if !slices.IsSortedFunc(records, byOwner) {
+		first := firsts(records)
+		duplicates, records = len(records)-len(first), first
 		slices.SortStableFunc(records, byOwner)
 	}
 	at, _ := slices.BinarySearchFunc(records, Events, func(r Record, c Class) int {
@@ -108,6 +109,15 @@ func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded 
 		errs = append(errs, p())
 	}
 	return duplicates, errors.Join(errs...)
+}
+
+// firsts copies records without those whose key one before them has: another order
+// must not choose another first.
+func firsts(records []Record) []Record {
+	var known keySet
+	return slices.DeleteFunc(slices.Clone(records), func(r Record) bool {
+		return r.ID != "" && !r.made && !known.add(keyOf(&r))
+	})
 }
 
 // byOwner orders records by class and owner.

@@ -73,10 +73,12 @@ func (s *Service) ingest(ctx context.Context, w http.ResponseWriter, r *http.Req
 		if err != nil {
 			return err
 		}
-		if receipt.Duplicates, err = s.keep(ctx, b.records, p); err != nil {
+		records := b.records
+		receipt.Accepted, b.records = len(records), nil // not held while they wait for the disk
+		if receipt.Duplicates, err = s.keep(ctx, records, p); err != nil {
 			return err
 		}
-		receipt.Accepted, receipt.Rejected = len(b.records)-receipt.Duplicates, b.rejected
+		receipt.Accepted, receipt.Rejected = receipt.Accepted-receipt.Duplicates, b.rejected
 		if receipt.Rejected == nil {
 			receipt.Rejected = []Rejected{}
 		}
@@ -152,11 +154,19 @@ func mediaType(r *http.Request) (string, error) {
 	return media, nil
 }
 
-// bodies keeps the memory of bodies for the next ones.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// sentBodies and bodies keep the memory of bodies for the next ones: as they are
+// sent, of which hundreds may wait and are small, and unpacked, of which few are at
+// work. Were they one, what waits would hold the memory of what is unpacked.
+var (
+	sentBodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	bodies     = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+)
 
-// keptBody is the largest that is kept.
-const keptBody = 2 << 20
+// The largest that are kept.
+const (
+	keptSent = 128 << 10
+	keptBody = 2 << 20
+)
 
 // withBody lets a request in, reads and unpacks its body, waits for its turn and
 // calls use, which must not keep the body.
@@ -169,8 +179,11 @@ func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, u
 	if err != nil {
 		return err
 	}
-	sent := bodies.Get().(*bytes.Buffer)
-	defer giveBack(sent)
+	sent := sentBodies.Get().(*bytes.Buffer)
+	defer giveBack(&sentBodies, sent, keptSent)
+	if size := r.ContentLength; size > 0 {
+		sent.Grow(int(size) + bytes.MinRead)
+	}
 	if err := fill(sent, r.Body, mostSent, p.size, p, "as it is sent"); err != nil {
 		return err
 	}
@@ -182,15 +195,15 @@ func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, u
 		return err
 	}
 	if unpacked != sent {
-		defer giveBack(unpacked)
+		defer giveBack(&bodies, unpacked, keptBody)
 	}
 	return use(unpacked.Bytes(), p)
 }
 
-func giveBack(b *bytes.Buffer) {
-	if b.Cap() <= keptBody {
+func giveBack(pool *sync.Pool, b *bytes.Buffer, most int) {
+	if b.Cap() <= most {
 		b.Reset()
-		bodies.Put(b)
+		pool.Put(b)
 	}
 }
 
@@ -283,7 +296,7 @@ func unpack(encoding string, sent *bytes.Buffer, p *pass) (*bytes.Buffer, error)
 	unpacked := bodies.Get().(*bytes.Buffer)
 	err := fill(unpacked, from, mostUnpacked, 0, p, "when it is unpacked")
 	if err != nil {
-		giveBack(unpacked)
+		giveBack(&bodies, unpacked, keptBody)
 		return nil, err
 	}
 	return unpacked, nil

@@ -8,15 +8,16 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// What is merged: the blocks of an owner when there are leastMerged of them, at
-// most mostMerged at once. When the day is over, two are enough.
+// What is merged: the blocks of an owner when there are leastMerged of them or they
+// fill one, at most mostMerged at once. When the day is over, two are enough.
 const (
-	leastMerged  = 8
-	mostMerged   = 256
-	mostPass     = 500 // owners
-	mostBacklog  = 20_000
-	passAfter    = 64 // blocks
-	mostMergedIn = 16 << 20
+	leastMerged = 8
+	mostMerged  = 256
+	mostPass    = 500 // owners
+	passAfter   = 64  // blocks
+	// What is unpacked at once is bounded, in records and in bytes of packed text.
+	mostMergedRecords = 8 * mostRecords
+	mostMergedIn      = 4 << 20
 )
 
 // merge brings the small blocks of a volume's owners together. Each owner's is one
@@ -40,22 +41,23 @@ func (s *blockStore) merge(ctx context.Context, v *volume, done bool) (more bool
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		merged, err := s.mergeOwner(ctx, v, d.owner, rolled, done)
+		left, err := s.mergeOwner(ctx, v, d.owner, rolled, done)
 		if err != nil {
 			return false, err
 		}
-		more = more || merged && d.blocks >= mostMerged
+		more = more || left
 	}
 	return more || len(debts) == mostPass, nil
 }
 
 // mergeOwner decodes, sorts and encodes outside the transaction; what it read
-// must still be there within it.
-func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled int64, done bool) (bool, error) {
+// must still be there within it. left says that it stopped at its bounds.
+func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled int64, done bool) (left bool, err error) {
 	blocks, err := selectToMerge(ctx, v.reader(ctx), v, o, rolled, mostMerged)
 	if err != nil {
 		return false, err
 	}
+	left = len(blocks) == mostMerged
 	if !done {
 		blocks = worthMerging(blocks)
 	}
@@ -66,7 +68,9 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 	taken := blocks[:0]
 	size := 0
 	for _, b := range blocks {
-		if size += len(b.text); size > mostMergedIn && len(taken) >= 2 {
+		size += len(b.text)
+		if (size > mostMergedIn || len(records)+b.records > mostMergedRecords) && len(taken) >= 2 {
+			left = true
 			break
 		}
 		own, err := b.all(v.class)
@@ -108,19 +112,27 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 	if errors.Is(err, errMerged) {
 		return false, nil
 	}
-	return swapped, err
+	return swapped && left, err
 }
 
-// worthMerging chooses, of blocks that ascend by size, those that are worth it: a
-// block is written again only together with at least half as much that is smaller,
-// so each record is written a few times and not once for each append.
+// worthMerging chooses, of blocks that ascend by size, those that are worth it. What
+// makes a full block is: it is written for the last time. Else a block is written
+// again only together with at least half as much that is smaller, so each record is
+// written a few times and not once for each append.
 func worthMerging(blocks []*block) []*block {
+	all := 0
+	for _, b := range blocks {
+		all += b.records
+	}
+	if all >= mostRecords {
+		return blocks
+	}
 	n, sum := 0, 0
-	for n < len(blocks) && (sum >= blocks[n].records/2 || n < leastMerged && blocks[n].records < mostRecords/leastMerged) {
+	for n < len(blocks) && (n == 0 || sum >= blocks[n].records/2 || n < leastMerged && blocks[n].records < mostRecords/leastMerged) {
 		sum += blocks[n].records
 		n++
 	}
-	if n < leastMerged && sum < mostRecords {
+	if n < leastMerged {
 		return nil
 	}
 	return blocks[:n]

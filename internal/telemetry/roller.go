@@ -60,14 +60,15 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 		var records []Record
 		to := from
 		for _, b := range blocks {
+			var own []Record
 			o, err := b.open(v.class)
 			if err == nil {
-				err = o.read(nil)
+				own, err = o.whole()
 			}
 			if err != nil {
 				s.tear(ctx, v, b, err)
 			} else {
-				records = append(records, o.records...)
+				records = append(records, own...)
 			}
 			if to = b.lastSequence; len(records) >= mostRolledRecords {
 				break

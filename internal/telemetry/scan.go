@@ -67,10 +67,16 @@ func (f *Filter) mayHold(b *block) bool {
 		(f.Level == 0 || b.levels&(1<<f.Level) != 0) &&
 		b.firstAt <= f.until() &&
 		(f.Bot == "" || b.bot == f.Bot) && (f.Integration == "" || b.integration == f.Integration) &&
-		(f.User == "" || b.ids.has(idHash(ofUser, f.User))) &&
-		(f.Conversation == "" || b.ids.has(idHash(ofConversation, f.Conversation))) &&
-		(f.Workflow == "" || b.ids.has(idHash(ofWorkflow, f.Workflow))) &&
-		b.words.may(f.Contains)
+		f.mayHoldIDs(b) && b.words.may(f.Contains)
+}
+
+func (f *Filter) mayHoldIDs(b *block) bool {
+	for _, column := range idColumns {
+		if id := column.wanted(f); id != "" && !b.ids.has(idHash(column.letter, id)) {
+			return false
+		}
+	}
+	return true
 }
 
 // fits says whether a record passes all but Contains and Match, which need more
@@ -93,13 +99,16 @@ func (f *Filter) passes(r *Record) bool {
 }
 
 // source is something that records come from, with a bound of their positions: a
-// volume whose blocks are not listed (to the end), a block that is not opened, or
-// records, the oldest first.
+// volume whose blocks are not listed (to the end), a block that is not opened, places
+// in one that is, or records, both the oldest first.
 type source struct {
 	position
 	volume  *volume
 	listed  bound
 	block   *block
+	opened  *opened
+	packed  excerpt
+	places  []int
 	records []Record
 }
 
@@ -175,13 +184,20 @@ func (s *blockStore) scan(ctx context.Context, class Class, f *Filter, start *po
 			if top.records = top.records[:len(top.records)-1]; len(top.records) > 0 {
 				heap.Push(&heapOf, of(top.records))
 			}
-		case top.block != nil:
-			records, err := s.matching(ctx, class, f, *start, top)
-			if err != nil {
-				return err
-			}
+		case top.opened != nil:
+			records := s.read(ctx, f, &top)
 			if len(records) > 0 {
 				heap.Push(&heapOf, of(records))
+			}
+			if len(top.places) > 0 {
+				heap.Push(&heapOf, top)
+			}
+		case top.block != nil:
+			if err := s.open(ctx, class, f, *start, &top); err != nil {
+				return err
+			}
+			if len(top.places) > 0 {
+				heap.Push(&heapOf, top)
 			}
 		default:
 			if err := s.list(ctx, f, *start, top, &heapOf); err != nil {
@@ -221,93 +237,72 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 	return nil
 }
 
-// matching reads what passes of a block, the oldest first. A block that cannot be
-// decoded is noted and has nothing.
-func (s *blockStore) matching(ctx context.Context, class Class, f *Filter, start position, from source) ([]Record, error) {
+// open unpacks the head of a source's block and notes the places of what passes. A
+// block that cannot be decoded is noted and has none.
+func (s *blockStore) open(ctx context.Context, class Class, f *Filter, start position, from *source) error {
 	v, b := from.volume, from.block
 	q := v.reader(ctx)
-	found, err := selectHead(ctx, q, v, b)
-	if err != nil {
-		s.archive.failed(ctx, v, err)
-		return nil, err
-	}
-	if !found {
-		return nil, errMerged
-	}
-	o, err := b.open(class)
-	if err != nil {
-		s.tear(ctx, v, b, err)
-		return nil, nil
-	}
-	var wanted []int
-	for i := range o.records {
-		if r := &o.records[i]; f.fits(r) && start.newer(position{r.At, r.Sequence}) {
-			wanted = append(wanted, i)
+	found, err := true, error(nil)
+	if from.opened = s.opened.get(v, b); from.opened == nil {
+		if found, err = selectHead(ctx, q, v, b); err == nil && found {
+			if from.opened, err = b.open(class); err != nil {
+				s.tear(ctx, v, b, err)
+				return nil
+			}
+			s.opened.put(v, from.opened)
 		}
 	}
-	if len(wanted) == 0 {
-		return nil, nil
-	}
-	found, err = selectText(ctx, q, v, b)
-	if err != nil {
-		s.archive.failed(ctx, v, err)
-		return nil, err
-	}
-	if !found {
-		return nil, errMerged
-	}
-	if wanted, err = o.containing(f.Contains, wanted); err != nil {
-		s.tear(ctx, v, b, err)
-		return nil, nil
-	}
-	records := make([]Record, 0, len(wanted))
-	for _, i := range wanted {
-		if r := o.records[i]; f.Match == nil || f.Match(&r) {
-			records = append(records, r)
+	if err == nil && found {
+		if from.places = from.opened.wanted(f, start); len(from.places) == 0 {
+			return nil
 		}
+		first, last := from.opened.frameOf(from.places[0]), from.opened.frameOf(from.places[len(from.places)-1])
+		from.packed, found, err = selectText(ctx, q, v, b, first.from, last.to)
 	}
-	if b.fresh {
-		slices.SortFunc(records, func(x, y Record) int { return older(&x, &y) })
+	switch {
+	case err != nil:
+		s.archive.failed(ctx, v, err)
+		return err
+	case !found:
+		return errMerged
 	}
-	return records, nil
+	from.position = from.opened.newest(from.places)
+	return nil
 }
 
-// containing reads the wanted records and answers those whose message holds the
-// needle. It looks through the text as a whole, which is many times faster than
-// message by message when the needle is rare.
-func (o *opened) containing(needle string, wanted []int) ([]int, error) {
-	text, err := o.decodeText()
+// newest bounds the positions of some places.
+func (o *opened) newest(places []int) position {
+	newest := o.position(places[len(places)-1])
+	if o.fresh {
+		for _, i := range places {
+			if p := o.position(i); p.newer(newest) {
+				newest = p
+			}
+		}
+	}
+	return newest
+}
+
+// read reads the newest frame of a source in which places are, and leaves the places
+// before it.
+func (s *blockStore) read(ctx context.Context, f *Filter, from *source) (records []Record) {
+	o := from.opened
+	frame := o.frameOf(from.places[len(from.places)-1])
+	first, _ := slices.BinarySearch(from.places, frame.first)
+	places := from.places[first:]
+	if from.places = from.places[:first]; first > 0 {
+		from.position = o.newest(from.places)
+	}
+	records, err := o.containing(frame, from.packed, f.Contains, places)
 	if err != nil {
-		return nil, err
+		s.tear(ctx, from.volume, from.block, err)
+		return nil
 	}
-	kept := wanted
-	if needle != "" {
-		kept = nil
-		at := 0
-		for _, i := range wanted {
-			start, end := o.start(i), o.ends[i]
-			if start < at {
-				if at >= end {
-					continue // the next occurrence lies behind this message
-				}
-				start = at
-			}
-			found := strings.Index(text[start:], needle)
-			if found < 0 {
-				break
-			}
-			if at = start + found; at+len(needle) <= end {
-				kept = append(kept, i)
-			} else if at < end {
-				// It begins here and ends in the next message: no match for this one.
-				at = end
-			}
-		}
+	if f.Match != nil {
+		records = slices.DeleteFunc(records, func(r Record) bool { return !f.Match(&r) })
 	}
-	for _, i := range kept {
-		if err := o.fill(text, i); err != nil {
-			return nil, err
-		}
+	if o.fresh {
+		slices.SortFunc(records, func(x, y Record) int { return older(&x, &y) })
 	}
-	return kept, nil
+	return records
 }

@@ -136,16 +136,23 @@ func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, b
 	return blocks, rows.Err()
 }
 
-// selectHead and selectText read the two parts of a block; found is false when it
-// was merged or erased meanwhile.
+// selectHead and selectText read parts of a block; found is false when it was merged
+// or erased meanwhile.
 func selectHead(ctx context.Context, q db.Querier, v *volume, b *block) (found bool, err error) {
-	return foundRow(q.QueryRow(ctx, v.text(`SELECT head FROM {blocks} WHERE sequence = $1 AND last_sequence = $2 AND records = $3`),
-		b.sequence, b.lastSequence, b.records).Scan(&b.head))
+	return foundRow(q.QueryRow(ctx, v.text(`SELECT head FROM {blocks} WHERE `+sameBlock),
+		b.sequence, b.lastSequence, b.records, b.firstAt, b.lastAt).Scan(&b.head))
 }
 
-func selectText(ctx context.Context, q db.Querier, v *volume, b *block) (found bool, err error) {
-	return foundRow(q.QueryRow(ctx, v.text(`SELECT text FROM {blocks} WHERE sequence = $1 AND last_sequence = $2 AND records = $3`),
-		b.sequence, b.lastSequence, b.records).Scan(&b.text))
+// sameBlock is true of one block: a merge that makes one of the same sequences, times
+// and number of records has not changed it.
+const sameBlock = `sequence = $1 AND last_sequence = $2 AND records = $3 AND first_at = $4 AND last_at = $5`
+
+// selectText reads the text from one place to another.
+func selectText(ctx context.Context, q db.Querier, v *volume, b *block, from, to int) (p excerpt, found bool, err error) {
+	p.from = from
+	found, err = foundRow(q.QueryRow(ctx, v.text(`SELECT substr(text, $6, $7) FROM {blocks} WHERE `+sameBlock),
+		b.sequence, b.lastSequence, b.records, b.firstAt, b.lastAt, from+1, to-from).Scan(&p.text))
+	return p, found, err
 }
 
 func foundRow(err error) (bool, error) {
@@ -205,13 +212,13 @@ type debt struct {
 }
 
 // selectDebts lists the owners with the most blocks that may be merged, at least
-// least of them. Fresh blocks count up to the sequence rolled.
+// least of them or as many as fill one. Fresh blocks count up to the sequence rolled.
 func selectDebts(ctx context.Context, q db.Querier, v *volume, rolled int64, least, most int) ([]debt, error) {
 	rows, err := q.Query(ctx, v.text(`
 		SELECT workspace_id, bot_id, integration_id, COUNT(*), SUM(records) FROM {blocks}
 		WHERE NOT complete AND (NOT fresh OR sequence <= $1)
-		GROUP BY workspace_id, bot_id, integration_id HAVING COUNT(*) >= $2
-		ORDER BY COUNT(*) DESC LIMIT $3`), rolled, least, most)
+		GROUP BY workspace_id, bot_id, integration_id HAVING COUNT(*) >= $2 OR COUNT(*) > 1 AND SUM(records) >= $3
+		ORDER BY COUNT(*) DESC LIMIT $4`), rolled, least, mostRecords, most)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -37,6 +36,9 @@ const (
 const (
 	ingestBatch   = 1000
 	ingestSenders = 8
+	packedAtOnce  = 500_000 // records whose batches are in the bench's memory
+	floodTime     = 8 * time.Second
+	floodOpen     = 1500 // requests on their way
 )
 
 // telemetryFigures are those of one engine.
@@ -47,8 +49,15 @@ type telemetryFigures struct {
 	keyed   float64 // the same, of records with ids
 	bytes   float64 // on disk for a record; 0: not measured
 	peak    int64   // bytes of memory
-	refused int64   // requests, when ten times as many senders came
+	flood   flood
 	queries []hubTime
+}
+
+// flood is what came of ten times the rate that was acknowledged before.
+type flood struct {
+	offered, taken float64 // records a second
+	refused        int64   // requests answered 429
+	unsent         int64   // requests that found no connection: the bench itself was too slow
 }
 
 // rivals are what else was measured with the same lines, in records a second and
@@ -100,14 +109,9 @@ func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemet
 	if err != nil {
 		return f, err
 	}
-	sent := 0
 	defer func() {
-		err = errors.Join(err, server.stop())
-		if err == nil && engine == db.SQLite {
-			// Stopped, the server has put its journals into the files.
-			var size int64
-			size, err = folderSize(filepath.Join(dir, "telemetry"))
-			f.bytes = float64(size) / float64(sent)
+		if server != nil {
+			err = errors.Join(err, server.stop())
 		}
 	}()
 	workspace, err := createWorkspace(ctx, server.address, b.identity.token, "telemetry")
@@ -118,7 +122,7 @@ func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemet
 	if err != nil {
 		return f, err
 	}
-	s := &sender{address: server.address, token: b.identity.token, workspace: workspace, bots: bots, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}
+	s := &sender{address: server.address, token: b.identity.token, workspace: workspace, bots: bots, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: floodOpen}}}
 	progress("telemetry on %s: %d records", engine, f.records)
 	if f.rate, err = s.send(ctx, f.records, ingestSenders, false); err != nil {
 		return f, err
@@ -129,22 +133,32 @@ func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemet
 	if f.queries, err = s.queries(ctx); err != nil {
 		return f, err
 	}
+	if f.peak, err = server.peakBytes(); err != nil {
+		return f, err
+	}
+	// Stopped, the server has put its journals into the files.
+	if err := server.stop(); err != nil {
+		return f, err
+	}
+	if engine == db.SQLite {
+		size, err := usedSize(ctx, filepath.Join(dir, "telemetry"))
+		if err != nil {
+			return f, err
+		}
+		f.bytes = float64(size) / float64(f.records)
+	}
+	if server, _, err = start(ctx, program, dir); err != nil {
+		return f, err
+	}
+	s.address = server.address
 	if f.keyed, err = s.send(ctx, f.records/4, ingestSenders, true); err != nil {
 		return f, err
 	}
-	if err := pause(ctx, settleTime(f.records/4)); err != nil {
+	if f.flood, err = s.flood(ctx, 10*f.rate); err != nil {
 		return f, err
 	}
-	s.refused.Store(0)
-	if _, err = s.send(ctx, f.records/4, 10*ingestSenders, false); err != nil {
-		return f, err
-	}
-	f.refused = s.refused.Load()
-	sent = f.records + 2*(f.records/4)
-	if err := pause(ctx, settleTime(f.records/4)); err != nil {
-		return f, err
-	}
-	f.peak, err = server.peakBytes()
+	peak, err := server.peakBytes()
+	f.peak = max(f.peak, peak)
 	return f, err
 }
 
@@ -153,7 +167,6 @@ type sender struct {
 	address, token, workspace string
 	bots                      []string
 	client                    *http.Client
-	refused                   atomic.Int64
 }
 
 // packed is a gzip batch for a bot.
@@ -163,12 +176,12 @@ type packed struct {
 }
 
 // pack makes the batches before anything is measured.
-func (s *sender) pack(records int, keyed bool) (all []packed) {
+func (s *sender) pack(first, records int, keyed bool) (all []packed) {
 	var text bytes.Buffer
 	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a known level
-	for from := 0; from < records; from += ingestBatch {
+	for from := first; from < first+records; from += ingestBatch {
 		text.Reset()
-		for n := from; n < min(from+ingestBatch, records); n++ {
+		for n := from; n < min(from+ingestBatch, first+records); n++ {
 			key := ""
 			if keyed {
 				key = fmt.Sprintf(`"id":"key-%d",`, n)
@@ -188,15 +201,26 @@ func (s *sender) pack(records int, keyed bool) (all []packed) {
 	return all
 }
 
-// send sends the batches with a number of senders, each again when it is told to
-// wait, and answers the acknowledged records a second. At most twenty seconds of
-// batches are packed at once.
+// send sends records with a number of senders, each batch again when it is told to
+// wait, and answers the acknowledged records a second. The time to make the batches
+// does not count.
 func (s *sender) send(ctx context.Context, records, senders int, keyed bool) (float64, error) {
-	batches := s.pack(records, keyed)
+	var taken time.Duration
+	for first := 0; first < records; first += packedAtOnce {
+		batches := s.pack(first, min(packedAtOnce, records-first), keyed)
+		began := time.Now()
+		if err := s.sendAll(ctx, batches, senders); err != nil {
+			return 0, err
+		}
+		taken += time.Since(began)
+	}
+	return float64(records) / taken.Seconds(), nil
+}
+
+func (s *sender) sendAll(ctx context.Context, batches []packed, senders int) error {
 	var next atomic.Int64
 	var all sync.WaitGroup
 	errs := make([]error, senders)
-	began := time.Now()
 	for n := range senders {
 		all.Go(func() {
 			for {
@@ -212,40 +236,89 @@ func (s *sender) send(ctx context.Context, records, senders int, keyed bool) (fl
 		})
 	}
 	all.Wait()
-	return float64(records) / time.Since(began).Seconds(), errors.Join(errs...)
+	return errors.Join(errs...)
+}
+
+// flood offers records at a rate for floodTime, whatever becomes of them: a request is
+// begun when its time has come, not when another has been answered.
+func (s *sender) flood(ctx context.Context, rate float64) (f flood, err error) {
+	batches := s.pack(0, 100_000, false)
+	var taken, refused atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	open := make(chan struct{}, floodOpen)
+	began, sent := time.Now(), 0
+	for ; time.Since(began) < floodTime && failed.Load() == nil; time.Sleep(2 * time.Millisecond) {
+		for due := int(time.Since(began).Seconds() * rate / ingestBatch); sent+int(f.unsent) < due; {
+			select {
+			case open <- struct{}{}:
+			default:
+				f.unsent++
+				continue
+			}
+			batch := batches[sent%len(batches)]
+			sent++
+			all.Go(func() {
+				defer func() { <-open }()
+				switch status, body, err := s.post(ctx, batch); {
+				case err != nil:
+					failed.Store(&err)
+				case status == http.StatusOK:
+					taken.Add(1)
+				case status == http.StatusTooManyRequests:
+					refused.Add(1)
+				default:
+					err := fmt.Errorf("ingest answered %d: %s", status, body)
+					failed.Store(&err)
+				}
+			})
+		}
+	}
+	offered := time.Since(began).Seconds()
+	all.Wait()
+	if e := failed.Load(); e != nil {
+		return f, *e
+	}
+	f.offered, f.taken = float64(sent*ingestBatch)/offered, float64(taken.Load()*ingestBatch)/time.Since(began).Seconds()
+	f.refused = refused.Load()
+	return f, nil
 }
 
 func (s *sender) one(ctx context.Context, p packed) error {
 	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+"/v1/ingest", bytes.NewReader(p.body))
-		if err != nil {
-			return err
-		}
-		r.Header.Set("Authorization", "Bearer "+s.token)
-		r.Header.Set("x-workspace-id", s.workspace)
-		r.Header.Set("x-bot-id", p.bot)
-		r.Header.Set("Content-Type", "application/x-ndjson")
-		r.Header.Set("Content-Encoding", "gzip")
-		answer, err := s.client.Do(r)
-		if err != nil {
-			return err
-		}
-		body, err := io.ReadAll(answer.Body)
-		_ = answer.Body.Close()
+		status, body, err := s.post(ctx, p)
 		switch {
 		case err != nil:
 			return err
-		case answer.StatusCode == http.StatusTooManyRequests:
-			s.refused.Add(1)
+		case status == http.StatusTooManyRequests:
 			if err := pause(ctx, 50*time.Millisecond); err != nil {
 				return err
 			}
-		case answer.StatusCode != http.StatusOK:
-			return fmt.Errorf("ingest answered %d: %s", answer.StatusCode, body)
+		case status != http.StatusOK:
+			return fmt.Errorf("ingest answered %d: %s", status, body)
 		default:
 			return nil
 		}
 	}
+}
+
+func (s *sender) post(ctx context.Context, p packed) (status int, body []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+"/v1/ingest", bytes.NewReader(p.body))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	r.Header.Set("x-workspace-id", s.workspace)
+	r.Header.Set("x-bot-id", p.bot)
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	r.Header.Set("Content-Encoding", "gzip")
+	answer, err := s.client.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, body, err
 }
 
 // queries times the first page of a bot's logs with each filter.
@@ -288,19 +361,31 @@ func (s *sender) queries(ctx context.Context) (times []hubTime, err error) {
 	return times, nil
 }
 
-// folderSize is what the files of a folder hold.
-func folderSize(dir string) (size int64, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+// usedSize is what the SQLite files of a folder hold, without the pages that merging
+// left free for the next records.
+func usedSize(ctx context.Context, dir string) (size int64, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range files {
+		used, err := usedIn(ctx, file)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
 		}
-		info, err := d.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
-	return size, err
+		size += used
+	}
+	return size, nil
+}
+
+func usedIn(ctx context.Context, file string) (used int64, err error) {
+	d, err := sql.Open("sqlite", "file:"+file+"?mode=ro")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	err = d.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used)
+	return used, err
 }
 
 // measureRivals puts the same lines into SQLite row by row, and into VictoriaLogs'

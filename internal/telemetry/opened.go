@@ -1,0 +1,403 @@
+package telemetry
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+)
+
+// opened is a block whose head is unpacked, column by column. Records are made of it
+// one by one, for those that are wanted.
+type opened struct {
+	*block
+	class     Class
+	at        []int64
+	sequences []int64 // nil: consecutive
+	flags     string
+	ids       [len(idColumns)]texts
+	kinds     string  // of events
+	recordIDs texts   // of events
+	ends      []int32 // of each record's text in all frames' text
+	frames    []frame
+	size      int // bytes in memory, about
+}
+
+// frame is a run of records whose text is compressed together.
+type frame struct {
+	first, end int // records
+	from, to   int // bytes in block.text
+}
+
+// texts is a column of texts: those that differ, end to end, and which one each
+// record has; no numbers when there is one.
+type texts struct {
+	all     string
+	ends    []int32
+	numbers []int32
+}
+
+func (t *texts) text(n int32) string {
+	start := int32(0)
+	if n > 0 {
+		start = t.ends[n-1]
+	}
+	return t.all[start:t.ends[n]]
+}
+
+func (t *texts) of(record int) string {
+	if t.numbers == nil {
+		return t.text(0)
+	}
+	return t.text(t.numbers[record])
+}
+
+// number is a text's, or -1 when no record has it.
+func (t *texts) number(text string) int32 {
+	for n := range t.ends {
+		if t.text(int32(n)) == text {
+			return int32(n)
+		}
+	}
+	return -1
+}
+
+// has says whether a record has the text of a number.
+func (t *texts) has(record int, number int32) bool {
+	return t.numbers == nil || t.numbers[record] == number
+}
+
+// reading goes through an unpacked head. After the first thing that cannot be there
+// it answers zeros, and bad says so.
+type reading struct {
+	head string
+	next int
+	bad  bool
+}
+
+func (r *reading) uvarint() uint64 {
+	if r.next < len(r.head) && r.head[r.next] < 0x80 {
+		r.next++
+		return uint64(r.head[r.next-1])
+	}
+	return r.long()
+}
+
+func (r *reading) long() (v uint64) {
+	for i := range min(len(r.head)-r.next, binary.MaxVarintLen64) {
+		b := r.head[r.next+i]
+		v |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.next += i + 1
+			return v
+		}
+	}
+	r.fail()
+	return 0
+}
+
+func (r *reading) fail() { r.bad, r.next = true, len(r.head) }
+
+// varint is binary.AppendVarint's: the sign is the lowest bit.
+func (r *reading) varint() int64 {
+	v := r.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (r *reading) bytes(n uint64) string {
+	if n > uint64(len(r.head)-r.next) {
+		r.fail()
+		return ""
+	}
+	r.next += int(n)
+	return r.head[r.next-int(n) : r.next]
+}
+
+// texts reads a column of so many records.
+func (r *reading) texts(records int) (t texts) {
+	n := r.uvarint()
+	if n > uint64(records) || n == 0 {
+		r.bad, n = true, 1
+	}
+	t.ends = make([]int32, n)
+	length := uint64(0)
+	for i := range t.ends {
+		if length += r.uvarint(); length > mostHead {
+			r.bad, length = true, 0
+		}
+		t.ends[i] = int32(length)
+	}
+	if t.all = r.bytes(length); r.bad {
+		clear(t.ends)
+		return t
+	}
+	if n == 1 {
+		return t
+	}
+	t.numbers = make([]int32, records)
+	seen := uint64(0)
+	for i := range t.numbers {
+		back := r.uvarint()
+		if back == 0 {
+			seen++
+			back = 1
+		}
+		if back > seen || seen > n {
+			r.bad = true
+			return t
+		}
+		t.numbers[i] = int32(seen - back)
+	}
+	return t
+}
+
+// mostHead bounds an unpacked head, as decoder does.
+const mostHead = 64 << 20
+
+// heads keeps the memory that heads are unpacked in for the next ones.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
+
+func unpackHead(packed []byte) (string, error) {
+	buffer := heads.Get().(*[]byte)
+	defer heads.Put(buffer)
+	unpacked, err := decoder.DecodeAll(packed, (*buffer)[:0])
+	if cap(unpacked) <= keptBody {
+		*buffer = unpacked
+	}
+	return string(unpacked), err
+}
+
+// open unpacks the head. Records are in the order of time and sequence, those of
+// fresh blocks in that of their arrival.
+func (b *block) open(class Class) (*opened, error) {
+	if b.records <= 0 || b.records > 1<<20 || len(b.head) == 0 || b.head[0] != blockVersion {
+		return nil, fmt.Errorf("%w: block %d of %d records", errBlock, b.sequence, b.records)
+	}
+	head, err := unpackHead(b.head[1:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: block %d: %w", errBlock, b.sequence, err)
+	}
+	r := &reading{head: head}
+	o := &opened{block: b, class: class, at: make([]int64, b.records), ends: make([]int32, b.records)}
+	at, sequence := int64(0), int64(0)
+	for i := range o.at {
+		at += r.varint()
+		o.at[i] = at
+	}
+	if !b.fresh {
+		o.sequences = make([]int64, b.records)
+		for i := range o.sequences {
+			sequence += r.varint()
+			o.sequences[i] = sequence
+		}
+	}
+	o.flags = r.bytes(uint64(b.records))
+	for i := range o.ids {
+		o.ids[i] = r.texts(b.records)
+	}
+	if class == Events {
+		o.kinds = r.bytes(uint64(b.records))
+		o.recordIDs = r.texts(b.records)
+	}
+	end := uint64(0)
+	for i := range o.ends {
+		if end += r.uvarint(); end > math.MaxInt32 {
+			r.bad, end = true, 0
+		}
+		o.ends[i] = int32(end)
+	}
+	for f := (frame{}); f.end < b.records && !r.bad; {
+		records, length := r.uvarint(), r.uvarint()
+		if records == 0 || records > uint64(b.records-f.end) || length > mostHead {
+			r.bad = true
+			break
+		}
+		f = frame{f.end, f.end + int(records), f.to, f.to + int(length)}
+		o.frames = append(o.frames, f)
+	}
+	// Of a record: its time, sequence, end of text and, for each column of ids, a
+	// number and often a text of its own.
+	o.size = len(head) + b.records*(8+8+4+len(o.ids)*8)
+	if r.bad {
+		return nil, fmt.Errorf("%w: block %d has a head that is not whole", errBlock, b.sequence)
+	}
+	return o, nil
+}
+
+// record is one without its text.
+func (o *opened) record(i int) Record {
+	r := Record{
+		Kind: KindLog, At: o.at[i], Workspace: o.workspace, Bot: o.bot, Integration: o.integration, Sequence: o.sequence + int64(i),
+		Level: Level(o.flags[i] & 0xf), HiddenFromBot: o.flags[i]&flagHiddenFromBot != 0, HiddenFromIntegration: o.flags[i]&flagHiddenFromIntegration != 0,
+		User: o.ids[0].of(i), Conversation: o.ids[1].of(i), Workflow: o.ids[2].of(i),
+	}
+	if o.sequences != nil {
+		r.Sequence = o.sequences[i]
+	}
+	if o.class == Events {
+		r.Kind, r.ID = Kind(o.kinds[i]), o.recordIDs.of(i)
+	}
+	return r
+}
+
+func (o *opened) position(i int) position {
+	if o.sequences != nil {
+		return position{o.at[i], o.sequences[i]}
+	}
+	return position{o.at[i], o.sequence + int64(i)}
+}
+
+// wanted are the places of the records that pass what heads know of a filter and are
+// older than start. Ids are compared by their numbers, before any record is made.
+func (o *opened) wanted(f *Filter, start position) (places []int) {
+	type column struct {
+		*texts
+		number int32
+	}
+	var named []column
+	for i := range idColumns {
+		if id := idColumns[i].wanted(f); id != "" {
+			number := o.ids[i].number(id)
+			if number < 0 {
+				return nil
+			}
+			named = append(named, column{&o.ids[i], number})
+		}
+	}
+	for i := range o.at {
+		if slices.ContainsFunc(named, func(c column) bool { return !c.has(i, c.number) }) {
+			continue
+		}
+		if r := o.record(i); f.fits(&r) && start.newer(position{r.At, r.Sequence}) {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+// excerpt is a part of a block's packed text.
+type excerpt struct {
+	text []byte
+	from int // where it begins
+}
+
+// unpack answers the text of a frame; it begins where the text of its first record
+// does.
+func (o *opened) unpack(f frame, packed excerpt) (string, error) {
+	from, to := f.from-packed.from, f.to-packed.from
+	if from < 0 || to > len(packed.text) {
+		return "", fmt.Errorf("%w: block %d has %d bytes of text and not %d", errBlock, o.sequence, len(packed.text), to)
+	}
+	text, err := decoder.DecodeAll(packed.text[from:to], nil)
+	if err != nil {
+		return "", fmt.Errorf("%w: block %d: %w", errBlock, o.sequence, err)
+	}
+	if length := o.end(f.end-1) - o.start(f.first); len(text) != length {
+		return "", fmt.Errorf("%w: a frame of block %d has %d bytes of text and not %d", errBlock, o.sequence, len(text), length)
+	}
+	return string(text), nil
+}
+
+func (o *opened) start(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return o.end(i - 1)
+}
+
+func (o *opened) end(i int) int { return int(o.ends[i]) }
+
+// fill puts a record's own text into it.
+func (o *opened) fill(r *Record, text string) error {
+	if r.Kind == KindLog {
+		r.Message = text
+		return nil
+	}
+	r.Body = newBody(r.Kind)
+	if r.Body == nil {
+		return fmt.Errorf("%w: block %d has a record of kind %d", errBlock, o.sequence, r.Kind)
+	}
+	if err := json.Unmarshal([]byte(text), r.Body); err != nil {
+		return fmt.Errorf("%w: block %d: %w", errBlock, o.sequence, err)
+	}
+	return nil
+}
+
+// whole makes all records, in the order of the block.
+func (o *opened) whole() ([]Record, error) {
+	records := make([]Record, 0, o.block.records)
+	for _, f := range o.frames {
+		text, err := o.unpack(f, excerpt{text: o.text})
+		if err != nil {
+			return nil, err
+		}
+		base := o.start(f.first)
+		for i := f.first; i < f.end; i++ {
+			r := o.record(i)
+			if err := o.fill(&r, text[o.start(i)-base:o.end(i)-base]); err != nil {
+				return nil, err
+			}
+			records = append(records, r)
+		}
+	}
+	return records, nil
+}
+
+// all decodes everything, sorted by time and sequence.
+func (b *block) all(class Class) ([]Record, error) {
+	o, err := b.open(class)
+	if err != nil {
+		return nil, err
+	}
+	records, err := o.whole()
+	if err == nil && b.fresh {
+		slices.SortFunc(records, func(x, y Record) int { return older(&x, &y) })
+	}
+	return records, err
+}
+
+// frameOf is the frame that a record lies in.
+func (o *opened) frameOf(record int) frame {
+	n, _ := slices.BinarySearchFunc(o.frames, record, func(f frame, record int) int { return f.end - record - 1 })
+	return o.frames[n]
+}
+
+// containing makes the records at some places of one frame whose message holds the
+// needle. It looks through the text as a whole, which is many times faster than
+// message by message when the needle is rare. The records keep nothing of the block
+// in memory.
+func (o *opened) containing(f frame, packed excerpt, needle string, places []int) (records []Record, err error) {
+	text, err := o.unpack(f, packed)
+	if err != nil {
+		return nil, err
+	}
+	base, next := o.start(f.first), -1 // next is where the needle is, not before the record at hand
+	for _, i := range places {
+		start, end := o.start(i)-base, o.end(i)-base
+		if needle != "" {
+			if next < start {
+				found := strings.Index(text[start:], needle)
+				if found < 0 {
+					break
+				}
+				next = start + found
+			}
+			// An occurrence that ends in the next message is none of this one, and there
+			// is none before it.
+			if next+len(needle) > end {
+				continue
+			}
+		}
+		r := o.record(i)
+		r.User, r.Conversation, r.Workflow, r.ID = strings.Clone(r.User), strings.Clone(r.Conversation), strings.Clone(r.Workflow), strings.Clone(r.ID)
+		if err := o.fill(&r, strings.Clone(text[start:end])); err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
