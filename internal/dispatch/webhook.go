@@ -63,6 +63,21 @@ func appendText[T ~[]byte | ~string](out []byte, s T) []byte {
 	return out
 }
 
+// quotedSize is the most bytes that a text has as a JSON string, quotes included. A
+// control character becomes six: what a text takes up is not what its quotation does.
+func quotedSize(text []byte) int {
+	size := len(text) + 2
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			size++
+		case c < ' ':
+			size += len(`\u0000`) - 1
+		}
+	}
+	return size
+}
+
 // answered is what a relay answers to the outside.
 type answered struct {
 	status int
@@ -144,10 +159,11 @@ func (s *Service) relay(ctx context.Context, w id.Webhook, in incoming, read fun
 
 func (s *Service) pass(ctx context.Context, i definition.Instance, in incoming, memory *lease) (answered, error) {
 	const members = 512 // more than the body has beside the headers and the text
-	if err := memory.grow(int64(len(in.body)) + members); err != nil {
+	quoted := quotedSize(in.body)
+	if err := memory.grow(int64(quoted) + members); err != nil {
 		return answered{}, full()
 	}
-	body := append(make([]byte, 0, len(in.body)+2*members), `{"req":{`...)
+	body := append(make([]byte, 0, quoted+2*members), `{"req":{`...)
 	body = append(in.appendJSON(body), `}}`...)
 	trace := http.Header{}
 	trace.Set("Traceparent", in.headers["traceparent"])

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 )
@@ -38,6 +39,25 @@ func TestKeptHeaders(t *testing.T) {
 	}}
 	if diff := cmp.Diff(map[string]string{"host": "example.com", "authorization": "Basic x", "x-two": "1, 2"}, kept(r)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The memory of a relay is that of the text as it is sent on, which can be six times
+// as much as came: the bound holds for that.
+func TestQuotedSize(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[\x00-\x1f"\\a]*`)).Draw(t, "text")
+		if size, n := quotedSize([]byte(text)), len(appendText(nil, text)); size < n {
+			t.Fatalf("%q: %d bytes, and %d were foreseen", text, n, size)
+		}
+	})
+	memory, err := newLoad(Load{Body: 1 << 20, Calls: 1, Memory: 8 << 20}).begin("w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := bytes.Repeat([]byte{1}, 1<<20)
+	if _, err := (&Service{}).pass(t.Context(), definition.Instance{}, incoming{body: body, hasBody: true}, memory); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("a body that is six times as large when it is quoted: %v", err)
 	}
 }
 
