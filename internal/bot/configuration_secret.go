@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -93,7 +92,9 @@ func marksAnywhere(part []byte, depth int) bool {
 }
 
 // strip is a configuration without what is secret; nothing is left of one that is
-// secret as a whole. One without secrets stays as it is, to the byte.
+// secret as a whole. Where nothing can be secret it stays as it is, to the byte;
+// elsewhere its members are put in order, so that what is left is the same text
+// whichever secrets were there.
 func (s secrecy) strip(configuration wire.Object) wire.Object {
 	if s.isOpen() {
 		return configuration
@@ -105,13 +106,11 @@ func (s secrecy) strip(configuration wire.Object) wire.Object {
 	if wire.ParseJSON(configuration, &members) != nil {
 		return nil
 	}
-	stripped := false
-	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+	for name := range s.members {
 		value, given := members[name]
 		if !given {
 			continue
 		}
-		stripped = true
 		delete(members, name)
 		if jsontext.Value(value).Kind() != '{' {
 			if !s.members[name].whole {
@@ -120,9 +119,6 @@ func (s secrecy) strip(configuration wire.Object) wire.Object {
 		} else if left := s.members[name].strip(wire.Object(value)); left != nil {
 			members[name] = wire.JSON(left)
 		}
-	}
-	if !stripped {
-		return configuration
 	}
 	return object(members)
 }
