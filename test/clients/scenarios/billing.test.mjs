@@ -187,5 +187,5 @@ test('quotas and usage are those of the plan', async () => {
   assert.deepEqual(await client.getWorkspaceUsage({ feature: 'bot_count', period }), { usage: 1, quota: 2 })
   const all = await client.getWorkspaceUsages({ period })
   assert.deepEqual(all.quotas.bot_count, { usage: 1, quota: 2 })
-  await refused(client.getWorkspaceUsage({ feature: 'robot_count', period }), 'InvalidPayload', /feature/)
+  await refused(client.getWorkspaceUsage({ feature: 'robot_count', period }), 'InvalidQuery', /feature/)
 })
