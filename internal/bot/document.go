@@ -3,8 +3,6 @@ package bot
 import (
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/wire"
 )
@@ -48,19 +46,19 @@ func (s *Service) answer(b Bot, signingSecret string, byAlias bool) *botOutput {
 
 // appendAnswer writes a BotAnswer. What is stored as JSON is copied as it is.
 func (s *Service) appendAnswer(out []byte, b Bot, signingSecret string, byAlias bool) []byte {
-	out = appendText(append(out, `{"bot":{"id":`...), string(b.ID))
+	out = wire.AppendText(append(out, `{"bot":{"id":`...), string(b.ID))
 	out = wire.TimeOf(b.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(b.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
-	out = appendText(append(out, `,"signingSecret":`...), signingSecret)
+	out = wire.AppendText(append(out, `,"signingSecret":`...), signingSecret)
 	out = s.appendIntegrations(append(out, `,"integrations":`...), b.Integrations, byAlias)
 	out = s.appendPlugins(append(out, `,"plugins":`...), b.Plugins)
 	if b.MaxExecutionTime != 0 {
 		out = strconv.AppendInt(append(out, `,"maxExecutionTime":`...), b.MaxExecutionTime, 10)
 	}
 	out = append(append(out, `,"tags":`...), b.Tags...)
-	out = appendText(append(out, `,"name":`...), b.Name)
+	out = wire.AppendText(append(out, `,"name":`...), b.Name)
 	if b.Description != nil {
-		out = appendText(append(out, `,"description":`...), *b.Description)
+		out = wire.AppendText(append(out, `,"description":`...), *b.Description)
 	}
 	if !b.DeployedAt.IsZero() {
 		out = wire.TimeOf(b.DeployedAt).AppendJSON(append(out, `,"deployedAt":`...))
@@ -68,20 +66,13 @@ func (s *Service) appendAnswer(out []byte, b Bot, signingSecret string, byAlias 
 	out = strconv.AppendBool(append(out, `,"dev":`...), b.Dev)
 	out = append(append(out, `,"secrets":`...), b.SecretNames...)
 	if b.CreatedBy != "" {
-		out = appendText(append(out, `,"createdBy":`...), string(b.CreatedBy))
+		out = wire.AppendText(append(out, `,"createdBy":`...), string(b.CreatedBy))
 	}
 	out = strconv.AppendBool(append(out, `,"alwaysAlive":`...), b.AlwaysAlive)
-	out = appendText(append(out, `,"status":`...), string(b.Status))
-	out = appendText(append(out, `,"type":`...), string(b.Type))
+	out = wire.AppendText(append(out, `,"status":`...), string(b.Status))
+	out = wire.AppendText(append(out, `,"type":`...), string(b.Type))
 	// The definition is an object that is never empty: without its brace it
 	// goes on where this one stands.
 	out = append(append(out, ','), b.Definition[1:]...)
 	return append(out, '}')
-}
-
-// appendText writes a string. AppendQuote fails only on bytes that are no UTF-8,
-// and then has written the string with U+FFFD in their place.
-func appendText(out []byte, s string) []byte {
-	out, _ = jsontext.AppendQuote(out, s)
-	return out
 }

@@ -141,35 +141,35 @@ func (s *Service) appendIntegrations(out []byte, all []Instance, byAlias bool) [
 		if out[len(out)-1] != '{' {
 			out = append(out, ',')
 		}
-		out = s.appendIntegration(append(appendText(out, key), ':'), i)
+		out = s.appendIntegration(append(wire.AppendText(out, key), ':'), i)
 	}
 	return append(out, '}')
 }
 
 func (s *Service) appendIntegration(out []byte, i Instance) []byte {
 	out = strconv.AppendBool(append(out, `{"enabled":`...), i.Enabled)
-	out = appendText(append(out, `,"name":`...), i.Of.Name)
-	out = appendText(append(out, `,"version":`...), i.Of.Version)
-	out = appendText(append(out, `,"webhookUrl":`...), s.PublicURL()+"/webhook/"+string(i.Webhook))
-	out = appendText(append(out, `,"webhookId":`...), string(i.Webhook))
+	out = wire.AppendText(append(out, `,"name":`...), i.Of.Name)
+	out = wire.AppendText(append(out, `,"version":`...), i.Of.Version)
+	out = wire.AppendText(append(out, `,"webhookUrl":`...), s.PublicURL()+"/webhook/"+string(i.Webhook))
+	out = wire.AppendText(append(out, `,"webhookId":`...), string(i.Webhook))
 	if i.Identifier != "" {
-		out = appendText(append(out, `,"identifier":`...), i.Identifier)
+		out = wire.AppendText(append(out, `,"identifier":`...), i.Identifier)
 	}
 	if out = append(out, `,"configurationType":`...); i.ConfigurationType == nil {
 		out = append(out, "null"...)
 	} else {
-		out = appendText(out, *i.ConfigurationType)
+		out = wire.AppendText(out, *i.ConfigurationType)
 	}
 	out = append(append(out, `,"configuration":`...), i.Configuration...)
-	out = appendText(append(out, `,"status":`...), string(i.Status))
+	out = wire.AppendText(append(out, `,"status":`...), string(i.Status))
 	if out = append(out, `,"statusReason":`...); i.StatusReason == "" {
 		out = append(out, "null"...)
 	} else {
-		out = appendText(out, i.StatusReason)
+		out = wire.AppendText(out, i.StatusReason)
 	}
 	out = append(append(out, `,"disabledChannels":`...), i.DisabledChannels...)
 	out = s.appendPackage(append(out, ','), string(i.Integration), i.Of)
-	out = appendText(append(out, `,"verificationStatus":`...), i.Of.Verification)
+	out = wire.AppendText(append(out, `,"verificationStatus":`...), i.Of.Verification)
 	return append(out, '}')
 }
 
@@ -180,20 +180,20 @@ func (s *Service) appendPlugins(out []byte, all []PluginInstance) []byte {
 		if n > 0 {
 			out = append(out, ',')
 		}
-		out = s.appendPlugin(append(appendText(out, p.Alias), ':'), p)
+		out = s.appendPlugin(append(wire.AppendText(out, p.Alias), ':'), p)
 	}
 	return append(out, '}')
 }
 
 func (s *Service) appendPlugin(out []byte, p PluginInstance) []byte {
 	out = strconv.AppendBool(append(out, `{"enabled":`...), p.Enabled)
-	out = appendText(append(out, `,"name":`...), p.Of.Name)
-	out = appendText(append(out, `,"version":`...), p.Of.Version)
+	out = wire.AppendText(append(out, `,"name":`...), p.Of.Name)
+	out = wire.AppendText(append(out, `,"version":`...), p.Of.Version)
 	out = append(append(out, `,"configuration":`...), p.Configuration...)
 	out = appendBindings(append(out, `,"interfaces":`...), p.Interfaces)
 	out = appendBindings(append(out, `,"integrations":`...), p.Integrations)
 	out = s.appendPackage(append(out, ','), string(p.Plugin), p.Of)
-	out = appendText(append(out, `,"readmeUrl":`...), s.Assets.ReadmeURL(p.Of.Readme))
+	out = wire.AppendText(append(out, `,"readmeUrl":`...), s.Assets.ReadmeURL(p.Of.Readme))
 	return append(out, '}')
 }
 
@@ -206,13 +206,13 @@ func appendBindings[B any](out []byte, bindings map[string]B) []byte {
 
 // appendPackage writes the members that integrations and plugins share.
 func (s *Service) appendPackage(out []byte, of string, p Package) []byte {
-	out = appendText(append(out, `"id":`...), of)
+	out = wire.AppendText(append(out, `"id":`...), of)
 	out = wire.TimeOf(p.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(p.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
-	out = appendText(append(out, `,"title":`...), p.Title)
-	out = appendText(append(out, `,"description":`...), p.Description)
-	out = appendText(append(out, `,"iconUrl":`...), s.Assets.IconURL(p.Icon))
+	out = wire.AppendText(append(out, `,"title":`...), p.Title)
+	out = wire.AppendText(append(out, `,"description":`...), p.Description)
+	out = wire.AppendText(append(out, `,"iconUrl":`...), s.Assets.IconURL(p.Icon))
 	out = strconv.AppendBool(append(out, `,"public":`...), p.Visibility == "public")
-	out = appendText(append(out, `,"visibility":`...), p.Visibility)
-	return appendText(append(out, `,"lifecycleStatus":`...), p.Lifecycle)
+	out = wire.AppendText(append(out, `,"visibility":`...), p.Visibility)
+	return wire.AppendText(append(out, `,"lifecycleStatus":`...), p.Lifecycle)
 }

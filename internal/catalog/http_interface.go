@@ -224,15 +224,15 @@ func (s *Service) showInterfaces(ctx context.Context, m *wire.Mux, in *listInter
 // appendInterface writes an InterfaceAnswer. What is stored as JSON is copied as it
 // is.
 func (s *Service) appendInterface(out []byte, i Interface) []byte {
-	out = appendText(append(out, `{"interface":{"id":`...), string(i.ID))
+	out = wire.AppendText(append(out, `{"interface":{"id":`...), string(i.ID))
 	out = wire.TimeOf(i.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(i.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
-	out = appendText(append(out, `,"name":`...), i.Name)
-	out = appendText(append(out, `,"version":`...), i.Version)
-	out = appendText(append(out, `,"title":`...), i.Title)
-	out = appendText(append(out, `,"description":`...), i.Description)
-	out = appendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
-	out = appendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
+	out = wire.AppendText(append(out, `,"name":`...), i.Name)
+	out = wire.AppendText(append(out, `,"version":`...), i.Version)
+	out = wire.AppendText(append(out, `,"title":`...), i.Title)
+	out = wire.AppendText(append(out, `,"description":`...), i.Description)
+	out = wire.AppendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
+	out = wire.AppendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
 	out = strconv.AppendBool(append(out, `,"public":`...), i.Public)
 	out = append(append(out, `,"attributes":`...), i.Attributes...)
 	return append(appendMembers(out, i.Definition), '}')

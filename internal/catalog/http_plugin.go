@@ -279,18 +279,18 @@ func (s *Service) showPlugins(ctx context.Context, m *wire.Mux, in *listPluginsI
 
 // appendPlugin writes a PluginAnswer. What is stored as JSON is copied as it is.
 func (s *Service) appendPlugin(out []byte, p Plugin) []byte {
-	out = appendText(append(out, `{"plugin":{"id":`...), string(p.ID))
-	out = appendText(append(out, `,"name":`...), p.Name)
-	out = appendText(append(out, `,"version":`...), p.Version)
+	out = wire.AppendText(append(out, `{"plugin":{"id":`...), string(p.ID))
+	out = wire.AppendText(append(out, `,"name":`...), p.Name)
+	out = wire.AppendText(append(out, `,"version":`...), p.Version)
 	out = wire.TimeOf(p.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(p.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
-	out = appendText(append(out, `,"title":`...), p.Title)
-	out = appendText(append(out, `,"description":`...), p.Description)
-	out = appendText(append(out, `,"iconUrl":`...), s.IconURL(p.Icon))
-	out = appendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(p.Readme))
+	out = wire.AppendText(append(out, `,"title":`...), p.Title)
+	out = wire.AppendText(append(out, `,"description":`...), p.Description)
+	out = wire.AppendText(append(out, `,"iconUrl":`...), s.IconURL(p.Icon))
+	out = wire.AppendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(p.Readme))
 	out = strconv.AppendBool(append(out, `,"public":`...), p.Visibility == Public)
-	out = appendText(append(out, `,"visibility":`...), string(p.Visibility))
-	out = appendText(append(out, `,"lifecycleStatus":`...), string(p.Lifecycle))
+	out = wire.AppendText(append(out, `,"visibility":`...), string(p.Visibility))
+	out = wire.AppendText(append(out, `,"lifecycleStatus":`...), string(p.Lifecycle))
 	out = append(append(out, `,"attributes":`...), p.Attributes...)
 	return append(appendMembers(out, p.Definition), '}')
 }

@@ -75,14 +75,14 @@ func (s *Service) showPublicIntegration(i Integration, by Publisher, err error) 
 	}
 	i.URL, i.SecretNames = "", "[]"
 	out := s.appendIntegration(append(make([]byte, 0, i.answerSize()), `{"integration":`...), i, "")
-	out = appendText(append(out, `,"ownerWorkspace":{"id":`...), string(by.Workspace))
+	out = wire.AppendText(append(out, `,"ownerWorkspace":{"id":`...), string(by.Workspace))
 	out = append(out, `,"handle":`...)
 	if by.Handle == "" {
 		out = append(out, "null"...)
 	} else {
-		out = appendText(out, by.Handle)
+		out = wire.AppendText(out, by.Handle)
 	}
-	out = appendText(append(out, `,"name":`...), by.Name)
+	out = wire.AppendText(append(out, `,"name":`...), by.Name)
 	out = strconv.AppendInt(append(out, `},"meta":{"installs":`...), i.Installs, 10)
 	out = strconv.AppendInt(append(out, `,"views":`...), i.Views, 10)
 	return &publicIntegrationOutput{Body: wire.Document[PublicIntegrationAnswer]{Bytes: append(out, "}}}"...)}}, nil
@@ -91,25 +91,25 @@ func (s *Service) showPublicIntegration(i Integration, by Publisher, err error) 
 // appendIntegration writes IntegrationDetails without the brace at its end. What is
 // stored as JSON is copied as it is.
 func (s *Service) appendIntegration(out []byte, i Integration, signingSecret string) []byte {
-	out = appendText(append(out, `{"id":`...), string(i.ID))
+	out = wire.AppendText(append(out, `{"id":`...), string(i.ID))
 	out = wire.TimeOf(i.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(i.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
 	if i.MaxExecutionTime != 0 {
 		out = strconv.AppendInt(append(out, `,"maxExecutionTime":`...), i.MaxExecutionTime, 10)
 	}
-	out = appendText(append(out, `,"url":`...), i.URL)
-	out = appendText(append(out, `,"signingSecret":`...), signingSecret)
-	out = appendText(append(out, `,"name":`...), i.Name)
-	out = appendText(append(out, `,"version":`...), i.Version)
+	out = wire.AppendText(append(out, `,"url":`...), i.URL)
+	out = wire.AppendText(append(out, `,"signingSecret":`...), signingSecret)
+	out = wire.AppendText(append(out, `,"name":`...), i.Name)
+	out = wire.AppendText(append(out, `,"version":`...), i.Version)
 	out = strconv.AppendBool(append(out, `,"dev":`...), i.Dev)
-	out = appendText(append(out, `,"title":`...), i.Title)
-	out = appendText(append(out, `,"description":`...), i.Description)
-	out = appendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
-	out = appendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
+	out = wire.AppendText(append(out, `,"title":`...), i.Title)
+	out = wire.AppendText(append(out, `,"description":`...), i.Description)
+	out = wire.AppendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
+	out = wire.AppendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
 	out = strconv.AppendBool(append(out, `,"public":`...), i.Visibility == Public)
-	out = appendText(append(out, `,"visibility":`...), string(i.Visibility))
-	out = appendText(append(out, `,"verificationStatus":`...), string(i.Verification))
-	out = appendText(append(out, `,"lifecycleStatus":`...), string(i.Lifecycle))
+	out = wire.AppendText(append(out, `,"visibility":`...), string(i.Visibility))
+	out = wire.AppendText(append(out, `,"verificationStatus":`...), string(i.Verification))
+	out = wire.AppendText(append(out, `,"lifecycleStatus":`...), string(i.Lifecycle))
 	out = append(append(out, `,"secrets":`...), i.SecretNames...)
 	out = append(append(out, `,"attributes":`...), i.Attributes...)
 	// The definition is an object that is never empty: without its braces its

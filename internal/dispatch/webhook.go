@@ -8,13 +8,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 // incoming is a call from outside as an integration gets to see it.
@@ -32,13 +31,13 @@ type incoming struct {
 // appendJSON writes the call as the member req of a webhook_received, or as the data
 // of a script.
 func (in incoming) appendJSON(out []byte) []byte {
-	out = appendText(append(out, `"method":`...), in.method)
-	out = appendText(append(out, `,"path":`...), in.path)
-	out = appendText(append(out, `,"query":`...), in.query)
+	out = wire.AppendText(append(out, `"method":`...), in.method)
+	out = wire.AppendText(append(out, `,"path":`...), in.path)
+	out = wire.AppendText(append(out, `,"query":`...), in.query)
 	out = append(out, `,"headers":`...)
 	out = appendTexts(out, in.headers)
 	if in.hasBody {
-		out = appendText(append(out, `,"body":`...), in.body)
+		out = wire.AppendText(append(out, `,"body":`...), in.body)
 	}
 	return out
 }
@@ -51,16 +50,9 @@ func appendTexts(out []byte, texts map[string]string) []byte {
 			out = append(out, ',')
 		}
 		comma = true
-		out = appendText(append(appendText(out, name), ':'), value)
+		out = wire.AppendText(append(wire.AppendText(out, name), ':'), value)
 	}
 	return append(out, '}')
-}
-
-// appendText writes a string. AppendQuote fails only on bytes that are no UTF-8, and
-// then has written the string with U+FFFD in their place.
-func appendText[T ~[]byte | ~string](out []byte, s T) []byte {
-	out, _ = jsontext.AppendQuote(out, s)
-	return out
 }
 
 // quotedSize is the most bytes that a text has as a JSON string, quotes included. A

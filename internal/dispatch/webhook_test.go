@@ -16,6 +16,7 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 func TestCopyHeader(t *testing.T) {
@@ -47,7 +48,7 @@ func TestKeptHeaders(t *testing.T) {
 func TestQuotedSize(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[\x00-\x1f"\\a]*`)).Draw(t, "text")
-		if size, n := quotedSize([]byte(text)), len(appendText(nil, text)); size < n {
+		if size, n := quotedSize([]byte(text)), len(wire.AppendText(nil, text)); size < n {
 			t.Fatalf("%q: %d bytes, and %d were foreseen", text, n, size)
 		}
 	})

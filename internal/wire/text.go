@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/botyard/botyard/internal/fault"
 )
 
@@ -60,4 +62,11 @@ func findNUL(v reflect.Value, path string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// AppendText writes a JSON string. AppendQuote fails only on bytes that are no UTF-8,
+// and then has written the string with U+FFFD in their place.
+func AppendText[T ~[]byte | ~string](out []byte, s T) []byte {
+	out, _ = jsontext.AppendQuote(out, s)
+	return out
 }

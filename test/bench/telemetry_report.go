@@ -20,9 +20,9 @@ func (r *report) writeTelemetry(b *strings.Builder) {
 		size := "not measured"
 		if f.bytes > 0 {
 			size = fmt.Sprintf("%.1f", f.bytes)
-			met += r.judge(f.bytes <= recordTarget, fmt.Sprintf("at most %d bytes a record", recordTarget), size)
+			met += "; " + r.judge(f.bytes <= recordTarget, fmt.Sprintf("at most %d bytes a record", recordTarget), size)
 		}
-		met += r.judge(f.peak <= memoryTarget, fmt.Sprintf("at most %d MiB of memory", memoryTarget>>20), fmt.Sprintf("%d MiB", f.peak>>20))
+		met += "; " + r.judge(f.peak <= memoryTarget, fmt.Sprintf("at most %d MiB of memory", memoryTarget>>20), fmt.Sprintf("%d MiB", f.peak>>20))
 		fmt.Fprintf(b, "| botyard, %s, %d records | %.0f | %.0f | %s | %d MiB | %s | %s |\n", f.engine, f.records, f.rate, f.keyed, size, f.peak>>20, f.flood, met)
 	}
 	v := r.rivals
