@@ -123,10 +123,11 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 // NewMux makes the operation table of an installation. With a nil App's domains
 // it still knows every operation, which is all that the document needs.
 func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
+	trusted, _ := c.Proxies() // checked when the settings were read
 	m := wire.New(wire.Options{
 		Version: Version, Access: a.Tokens, Bots: a.Bots, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
 		Blobs: a.Blobs, PublicURL: func() string { return a.address },
-		Plans: a.Plans, Redis: c.RedisURL,
+		Plans: a.Plans, Redis: c.RedisURL, Proxies: trusted,
 		Limits: wire.Limits{
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
 			PerToken: c.RateLimitToken, PerBotKey: c.RateLimitBotKey, PerIntegrationKey: c.RateLimitIntegrationKey,

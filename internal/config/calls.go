@@ -34,8 +34,11 @@ func (c *Calls) checkCalls() error {
 }
 
 // Allowed is what egress_allow names.
-func (c *Calls) Allowed() (allowed []netip.Prefix, err error) {
-	for item := range strings.SplitSeq(c.EgressAllow, ",") {
+func (c *Calls) Allowed() ([]netip.Prefix, error) { return prefixes("egress_allow", c.EgressAllow) }
+
+// prefixes are the addresses and prefixes of a list that commas divide.
+func prefixes(key, list string) (named []netip.Prefix, err error) {
+	for item := range strings.SplitSeq(list, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
@@ -43,14 +46,14 @@ func (c *Calls) Allowed() (allowed []netip.Prefix, err error) {
 		if err != nil {
 			ip, notIP := netip.ParseAddr(item)
 			if notIP != nil || ip.Zone() != "" {
-				return nil, fmt.Errorf("egress_allow has %q; it must name addresses and prefixes, such as 10.1.0.0/16,192.168.1.5", item)
+				return nil, fmt.Errorf("%s has %q; it must name addresses and prefixes, such as 10.1.0.0/16,192.168.1.5", key, item)
 			}
 			prefix = netip.PrefixFrom(ip, ip.BitLen())
 		}
 		if ip := prefix.Addr(); ip.Is4In6() {
-			return nil, fmt.Errorf("egress_allow has %q, an IPv4 address inside an IPv6 one; write it as %s", item, ip.Unmap())
+			return nil, fmt.Errorf("%s has %q, an IPv4 address inside an IPv6 one; write it as %s", key, item, ip.Unmap())
 		}
-		allowed = append(allowed, prefix.Masked())
+		named = append(named, prefix.Masked())
 	}
-	return allowed, nil
+	return named, nil
 }

@@ -55,6 +55,7 @@ type Config struct {
 
 	RateLimitBotKey         int          `name:"rate-limit-bot-key" env:"BOTYARD_RATE_LIMIT_BOT_KEY" default:"10000" help:"Most requests a second with one key of a bot; 0 is no limit."`
 	RateLimitIntegrationKey int          `name:"rate-limit-integration-key" env:"BOTYARD_RATE_LIMIT_INTEGRATION_KEY" default:"10000" help:"Most requests a second with one key of an integration; 0 is no limit."`
+	TrustedProxies          string       `name:"trusted-proxies" env:"BOTYARD_TRUSTED_PROXIES" placeholder:"ADDRESSES" help:"Proxies in front of this server, such as 127.0.0.1,10.0.0.0/8: whom they name in X-Forwarded-For is who calls. Without it, who calls is who connects."`
 	RedisURL                secret.Value `name:"redis-url" env:"BOTYARD_REDIS_URL" placeholder:"redis://..." help:"Redis in which several servers count requests together. Without it, each counts its own."`
 	RedisURLFile            string       `name:"redis-url-file" env:"BOTYARD_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL."`
 

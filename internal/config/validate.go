@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -50,6 +51,7 @@ func (c *Config) AfterApply() error {
 		takeFromFile("bootstrap_token", &c.BootstrapToken, c.BootstrapTokenFile),
 		takeFromFile("redis_url", &c.RedisURL, c.RedisURLFile),
 		takeFromFile("quota_webhook_secret", &c.QuotaWebhookSecret, c.QuotaWebhookSecretFile),
+		c.checkTrustedProxies(),
 		c.checkRedisURL(),
 		c.checkQuotaWebhook(),
 		takeFromFile("stripe_key", &c.StripeKey, c.StripeKeyFile),
@@ -166,6 +168,16 @@ func checkWebchatURL(key string, address *string) error {
 		return fmt.Errorf("%s is %q; it must be http:// or https://, a host and at most a port and a path, such as https://chat.example.com/v1", key, *address)
 	}
 	return nil
+}
+
+func (c *Config) checkTrustedProxies() error {
+	_, err := c.Proxies()
+	return err
+}
+
+// Proxies is what trusted_proxies names.
+func (c *Config) Proxies() ([]netip.Prefix, error) {
+	return prefixes("trusted_proxies", c.TrustedProxies)
 }
 
 // checkRedisURL does not show the URL: it may hold a password.

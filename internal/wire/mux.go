@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -87,6 +88,8 @@ type Options struct {
 	// PublicURL is the address that callers reach this installation by, without a
 	// slash at its end.
 	PublicURL func() string
+	// Proxies are those in front of the server, whose word on who calls is taken.
+	Proxies []netip.Prefix
 	// Plans has the rates of the plans; nil is the published catalogue.
 	Plans *plan.Catalog
 	// Redis is the URL of the one that several servers count requests in; without it,
@@ -116,6 +119,7 @@ type Mux struct {
 	streams     *streams
 
 	publicURL func() string
+	proxies   []netip.Prefix
 	sources   map[string]Source
 	// answerSlots are the places for answers as large as code.
 	answerSlots *places
@@ -155,6 +159,7 @@ func New(o Options) *Mux {
 		streams:   newStreams(),
 
 		publicURL:   o.PublicURL,
+		proxies:     o.Proxies,
 		sources:     map[string]Source{},
 		answerSlots: newPlaces(o.Limits.ParallelCode),
 	}
@@ -226,6 +231,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.Header().Set("X-Request-Id", x.id)
 	ctx := context.WithValue(context.WithValue(r.Context(), exchangeKey{}, x), muxKey{}, m)
 	r = r.WithContext(ctx)
+	r.RemoteAddr = caller(r, m.proxies)
 
 	defer func() {
 		if p := recover(); p != nil {
