@@ -40,7 +40,7 @@ func Address(email string) (string, error) {
 	email = strings.TrimSpace(email)
 	parsed, err := mail.ParseAddress(email)
 	if err != nil || parsed.Address != email || len(email) > mostEmail {
-		return "", fault.New(fault.InvalidPayload, "%q is not an e-mail address; one looks like name@example.com.", cut(email))
+		return "", fault.New(fault.InvalidPayload, "%q is not an e-mail address; one looks like name@example.com.", fault.Bounded(email))
 	}
 	return email, nil
 }
@@ -48,14 +48,6 @@ func Address(email string) (string, error) {
 // Key is what makes two addresses the same person: addresses are compared without
 // regard to case.
 func Key(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
-
-func cut(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
 
 // Update is what updateAccount may change; nil keeps.
 type Update struct {
@@ -84,7 +76,7 @@ func checkKey(key string) error {
 		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, utf8.RuneCountInString(key))
 	}
 	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
-		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", cut(key))
+		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
 	}
 	return nil
 }

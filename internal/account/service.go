@@ -117,7 +117,7 @@ func list(names []string) string {
 		if i == most {
 			return strings.Join(quoted, ", ") + " and others"
 		}
-		quoted = append(quoted, `"`+cut(name)+`"`)
+		quoted = append(quoted, `"`+fault.Bounded(name)+`"`)
 	}
 	return strings.Join(quoted, ", ")
 }

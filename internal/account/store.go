@@ -10,13 +10,11 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
 func insertAccount(ctx context.Context, q db.Querier, a Account) (created bool, err error) {
 	n, err := q.Exec(ctx, `
 		INSERT INTO accounts (id, email, email_key, display_name, profile_picture, email_verified, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email_key) DO NOTHING`,
-		string(a.ID), a.Email, Key(a.Email), nullable(a.DisplayName), nullable(a.ProfilePicture), a.EmailVerified, a.CreatedAt.UnixMilli())
+		string(a.ID), a.Email, Key(a.Email), db.Text(a.DisplayName), db.Text(a.ProfilePicture), a.EmailVerified, a.CreatedAt.UnixMilli())
 	return n > 0, err
 }
 
@@ -43,7 +41,7 @@ func selectByEmail(ctx context.Context, q db.Querier, key string) (account id.Ac
 
 func updateAccount(ctx context.Context, q db.Querier, a Account) error {
 	_, err := q.Exec(ctx, `UPDATE accounts SET display_name = $1, profile_picture = $2 WHERE id = $3`,
-		nullable(a.DisplayName), nullable(a.ProfilePicture), string(a.ID))
+		db.Text(a.DisplayName), db.Text(a.ProfilePicture), string(a.ID))
 	return err
 }
 

@@ -2,11 +2,11 @@ package audit
 
 import (
 	"context"
-	"strings"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 )
 
@@ -25,15 +25,8 @@ func (s *Service) Record(ctx context.Context, tx *db.Tx, w id.Workspace, act acc
 	actor, now := access.From(ctx), s.clock.Now()
 	return db.Convert(insertRecord(ctx, tx, w, Record{
 		ID: id.NewAudit(now), RecordedAt: now, Account: actor.Account, Email: actor.Email,
-		Action: known(act.Action), Resource: act.Resource, Name: cut(act.Name), Value: cut(act.Value),
+		Action: known(act.Action), Resource: act.Resource, Name: fault.BoundedTo(act.Name, mostText), Value: fault.BoundedTo(act.Value, mostText),
 	}))
-}
-
-func cut(s string) string {
-	if len(s) <= mostText {
-		return s
-	}
-	return strings.ToValidUTF8(s[:mostText], "") + "…"
 }
 
 // List reads the trail of a workspace, newest first; next is nil on the last page.

@@ -9,14 +9,12 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-func nullable(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
 func insertRecord(ctx context.Context, q db.Querier, w id.Workspace, r Record) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO audit_records (id, workspace_id, recorded_at, account_id, email, action, resource_id, resource_name, value)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		string(r.ID), string(w), r.RecordedAt.UnixMilli(), nullable(string(r.Account)), nullable(r.Email),
-		r.Action, nullable(r.Resource), nullable(r.Name), nullable(r.Value))
+		string(r.ID), string(w), r.RecordedAt.UnixMilli(), db.Text(string(r.Account)), db.Text(r.Email),
+		r.Action, db.Text(r.Resource), db.Text(r.Name), db.Text(r.Value))
 	return err
 }
 

@@ -20,7 +20,7 @@ func isHandle(handle string) bool {
 
 func checkHandle(handle string) error {
 	if !isHandle(handle) {
-		return fault.New(fault.InvalidPayload, "%q cannot be a handle: a handle has 3 to %d of the characters a-z 0-9 - _ and begins and ends with a letter or a digit.", cut(handle), mostHandle)
+		return fault.New(fault.InvalidPayload, "%q cannot be a handle: a handle has 3 to %d of the characters a-z 0-9 - _ and begins and ends with a letter or a digit.", fault.Bounded(handle), mostHandle)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type Member struct {
 // everybody but the owner.
 func (m Member) changeable() error {
 	if m.Role == access.Owner {
-		return fault.New(fault.Forbidden, "%s owns this workspace. The owner's role cannot be changed and the owner cannot be removed; only the whole workspace can be deleted.", cut(m.Email))
+		return fault.New(fault.Forbidden, "%s owns this workspace. The owner's role cannot be changed and the owner cannot be removed; only the whole workspace can be deleted.", fault.Bounded(m.Email))
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func checkAssignable(role access.Role) error {
 		return fault.New(fault.InvalidPayload, "Ownership cannot be given: the owner of a workspace is who created it. Give the role administrator instead.")
 	}
 	if !slices.Contains(access.Roles, role) {
-		return fault.New(fault.InvalidPayload, "%q is no role; the roles are viewer, billing, developer, manager and administrator.", cut(string(role)))
+		return fault.New(fault.InvalidPayload, "%q is no role; the roles are viewer, billing, developer, manager and administrator.", fault.Bounded(string(role)))
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func checkAddress(field, email string) (string, error) {
 	email = strings.TrimSpace(email)
 	parsed, err := mail.ParseAddress(email)
 	if err != nil || parsed.Address != email || len(email) > mostAddress {
-		return "", fault.New(fault.InvalidPayload, "%s is %q, which is not an e-mail address; one looks like name@example.com.", field, cut(email))
+		return "", fault.New(fault.InvalidPayload, "%s is %q, which is not an e-mail address; one looks like name@example.com.", field, fault.Bounded(email))
 	}
 	return email, nil
 }
@@ -62,5 +62,5 @@ func emailKey(email string) string { return strings.ToLower(strings.TrimSpace(em
 // noSuchMember is the one answer for a membership that does not exist and for one
 // of another workspace.
 func noSuchMember(m id.Member) error {
-	return fault.New(fault.ResourceNotFound, "This workspace has no member %q. listWorkspaceMembers lists those it has.", cut(string(m)))
+	return fault.New(fault.ResourceNotFound, "This workspace has no member %q. listWorkspaceMembers lists those it has.", fault.Bounded(string(m)))
 }

@@ -69,7 +69,7 @@ func (s *Service) AddMember(ctx context.Context, w id.Workspace, email string, r
 			return db.Convert(err)
 		}
 		if !inserted {
-			return fault.New(fault.AlreadyExists, "%s is a member of this workspace already. updateWorkspaceMember changes a member's role.", cut(email))
+			return fault.New(fault.AlreadyExists, "%s is a member of this workspace already. updateWorkspaceMember changes a member's role.", fault.Bounded(email))
 		}
 		if err := s.Quota.Members(ctx, tx, w, 1); err != nil {
 			return err

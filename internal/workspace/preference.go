@@ -19,7 +19,7 @@ func checkKey(key string) error {
 		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, n)
 	}
 	if !storable(key) {
-		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", cut(key))
+		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
 	}
 	return nil
 }

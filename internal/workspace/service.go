@@ -43,7 +43,7 @@ func (s *Service) Create(ctx context.Context, tx *db.Tx, owner id.Account, email
 	if account, found, err := s.Accounts.ByEmail(ctx, tx, email); err != nil {
 		return Workspace{}, db.Convert(err)
 	} else if !found || account != owner {
-		return Workspace{}, fault.New(fault.ResourceNotFound, "The account %s does not exist any more.", cut(email))
+		return Workspace{}, fault.New(fault.ResourceNotFound, "The account %s does not exist any more.", fault.Bounded(email))
 	}
 	now := s.Clock.Now()
 	w := Workspace{
@@ -172,7 +172,7 @@ func (s *Service) Delete(ctx context.Context, w id.Workspace) error {
 			return err
 		}
 		if w == platform {
-			return fault.New(fault.ReferenceConstraint, "The workspace %q is the platform's own: what this installation offers to everybody is published by it. It cannot be deleted.", cut(found.Name))
+			return fault.New(fault.ReferenceConstraint, "The workspace %q is the platform's own: what this installation offers to everybody is published by it. It cannot be deleted.", fault.Bounded(found.Name))
 		}
 		for _, leaver := range s.Leavers {
 			if err := leaver.DeleteWorkspace(ctx, tx, w); err != nil {
@@ -189,7 +189,7 @@ func (s *Service) Delete(ctx context.Context, w id.Workspace) error {
 // Public reads what everybody may know of a workspace. ResourceNotFound when there
 // is none, or one that is not public and that the account is not a member of.
 func (s *Service) Public(ctx context.Context, account id.Account, w id.Workspace) (Workspace, error) {
-	missing := fault.New(fault.ResourceNotFound, "There is no public workspace %q, and you are not a member of one with this id.", cut(string(w)))
+	missing := fault.New(fault.ResourceNotFound, "There is no public workspace %q, and you are not a member of one with this id.", fault.Bounded(string(w)))
 	if !storable(string(w)) {
 		return Workspace{}, missing
 	}

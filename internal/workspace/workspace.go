@@ -196,7 +196,7 @@ func (w *Workspace) apply(u Update) (changes, error) {
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if n := utf8.RuneCountInString(name); n < 1 || n > mostName {
-		return "", fault.New(fault.InvalidPayload, "A workspace's name has 1 to %d characters; %q has %d.", mostName, cut(name), n)
+		return "", fault.New(fault.InvalidPayload, "A workspace's name has 1 to %d characters; %q has %d.", mostName, fault.Bounded(name), n)
 	}
 	return name, nil
 }
@@ -220,7 +220,7 @@ func checkText(field, text string) error {
 
 func checkPlan(plan Plan) error {
 	if !slices.Contains(Plans, plan) {
-		return fault.New(fault.InvalidPayload, "%q is no plan; the plans are community, plus, team, enterprise and managed.", cut(string(plan)))
+		return fault.New(fault.InvalidPayload, "%q is no plan; the plans are community, plus, team, enterprise and managed.", fault.Bounded(string(plan)))
 	}
 	return nil
 }
@@ -245,10 +245,3 @@ func storable(text string) bool {
 }
 
 // cut keeps what a caller sent short enough for a message.
-func cut(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
