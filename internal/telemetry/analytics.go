@@ -14,58 +14,39 @@ import (
 type Day struct {
 	// ActiveUsers were active on the day; NewUsers are those of them who had never
 	// been before. The others are returning.
-	ActiveUsers int64 `json:"activeUsers,omitempty"`
-	NewUsers    int64 `json:"newUsers,omitempty"`
+	ActiveUsers int64
+	NewUsers    int64
 	// Sessions are those that began on the day.
-	Sessions     int64            `json:"sessions,omitempty"`
-	UserMessages int64            `json:"userMessages,omitempty"`
-	BotMessages  int64            `json:"botMessages,omitempty"`
-	Events       int64            `json:"events,omitempty"`
-	EventTypes   map[string]int64 `json:"eventTypes,omitempty"`
-	CustomEvents map[string]int64 `json:"customEvents,omitempty"`
-	LLM          LLM              `json:"llm,omitzero"`
+	Sessions     int64
+	UserMessages int64
+	BotMessages  int64
+	Events       int64
+	EventTypes   Counts
+	CustomEvents Counts
+	LLM          LLM
 }
 
 // LLM are the calls of language models on a day.
 type LLM struct {
-	Calls        int64 `json:"calls,omitempty"`
-	Errors       int64 `json:"errors,omitempty"` // of Calls
-	InputTokens  int64 `json:"inputTokens,omitempty"`
-	OutputTokens int64 `json:"outputTokens,omitempty"`
+	Calls        int64
+	Errors       int64 // of Calls
+	InputTokens  int64
+	OutputTokens int64
 	// CostNanoUSD is the exact sum; Cost has the moments of the calls, in dollars.
-	CostNanoUSD int64   `json:"costNanoUsd,omitempty"`
-	Cost        Moments `json:"cost,omitzero"`
+	CostNanoUSD int64
+	Cost        Moments
 	// Latency is in milliseconds, over the calls that took any.
-	Latency Moments `json:"latency,omitzero"`
+	Latency Moments
 	// TokensPerSecond is over the calls that took time, answered something and did
 	// not fail.
-	TokensPerSecond Moments `json:"tokensPerSecond,omitzero"`
+	TokensPerSecond Moments
 }
-
-// mostNames bounds the names that a day keeps apart in EventTypes and in
-// CustomEvents. Names beyond are counted together as otherNames, so a bot that
-// makes names up fills no row without end.
-const (
-	mostNames  = 1000
-	otherNames = "(other)"
-)
 
 // mostSum is where sums stop growing: the greatest number that every client reads
 // exactly. No honest bot gets there; one that lies must not stop the roll-up.
 const mostSum = 1<<53 - 1
 
 func sum(a, b int64) int64 { return min(a+b, mostSum) }
-
-func count(names map[string]int64, name string, n int64) map[string]int64 {
-	if names == nil {
-		names = map[string]int64{}
-	}
-	if _, known := names[name]; !known && len(names) >= mostNames {
-		name = otherNames
-	}
-	names[name] = sum(names[name], n)
-	return names
-}
 
 // Merge takes in what o counts.
 func (d *Day) Merge(o Day) {
@@ -75,12 +56,8 @@ func (d *Day) Merge(o Day) {
 	d.UserMessages = sum(d.UserMessages, o.UserMessages)
 	d.BotMessages = sum(d.BotMessages, o.BotMessages)
 	d.Events = sum(d.Events, o.Events)
-	for name, n := range o.EventTypes {
-		d.EventTypes = count(d.EventTypes, name, n)
-	}
-	for name, n := range o.CustomEvents {
-		d.CustomEvents = count(d.CustomEvents, name, n)
-	}
+	d.EventTypes.merge(o.EventTypes)
+	d.CustomEvents.merge(o.CustomEvents)
 	d.LLM.Calls = sum(d.LLM.Calls, o.LLM.Calls)
 	d.LLM.Errors = sum(d.LLM.Errors, o.LLM.Errors)
 	d.LLM.InputTokens = sum(d.LLM.InputTokens, o.LLM.InputTokens)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,7 @@ func naive(records []Record, bot id.Bot) map[date]Day {
 	days := map[date]Day{}
 	seen, activeOn, lastIn := map[string]bool{}, map[string]bool{}, map[string]int64{}
 	latencies, speeds, costs := map[date][]float64{}, map[date][]float64{}, map[date][]float64{}
+	types, customs := map[date][]Count{}, map[date][]Count{}
 	for _, r := range records {
 		on := date(math.Floor(float64(r.At) / 86_400_000))
 		d := days[on]
@@ -88,15 +90,9 @@ func naive(records []Record, bot id.Bot) map[date]Day {
 		case *Event:
 			active = r.User != ""
 			d.Events++
-			if d.EventTypes == nil {
-				d.EventTypes = map[string]int64{}
-			}
-			d.EventTypes[b.Type]++
+			types[on] = append(types[on], Count{b.Type, 1})
 		case *CustomEvent:
-			if d.CustomEvents == nil {
-				d.CustomEvents = map[string]int64{}
-			}
-			d.CustomEvents[b.Name] += b.Count
+			customs[on] = append(customs[on], Count{b.Name, b.Count})
 		case *LLMCall:
 			d.LLM.Calls++
 			d.LLM.InputTokens += b.InputTokens
@@ -133,10 +129,24 @@ func naive(records []Record, bot id.Bot) map[date]Day {
 		days[on] = d
 	}
 	for on, d := range days {
+		d.EventTypes, d.CustomEvents = summed(types[on]), summed(customs[on])
 		d.LLM.Latency, d.LLM.TokensPerSecond, d.LLM.Cost = spread(latencies[on]), spread(speeds[on]), spread(costs[on])
 		days[on] = d
 	}
 	return days
+}
+
+// summed brings the counts of each name together.
+func summed(each []Count) (all Counts) {
+	sums := map[string]int64{}
+	for _, c := range each {
+		sums[c.Name] += c.N
+	}
+	for name, n := range sums {
+		all = append(all, Count{name, n})
+	}
+	slices.SortFunc(all, func(a, b Count) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // spread is the textbook's two passes.
@@ -230,11 +240,17 @@ func TestDays(t *testing.T) {
 func TestNamesAreBounded(t *testing.T) {
 	var d Day
 	for i := range 3 * mostNames {
-		d.EventTypes = count(d.EventTypes, strconv.Itoa(i), 1)
+		d.EventTypes.add(strconv.Itoa(i), 1)
 	}
-	d.EventTypes = count(d.EventTypes, "7", 1)
-	if len(d.EventTypes) != mostNames+1 || d.EventTypes[otherNames] != 2*mostNames || d.EventTypes["7"] != 2 {
-		t.Errorf("%d names, %d of others, %d of 7", len(d.EventTypes), d.EventTypes[otherNames], d.EventTypes["7"])
+	d.EventTypes.add("7", 1)
+	if len(d.EventTypes) != mostNames+1 || d.EventTypes.Of(otherNames) != 2*mostNames || d.EventTypes.Of("7") != 2 {
+		t.Errorf("%d names, %d of others, %d of 7", len(d.EventTypes), d.EventTypes.Of(otherNames), d.EventTypes.Of("7"))
+	}
+	var again Day
+	again.Merge(d)
+	again.Merge(d)
+	if len(again.EventTypes) != mostNames+1 || again.EventTypes.Of(otherNames) != 4*mostNames || again.EventTypes.Of("7") != 4 {
+		t.Errorf("merged with itself: %d names, %d of others, %d of 7", len(again.EventTypes), again.EventTypes.Of(otherNames), again.EventTypes.Of("7"))
 	}
 	if got := sum(mostSum-1, mostCount); got != mostSum {
 		t.Errorf("a sum grows to %d", got)

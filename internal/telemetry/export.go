@@ -15,11 +15,11 @@ import (
 func WriteCSV(w io.Writer, days []DatedDay) error {
 	types, customs := map[string]bool{}, map[string]bool{}
 	for _, d := range days {
-		for name := range d.EventTypes {
-			types[name] = true
+		for _, of := range d.EventTypes {
+			types[of.Name] = true
 		}
-		for name := range d.CustomEvents {
-			customs[name] = true
+		for _, of := range d.CustomEvents {
+			customs[of.Name] = true
 		}
 	}
 	eventTypes, customEvents := slices.Sorted(maps.Keys(types)), slices.Sorted(maps.Keys(customs))
@@ -56,10 +56,10 @@ func WriteCSV(w io.Writer, days []DatedDay) error {
 			row = append(row, strconv.FormatFloat(x, 'f', -1, 64))
 		}
 		for _, name := range eventTypes {
-			row = append(row, strconv.FormatInt(d.EventTypes[name], 10))
+			row = append(row, strconv.FormatInt(d.EventTypes.Of(name), 10))
 		}
 		for _, name := range customEvents {
-			row = append(row, strconv.FormatInt(d.CustomEvents[name], 10))
+			row = append(row, strconv.FormatInt(d.CustomEvents.Of(name), 10))
 		}
 		if err := out.Write(row); err != nil {
 			return err

@@ -11,13 +11,13 @@ import (
 
 func TestWriteCSV(t *testing.T) {
 	first := Day{
-		ActiveUsers: 3, NewUsers: 1, Sessions: 4, UserMessages: 5, BotMessages: 6, Events: 2, EventTypes: map[string]int64{"opened": 2},
+		ActiveUsers: 3, NewUsers: 1, Sessions: 4, UserMessages: 5, BotMessages: 6, Events: 2, EventTypes: Counts{{"opened", 2}},
 		LLM: LLM{Calls: 2, Errors: 1, InputTokens: 10, OutputTokens: 20, CostNanoUSD: 3_000_000},
 	}
 	for _, x := range []float64{100, 300} {
 		first.LLM.Latency.Add(x)
 	}
-	second := Day{CustomEvents: map[string]int64{`a "name", quoted`: 7}}
+	second := Day{CustomEvents: Counts{{`a "name", quoted`, 7}}}
 	var text strings.Builder
 	if err := WriteCSV(&text, []DatedDay{{Start: midnight, Day: first}, {Start: midnight.Add(24 * time.Hour), Day: second}}); err != nil {
 		t.Fatal(err)

@@ -2,14 +2,17 @@ package telemetry
 
 import (
 	"context"
+	"math"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// AnalyticsRecord is a day as it goes on the wire.
+// AnalyticsRecord is a day as it goes on the wire, as appendJSON writes it.
 type AnalyticsRecord struct {
 	StartDateTimeUTC string           `json:"startDateTimeUtc" doc:"The first moment of the day, UTC."`
 	EndDateTimeUTC   string           `json:"endDateTimeUtc" doc:"The last moment of the day, UTC."`
@@ -53,7 +56,7 @@ type AnalyticsCost struct {
 	Max  float64 `json:"max" doc:"The greatest."`
 }
 
-// AnalyticsList is the answer of getBotAnalytics.
+// AnalyticsList is the answer of getBotAnalytics, as appendDays writes it.
 type AnalyticsList struct {
 	Records []AnalyticsRecord `json:"records" doc:"Every day of the range, in order, also those on which nothing happened."`
 }
@@ -64,7 +67,7 @@ type (
 		StartDate string `query:"startDate" required:"true" doc:"The first day: a date, or a moment of it."`
 		EndDate   string `query:"endDate" required:"true" doc:"The last day, which is included: a date, or a moment of it."`
 	}
-	analyticsOutput struct{ Body AnalyticsList }
+	analyticsOutput struct{ Body wire.Document[AnalyticsList] }
 )
 
 func mountAnalytics(m *wire.Mux, s *Service) {
@@ -76,27 +79,79 @@ func mountAnalytics(m *wire.Mux, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			out := &analyticsOutput{Body: AnalyticsList{make([]AnalyticsRecord, len(days))}}
-			for i := range days {
-				out.Body.Records[i] = days[i].shown()
-			}
-			return out, nil
+			return &analyticsOutput{Body: wire.Document[AnalyticsList]{Bytes: appendDays(nil, days)}}, nil
 		})
 }
 
-func (m Moments) shown() AnalyticsSpread { return AnalyticsSpread{m.Mean, m.Deviation(), m.Min, m.Max} }
+// dayRoom is about what a day without names takes in an answer.
+const dayRoom = 640
 
-func (d *DatedDay) shown() AnalyticsRecord {
-	cost := d.LLM.Cost
-	return AnalyticsRecord{
-		StartDateTimeUTC: wire.TimeOf(d.Start).String(), EndDateTimeUTC: wire.TimeOf(d.End).String(),
-		ReturningUsers: d.ActiveUsers - d.NewUsers, NewUsers: d.NewUsers, Sessions: d.Sessions,
-		Messages: d.UserMessages, UserMessages: d.UserMessages, BotMessages: d.BotMessages,
-		Events: d.Events, EventTypes: d.EventTypes, CustomEvents: d.CustomEvents,
-		LLM: AnalyticsLLM{
-			Calls: d.LLM.Calls, Errors: d.LLM.Errors, InputTokens: d.LLM.InputTokens, OutputTokens: d.LLM.OutputTokens,
-			Latency: d.LLM.Latency.shown(), TokensPerSecond: d.LLM.TokensPerSecond.shown(),
-			Cost: AnalyticsCost{float64(d.LLM.CostNanoUSD) / nanoUSD, cost.Mean, cost.Deviation(), cost.Min, cost.Max},
-		},
+// appendDays writes days as an AnalyticsList. A year has some hundred thousand bytes of
+// names and numbers: written one by one they take a quarter of the time that an encoder
+// of any struct needs.
+func appendDays(b []byte, days []DatedDay) []byte {
+	room := 0
+	for i := range days {
+		room += dayRoom + 32*(len(days[i].EventTypes)+len(days[i].CustomEvents))
 	}
+	b = append(slices.Grow(b, room), `{"records":[`...)
+	for i := range days {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = days[i].appendJSON(b)
+	}
+	return append(b, "]}"...)
+}
+
+func (d *DatedDay) appendJSON(b []byte) []byte {
+	b = wire.TimeOf(d.Start).AppendJSON(append(b, `{"startDateTimeUtc":`...))
+	b = wire.TimeOf(d.End).AppendJSON(append(b, `,"endDateTimeUtc":`...))
+	b = strconv.AppendInt(append(b, `,"returningUsers":`...), d.ActiveUsers-d.NewUsers, 10)
+	b = strconv.AppendInt(append(b, `,"newUsers":`...), d.NewUsers, 10)
+	b = strconv.AppendInt(append(b, `,"sessions":`...), d.Sessions, 10)
+	b = strconv.AppendInt(append(b, `,"messages":`...), d.UserMessages, 10)
+	b = strconv.AppendInt(append(b, `,"userMessages":`...), d.UserMessages, 10)
+	b = strconv.AppendInt(append(b, `,"botMessages":`...), d.BotMessages, 10)
+	b = strconv.AppendInt(append(b, `,"events":`...), d.Events, 10)
+	b = d.EventTypes.appendJSON(append(b, `,"eventTypes":`...))
+	b = d.CustomEvents.appendJSON(append(b, `,"customEvents":`...))
+	b = strconv.AppendInt(append(b, `,"llm":{"calls":`...), d.LLM.Calls, 10)
+	b = strconv.AppendInt(append(b, `,"errors":`...), d.LLM.Errors, 10)
+	b = strconv.AppendInt(append(b, `,"inputTokens":`...), d.LLM.InputTokens, 10)
+	b = strconv.AppendInt(append(b, `,"outputTokens":`...), d.LLM.OutputTokens, 10)
+	b = d.LLM.Latency.appendJSON(append(b, `,"latency":{`...))
+	b = d.LLM.TokensPerSecond.appendJSON(append(b, `},"tokensPerSecond":{`...))
+	b = appendFloat(append(b, `},"cost":{"sum":`...), float64(d.LLM.CostNanoUSD)/nanoUSD)
+	b = d.LLM.Cost.appendJSON(append(b, ','))
+	return append(b, "}}}"...)
+}
+
+// appendJSON writes the members of a spread.
+func (m Moments) appendJSON(b []byte) []byte {
+	b = appendFloat(append(b, `"mean":`...), m.Mean)
+	b = appendFloat(append(b, `,"sd":`...), m.Deviation())
+	b = appendFloat(append(b, `,"min":`...), m.Min)
+	return appendFloat(append(b, `,"max":`...), m.Max)
+}
+
+func (c Counts) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	for i, of := range c {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = wire.AppendText(b, of.Name)
+		b = strconv.AppendInt(append(b, ':'), of.N, 10)
+	}
+	return append(b, '}')
+}
+
+// appendFloat writes a number as JavaScript would; none is infinite.
+func appendFloat(b []byte, x float64) []byte {
+	form := byte('f')
+	if size := math.Abs(x); size != 0 && (size < 1e-6 || size >= 1e21) {
+		form = 'e'
+	}
+	return strconv.AppendFloat(b, x, form, -1, 64)
 }

@@ -7,12 +7,12 @@ import "math"
 // whatever the order, so roll-ups need no number twice. The zero Moments are those
 // of no numbers.
 type Moments struct {
-	Count int64   `json:"n,omitempty"`
-	Mean  float64 `json:"mean,omitempty"`
+	Count int64
+	Mean  float64
 	// Squares is the sum of the squared distances to the mean.
-	Squares float64 `json:"m2,omitempty"`
-	Min     float64 `json:"min,omitempty"`
-	Max     float64 `json:"max,omitempty"`
+	Squares float64
+	Min     float64
+	Max     float64
 }
 
 // Add takes one number in, by Welford's method.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 )
@@ -46,18 +44,8 @@ func selectLatestBots(ctx context.Context, q db.Querier, w id.Workspace, most in
 	return bots, rows.Err()
 }
 
-func scanDay(scan func(...any) error) (key botDay, d Day, err error) {
-	var bot string
-	var on int64
-	var totals []byte
-	if err := scan(&bot, &on, &totals); err != nil {
-		return key, d, err
-	}
-	key = botDay{id.Bot(bot), date(on)}
-	if err := json.Unmarshal(totals, &d); err != nil {
-		return key, d, fmt.Errorf("the analytics of bot %s on day %d cannot be read: %w", bot, on, err)
-	}
-	return key, d, nil
+func unreadableDay(bot id.Bot, on date, err error) error {
+	return fmt.Errorf("the analytics of bot %s on day %d cannot be read: %w", bot, on, err)
 }
 
 // selectDays reads the days of a range that one bot has anything of. A bot of
@@ -65,14 +53,22 @@ func scanDay(scan func(...any) error) (key botDay, d Day, err error) {
 func selectDays(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot, from, until date) (map[date]Day, error) {
 	var s db.Statement
 	s.Add(`
-		SELECT bot_id, day, totals FROM analytics_days
+		SELECT day, totals FROM analytics_days
 		WHERE bot_id = (SELECT bot_id FROM bot_workspaces WHERE bot_id = ? AND workspace_id = ?) AND day BETWEEN ? AND ?`,
 		string(bot), string(w), int64(from), int64(until))
 	days := map[date]Day{}
 	err := scanAll(ctx, q, &s, func(scan func(...any) error) error {
-		key, d, err := scanDay(scan)
-		days[key.day] = d
-		return err
+		var on date
+		var totals []byte
+		if err := scan(&on, &totals); err != nil {
+			return err
+		}
+		d, err := decodeDay(totals)
+		if err != nil {
+			return unreadableDay(bot, on, err)
+		}
+		days[on] = d
+		return nil
 	})
 	return days, err
 }
@@ -83,9 +79,17 @@ func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*
 	err := ofKeys(ctx, tx, keys, `SELECT bot_id, day, totals FROM analytics_days`, "bot_id = ? AND day = ?",
 		func(d botDay) []any { return []any{string(d.bot), int64(d.day)} },
 		func(scan func(...any) error) error {
-			key, d, err := scanDay(scan)
+			var key botDay
+			var totals []byte
+			if err := scan(&key.bot, &key.day, &totals); err != nil {
+				return err
+			}
+			d, err := decodeDay(totals)
+			if err != nil {
+				return unreadableDay(key.bot, key.day, err)
+			}
 			merged[key] = d
-			return err
+			return nil
 		})
 	if err != nil {
 		return err
@@ -94,11 +98,7 @@ func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*
 	for i, key := range keys {
 		d := merged[key]
 		d.Merge(*added[key])
-		totals, err := json.Marshal(d, json.Deterministic(true))
-		if err != nil {
-			return err
-		}
-		rows[i] = []any{string(key.bot), int64(key.day), string(totals)}
+		rows[i] = []any{string(key.bot), int64(key.day), d.encode()}
 	}
 	return db.InsertRows(ctx, tx, `INSERT INTO analytics_days (bot_id, day, totals) VALUES `,
 		` ON CONFLICT (bot_id, day) DO UPDATE SET totals = excluded.totals`, rows)

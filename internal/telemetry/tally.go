@@ -68,11 +68,10 @@ func (t *tally) add(r *Record) {
 	case *Event:
 		d := t.day(r.Bot, on)
 		d.Events++
-		d.EventTypes = count(d.EventTypes, body.Type, 1)
+		d.EventTypes.add(body.Type, 1)
 		t.active(r)
 	case *CustomEvent:
-		d := t.day(r.Bot, on)
-		d.CustomEvents = count(d.CustomEvents, body.Name, body.Count)
+		t.day(r.Bot, on).CustomEvents.add(body.Name, body.Count)
 	case *LLMCall:
 		t.day(r.Bot, on).LLM.add(body)
 	}

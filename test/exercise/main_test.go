@@ -50,7 +50,7 @@ func refuses(t *testing.T, a *harness.Actor, method, path string, refusals []ref
 }
 
 // createBot makes a bot and answers it.
-func createBot(t *testing.T, a *harness.Actor, body any) object {
+func createBot(t testing.TB, a *harness.Actor, body any) object {
 	t.Helper()
 	var out struct{ Bot object }
 	a.Do(t, "POST", botsPath, body, &out)

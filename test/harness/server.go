@@ -119,7 +119,7 @@ func DatabaseURL(t testing.TB, engine db.Engine) string {
 }
 
 // Start starts a server on fresh data, stopped when the test ends.
-func Start(t *testing.T, engine db.Engine, flags ...string) *Server {
+func Start(t testing.TB, engine db.Engine, flags ...string) *Server {
 	t.Helper()
 	s := start(t, engine, t.TempDir(), DatabaseURL(t, engine), flags...)
 	t.Cleanup(func() {

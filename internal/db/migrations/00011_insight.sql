@@ -36,11 +36,12 @@ CREATE TABLE issue_events (
   PRIMARY KEY (issue_id, id)
 );
 
--- One row a bot and UTC day; day counts from 1970-01-01. totals is JSON.
+-- One row a bot and UTC day; day counts from 1970-01-01. totals is what the day
+-- counts, in the form of package telemetry's Day.
 CREATE TABLE analytics_days (
   bot_id TEXT NOT NULL,
   day    BIGINT NOT NULL,
-  totals TEXT NOT NULL,
+  totals BYTEA NOT NULL,
   PRIMARY KEY (bot_id, day)
 );
 
