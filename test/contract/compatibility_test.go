@@ -2,20 +2,15 @@ package contract_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/botyard/botyard/test/contract"
-	"github.com/botyard/botyard/test/validate"
 )
 
 // TestCompatibility keeps docs/compatibility.md what the sources say.
@@ -41,15 +36,17 @@ How an operation is tested:
   the real binary, on SQLite and on PostgreSQL.
 - **behaviour**: in the behaviour suite ` + "`test/exercise`" + `, on both engines.
 - **rights**: asked as every kind of caller in ` + "`test/matrix`" + `, on both engines.
+
+Each of the three suites fails when an operation that is built is missing from it; the first two
+demand a successful answer of it.
 `
 
 func compatibility(t *testing.T) string {
 	built := ours(t)
 	wanted := wanted(t)
 	seenBy := map[string]map[string]bool{
-		"client":    mentioned(t, "../clients/scenarios/*.mjs", `\.(\w+)\(`),
-		"behaviour": exercised(t, "../exercise/*.go"),
-		"rights":    mentioned(t, "../matrix/request*_test.go", `(?m)^\t"(\w+)": `),
+		"client": mentioned(t, "../clients/scenarios/*.mjs", `\.(\w+)\(`),
+		"rights": mentioned(t, "../matrix/request*_test.go", `(?m)^\t"(\w+)": `),
 	}
 	areas := map[string][]contract.Operation{}
 	for _, o := range wanted {
@@ -71,7 +68,7 @@ func compatibility(t *testing.T) string {
 		for _, o := range operations {
 			_, is := built[o.ID]
 			fmt.Fprintf(&b, "| %s | `%s %s` | %s | %s | %s | %s |\n", o.ID, o.Method, o.Path, mark(is),
-				mark(is && seenBy["client"][o.ID]), mark(is && seenBy["behaviour"][o.ID]), mark(is && seenBy["rights"][o.ID]))
+				mark(is && seenBy["client"][o.ID]), mark(is), mark(is && seenBy["rights"][o.ID]))
 		}
 	}
 	return b.String()
@@ -113,82 +110,4 @@ func mentioned(t *testing.T, glob, pattern string) map[string]bool {
 		}
 	}
 	return found
-}
-
-// exercised lists the operations whose method and path stand side by side among
-// the arguments of a call, as in Do(t, "GET", botsPath+"/"+id, nil, &out).
-func exercised(t *testing.T, glob string) map[string]bool {
-	t.Helper()
-	routes, err := validate.New(document(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(glob)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var parsed []*ast.File
-	constants := map[string]string{}
-	for _, file := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed = append(parsed, f)
-		ast.Inspect(f, func(n ast.Node) bool {
-			if v, is := n.(*ast.ValueSpec); is && len(v.Names) == len(v.Values) {
-				for i, name := range v.Names {
-					constants[name.Name] = text(v.Values[i], nil)
-				}
-			}
-			return true
-		})
-	}
-	found := map[string]bool{}
-	for _, f := range parsed {
-		ast.Inspect(f, func(n ast.Node) bool {
-			// A path in a variable: the assignment before the call is the one.
-			if a, is := n.(*ast.AssignStmt); is && len(a.Lhs) == len(a.Rhs) {
-				for i, to := range a.Lhs {
-					name, is := to.(*ast.Ident)
-					if path := text(a.Rhs[i], constants); is && strings.HasPrefix(path, "/v") {
-						constants[name.Name] = path
-					}
-				}
-			}
-			call, is := n.(*ast.CallExpr)
-			if !is {
-				return true
-			}
-			for i := range len(call.Args) - 1 {
-				path, _, _ := strings.Cut(text(call.Args[i+1], constants), "?")
-				if op := routes.Operation(text(call.Args[i], constants), path); op != "" {
-					found[op] = true
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-// text is what an expression of strings says, with x for what only a run knows.
-func text(e ast.Expr, constants map[string]string) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if s, err := strconv.Unquote(e.Value); err == nil {
-			return s
-		}
-	case *ast.Ident:
-		if s, known := constants[e.Name]; known {
-			return s
-		}
-	case *ast.SelectorExpr:
-		if method, is := strings.CutPrefix(e.Sel.Name, "Method"); is {
-			return strings.ToUpper(method)
-		}
-	case *ast.BinaryExpr:
-		return text(e.X, constants) + text(e.Y, constants)
-	}
-	return "x"
 }

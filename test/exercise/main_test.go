@@ -12,7 +12,7 @@ import (
 	"github.com/botyard/botyard/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) { harness.MainOfAll(m) }
 
 const (
 	mePath         = "/v1/admin/account/me"

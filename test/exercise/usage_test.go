@@ -499,3 +499,24 @@ func TestWebhookWithoutMessagesLeft(t *testing.T) {
 		answered()
 	})
 }
+
+// TestUsageAsAList: the usage of a workspace is a list of one, the same that is asked
+// of its id, also of a month before.
+func TestUsageAsAList(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a := s.Person(t)
+		use(t, s, plan.Usage{Workspace: workspaceID(a), Type: plan.AISpend, Value: 7})
+		path := workspacesPath + "/" + a.Workspace + "/usages"
+		for _, query := range []string{"?type=ai_spend", "?type=bot_count", "?type=ai_spend&period=2024-02"} {
+			var list struct{ Usages []object }
+			a.Do(t, "GET", path+query, nil, &list)
+			if diff := cmp.Diff([]object{usageOf(t, a, a.Workspace, query[1:])}, list.Usages); diff != "" {
+				t.Errorf("%s as a list (-by id +list):\n%s", query, diff)
+			}
+		}
+		a.Refused(t, fault.InvalidQuery, []string{"type"}, "GET", path+"?type=gold", nil)
+		a.Refused(t, fault.InvalidQuery, []string{"type"}, "GET", path, nil)
+		a.Refused(t, fault.InvalidQuery, []string{"period"}, "GET", path+"?type=ai_spend&period=March", nil)
+		s.Person(t).Refused(t, fault.ResourceNotFound, []string{a.Workspace}, "GET", path+"?type=ai_spend", nil)
+	})
+}

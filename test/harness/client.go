@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/test/validate"
 )
@@ -23,10 +24,11 @@ type Client struct {
 	Base      string
 	http      *http.Client
 	validator *validate.Validator
+	engine    db.Engine
 }
 
-func newClient(base string) (*Client, error) {
-	c := &Client{Base: base, http: &http.Client{
+func newClient(base string, engine db.Engine) (*Client, error) {
+	c := &Client{Base: base, engine: engine, http: &http.Client{
 		Timeout:   time.Minute,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true},
 	}}
@@ -87,7 +89,10 @@ func (c *Client) Send(r *http.Request) (Answer, error) {
 
 func (c *Client) check(r *http.Request, a Answer) error {
 	path := r.URL.EscapedPath()
-	if c.validator.Operation(r.Method, path) != "" {
+	if operation := c.validator.Operation(r.Method, path); operation != "" {
+		if a.Status == http.StatusOK {
+			c.note(operation)
+		}
 		return c.validator.Response(r.Method, path, a.Status, a.Header, a.Body)
 	}
 	if a.Status < 400 {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/botyard/botyard/internal/db"
 )
 
 // built is the binary of this test process.
@@ -107,7 +109,11 @@ func StartBinaryUnder(t testing.TB, wrapper []string, dir, databaseURL string, f
 		if !ok {
 			t.Fatalf("botyard serve ended:\n%s", said)
 		}
-		if p.Client, err = newClient(url); err != nil {
+		engine := db.SQLite
+		if databaseURL != "" {
+			engine = db.PostgreSQL
+		}
+		if p.Client, err = newClient(url, engine); err != nil {
 			t.Fatal(err)
 		}
 	case <-time.After(60 * time.Second):

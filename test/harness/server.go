@@ -54,8 +54,22 @@ func (lasting) Cleanup(func()) {}
 // Main runs the tests of a package and stops what they share:
 //
 //	func TestMain(m *testing.M) { harness.Main(m) }
-func Main(m *testing.M) {
+func Main(m *testing.M) { end(m.Run()) }
+
+// MainOfAll is Main for the tests that know every operation: they fail when one had no
+// successful answer on one of the engines.
+func MainOfAll(m *testing.M) {
 	code := m.Run()
+	if code == 0 {
+		for _, what := range unanswered() {
+			fmt.Fprintln(os.Stderr, "no test had a successful answer of", what)
+			code = 1
+		}
+	}
+	end(code)
+}
+
+func end(code int) {
 	var errs []error
 	for _, s := range shared.servers {
 		errs = append(errs, s.stop())
@@ -157,7 +171,7 @@ func start(t testing.TB, engine db.Engine, dir, databaseURL string, flags ...str
 		t.Fatalf("the server does not start on %s: %v", engine, err)
 	}
 	s := &Server{Server: server, Engine: engine, Dir: dir, DatabaseURL: databaseURL}
-	if s.Client, err = newClient(server.URL()); err != nil {
+	if s.Client, err = newClient(server.URL(), engine); err != nil {
 		t.Fatal(err)
 	}
 	return s
