@@ -38,7 +38,7 @@ func fill(b *testing.B, d *db.DB) {
 	}
 	// Words that all have, that one name has, and that one in a hundred versions has.
 	for _, word := range []string{"'package'", "'does'", "'mail'", "'home'", "'p' || (x % 5000)", "'rarely' || (x % 100)", "'w' || (x % 3)"} {
-		exec(b, d, numbers+`INSERT INTO integration_words (integration_id, word, listed) SELECT 'intver_' || `+pad+`, `+blob(word)+`, TRUE FROM n`)
+		exec(b, d, numbers+`INSERT INTO integration_words (integration_id, word, listed, installs) SELECT 'intver_' || `+pad+`, `+blob(word)+`, TRUE, x % 97 FROM n`)
 	}
 	exec(b, d, collect)
 }
@@ -86,25 +86,28 @@ func BenchmarkHub(b *testing.B) {
 				IntegrationFilter
 				after *db.Key
 			}{
-				"newest":                {},
-				"deep":                  {after: middle},
-				"byUpdate":              {IntegrationFilter: IntegrationFilter{Sort: ByUpdate}, after: middle},
-				"byName":                {IntegrationFilter: IntegrationFilter{Sort: ByName, Ascending: true}},
-				"byInstalls":            {IntegrationFilter: IntegrationFilter{Sort: ByInstalls}},
-				"ofName":                {IntegrationFilter: IntegrationFilter{Name: "home/package-77"}},
-				"ofVersion":             {IntegrationFilter: IntegrationFilter{Version: "1.3.0"}},
-				"approved":              {IntegrationFilter: IntegrationFilter{Verification: Approved}},
-				"approvedByInstalls":    {IntegrationFilter: IntegrationFilter{Verification: Approved, Sort: ByInstalls}},
-				"searchOneName":         {IntegrationFilter: IntegrationFilter{Search: "p77"}},
-				"searchOneNameByName":   {IntegrationFilter: IntegrationFilter{Search: "p77", Sort: ByName}},
-				"searchOneInAHundred":   {IntegrationFilter: IntegrationFilter{Search: "rarely42"}},
-				"searchOneInAHundredBy": {IntegrationFilter: IntegrationFilter{Search: "rarely42", Sort: ByInstalls}},
-				"searchAll":             {IntegrationFilter: IntegrationFilter{Search: "mail"}},
-				"searchLetter":          {IntegrationFilter: IntegrationFilter{Search: "r", Sort: ByUpdate}},
-				"searchTwo":             {IntegrationFilter: IntegrationFilter{Search: "mail rarely42"}},
-				"searchNothing":         {IntegrationFilter: IntegrationFilter{Search: "zebra"}},
-				"ownSearch":             {IntegrationFilter: IntegrationFilter{Workspace: home, Search: "mail"}},
-				"ownSearchRare":         {IntegrationFilter: IntegrationFilter{Workspace: home, Search: "p77"}},
+				"newest":                        {},
+				"deep":                          {after: middle},
+				"byUpdate":                      {IntegrationFilter: IntegrationFilter{Sort: ByUpdate}, after: middle},
+				"byName":                        {IntegrationFilter: IntegrationFilter{Sort: ByName, Ascending: true}},
+				"byInstalls":                    {IntegrationFilter: IntegrationFilter{Sort: ByInstalls}},
+				"ofName":                        {IntegrationFilter: IntegrationFilter{Name: "home/package-77"}},
+				"ofVersion":                     {IntegrationFilter: IntegrationFilter{Version: "1.3.0"}},
+				"approved":                      {IntegrationFilter: IntegrationFilter{Verification: Approved}},
+				"approvedByInstalls":            {IntegrationFilter: IntegrationFilter{Verification: Approved, Sort: ByInstalls}},
+				"searchOneName":                 {IntegrationFilter: IntegrationFilter{Search: "p77"}},
+				"searchOneNameByName":           {IntegrationFilter: IntegrationFilter{Search: "p77", Sort: ByName}},
+				"searchOneInAHundred":           {IntegrationFilter: IntegrationFilter{Search: "rarely42"}},
+				"searchOneInAHundredByInstalls": {IntegrationFilter: IntegrationFilter{Search: "rarely42", Sort: ByInstalls}},
+				"searchOneInAHundredByName":     {IntegrationFilter: IntegrationFilter{Search: "rarely42", Sort: ByName}},
+				"searchOneInAHundredByUpdate":   {IntegrationFilter: IntegrationFilter{Search: "rarely42", Sort: ByUpdate}},
+				"searchAll":                     {IntegrationFilter: IntegrationFilter{Search: "mail"}},
+				"searchLetter":                  {IntegrationFilter: IntegrationFilter{Search: "r", Sort: ByUpdate}},
+				"searchTwo":                     {IntegrationFilter: IntegrationFilter{Search: "mail rarely42"}},
+				"searchTwoByInstalls":           {IntegrationFilter: IntegrationFilter{Search: "mail rarely42", Sort: ByInstalls}},
+				"searchNothing":                 {IntegrationFilter: IntegrationFilter{Search: "zebra"}},
+				"ownSearch":                     {IntegrationFilter: IntegrationFilter{Workspace: home, Search: "mail"}},
+				"ownSearchRare":                 {IntegrationFilter: IntegrationFilter{Workspace: home, Search: "p77"}},
 			} {
 				b.Run(name, func(b *testing.B) {
 					for b.Loop() {

@@ -89,7 +89,6 @@ func (s *Service) ListIntegrations(ctx context.Context, account id.Account, f In
 		}
 	}
 	if f.Workspace == "" {
-		f.lateRows = s.DB.Engine() == db.SQLite
 		if f.rare, err = selectRareWord(ctx, q, f); err != nil {
 			return nil, nil, db.Convert(err)
 		}

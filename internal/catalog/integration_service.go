@@ -131,7 +131,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err := writeSecrets(ctx, tx, i.ID, s.sealSecrets(i.ID, secrets)); err != nil {
 		return Integration{}, db.Convert(err)
 	}
-	if err := s.index(ctx, tx, i, true); err != nil {
+	if err := s.index(ctx, tx, i, len(u.Definition.Interfaces) > 0); err != nil {
 		return Integration{}, err
 	}
 	return i, s.record(ctx, tx, i.Workspace, string(i.ID), i.Name, i.Version, "integration created")
@@ -144,7 +144,7 @@ func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interface
 	if err != nil {
 		return err
 	}
-	if err := writeWords(ctx, tx, i.ID, words, i.Visibility == Public); err != nil || !interfaces {
+	if err := writeWords(ctx, tx, i, words); err != nil || !interfaces {
 		return db.Convert(err)
 	}
 	d, err := definition.ParseIntegration([]byte(i.Definition))
@@ -330,15 +330,15 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err := writeSecrets(ctx, tx, i, s.sealSecrets(i, u.Secrets)); err != nil {
 		return Integration{}, db.Convert(err)
 	}
-	if err := s.rewrite(ctx, tx, before, after); err != nil {
+	if err := s.rewrite(ctx, tx, before, after, len(u.Definition.Interfaces) > 0); err != nil {
 		return Integration{}, err
 	}
 	return after, s.record(ctx, tx, actor.Workspace, string(i), after.Name, after.Version, "integration updated: "+strings.Join(u.members(), ", "))
 }
 
 // rewrite brings what stands apart from an integration's row to its new state,
-// where it changed.
-func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integration) error {
+// where it changed. interfaces says that the update was about those.
+func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integration, interfaces bool) error {
 	redefined := before.Definition != after.Definition
 	if redefined {
 		if err := updateIntegrationDefinition(ctx, tx, after.ID, after.Definition); err != nil {
@@ -347,9 +347,9 @@ func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integrat
 	}
 	switch {
 	case redefined || before.Title != after.Title || before.Description != after.Description:
-		return s.index(ctx, tx, after, redefined)
+		return s.index(ctx, tx, after, redefined && interfaces)
 	case before.Visibility != after.Visibility:
-		return db.Convert(updateListed(ctx, tx, after.ID, after.Visibility == Public))
+		return db.Convert(updateListed(ctx, tx, after))
 	}
 	return nil
 }

@@ -197,8 +197,13 @@ func updateSigningSecrets(ctx context.Context, q db.Querier, i id.Integration, s
 	return err
 }
 
+// addInstalls counts bots that have an integration, beside the words that the hub
+// finds it by too.
 func addInstalls(ctx context.Context, q db.Querier, i id.Integration, n int64) error {
-	_, err := q.Exec(ctx, `UPDATE integrations SET installs = installs + $2 WHERE id = $1`, string(i), n)
+	if _, err := q.Exec(ctx, `UPDATE integrations SET installs = installs + $2 WHERE id = $1`, string(i), n); err != nil {
+		return err
+	}
+	_, err := q.Exec(ctx, `UPDATE integration_words SET installs = installs + $2 WHERE integration_id = $1 AND listed = TRUE`, string(i), n)
 	return err
 }
 
@@ -220,20 +225,31 @@ func writeImplementations(ctx context.Context, q db.Querier, i id.Integration, i
 }
 
 // writeWords replaces the words that an integration is found by.
-func writeWords(ctx context.Context, q db.Querier, i id.Integration, words []string, listed bool) error {
-	if _, err := q.Exec(ctx, `DELETE FROM integration_words WHERE integration_id = $1`, string(i)); err != nil {
+func writeWords(ctx context.Context, q db.Querier, i Integration, words []string) error {
+	if _, err := q.Exec(ctx, `DELETE FROM integration_words WHERE integration_id = $1`, string(i.ID)); err != nil {
 		return err
 	}
+	listed, installs := i.Visibility == Public, i.listedInstalls()
 	var rows [][]any
 	for _, word := range words {
-		rows = append(rows, []any{string(i), []byte(word), listed})
+		rows = append(rows, []any{string(i.ID), []byte(word), listed, installs})
 	}
-	return db.InsertRows(ctx, q, `INSERT INTO integration_words (integration_id, word, listed) VALUES `, "", rows)
+	return db.InsertRows(ctx, q, `INSERT INTO integration_words (integration_id, word, listed, installs) VALUES `, "", rows)
 }
 
-func updateListed(ctx context.Context, q db.Querier, i id.Integration, listed bool) error {
-	_, err := q.Exec(ctx, `UPDATE integration_words SET listed = $2 WHERE integration_id = $1`, string(i), listed)
+// updateListed brings the words of an integration to its visibility.
+func updateListed(ctx context.Context, q db.Querier, i Integration) error {
+	_, err := q.Exec(ctx, `UPDATE integration_words SET listed = $2, installs = $3 WHERE integration_id = $1`,
+		string(i.ID), i.Visibility == Public, i.listedInstalls())
 	return err
+}
+
+// listedInstalls is what stands beside the words: the installs of what is public.
+func (i Integration) listedInstalls() int64 {
+	if i.Visibility != Public {
+		return 0
+	}
+	return i.Installs
 }
 
 // selectSecrets reads the sealed secrets of an integration by name.

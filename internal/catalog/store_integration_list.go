@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"database/sql"
-	"strconv"
 	"strings"
 
 	"github.com/botyard/botyard/internal/db"
@@ -13,8 +12,8 @@ import (
 // Sort is what a list of integrations is sorted by.
 type Sort string
 
-// The sorts of the public API. How popular an integration is: how many bots have
-// it, then how often it was looked at.
+// The sorts of the public API. How popular an integration is, is how many bots have
+// it; what equally many have begins with the newest.
 const (
 	ByCreation   Sort = "createdAt"
 	ByUpdate     Sort = "updatedAt"
@@ -46,15 +45,9 @@ func (s Sort) how() sorted {
 				return []any{[]byte(name), integration}
 			}}
 	case ByPopularity, ByInstalls:
-		return sorted{[]string{"i.installs", "i.views", "i.id"},
-			func(i Integration) db.Key {
-				return db.Key{At: i.Installs, ID: strconv.FormatInt(i.Views, 10) + "\n" + string(i.ID)}
-			},
-			func(k db.Key) []any {
-				text, integration, _ := strings.Cut(k.ID, "\n")
-				views, _ := strconv.ParseInt(text, 10, 64) // the key is signed: it is what was written
-				return []any{k.At, views, integration}
-			}}
+		return sorted{[]string{"i.installs", "i.id"},
+			func(i Integration) db.Key { return db.Key{At: i.Installs, ID: string(i.ID)} },
+			func(k db.Key) []any { return []any{k.At, k.ID} }}
 	}
 	return sorted{[]string{"i.id"}, byAge.key, func(k db.Key) []any { return []any{k.ID} }}
 }
@@ -95,42 +88,32 @@ type IntegrationFilter struct {
 	words []string // of Search
 	// rare is the word that few integrations have, when the list starts from it.
 	rare string
-	// lateRows has a search by popularity read whole rows of its page only. It pays on
-	// SQLite (13 ms become 2 ms at 1,000 of 100,000 rows); PostgreSQL plans it as a
-	// walk over all rows.
-	lateRows bool
 }
 
-// A search of the hub starts from its rarest word when few integrations have it:
-// each of these is looked up. Beyond that the list is walked in its order, where one
-// in a few rows matches. Newest first, only one page of them is looked up, because
-// words stand in the order of ids, so that many are few.
+// A search of the hub starts from its rarest word when few integrations have it.
+// Beyond that the list is walked in its order, where one in a few rows matches.
+// How many are few depends on whether each is looked up, or the index of words alone
+// says which of them are on the page.
 const (
-	fewMatches      = 1500
-	fewMatchesByAge = 5000
+	fewLookedUp = 1500
+	fewWords    = 5000
 )
 
-// byWordAlone says that the list needs nothing but the index of words to find its
-// page.
-func (f IntegrationFilter) byWordAlone() bool {
-	return len(f.words) == 1 && f.Name == "" && f.Version == "" && f.Verification == "" &&
-		f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == "" && (f.Sort == "" || f.Sort == ByCreation)
+// ofWords says that the list is of the words that are searched and nothing else, so
+// that its page is found without the rows of all that match.
+func (f IntegrationFilter) ofWords() bool {
+	return len(f.words) > 0 && f.Name == "" && f.Version == "" && f.Verification == "" && f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == ""
 }
 
-// byPopularityOfWord says that the list finds its page by the index of words and the
-// one of popularity by id, and needs nothing else for it.
-func (f IntegrationFilter) byPopularityOfWord() bool {
-	sort := f.Sort
-	f.Sort = ""
-	return f.lateRows && (sort == ByPopularity || sort == ByInstalls) && f.byWordAlone()
-}
+// startsFromPage says that the list starts from its page; see startPage.
+func (f IntegrationFilter) startsFromPage() bool { return f.rare != "" && f.ofWords() }
 
 // few is up to how many integrations the list starts from.
 func (f IntegrationFilter) few() int {
-	if f.byWordAlone() {
-		return fewMatchesByAge
+	if f.ofWords() && f.Sort != ByUpdate && f.Sort != ByName {
+		return fewWords
 	}
-	return fewMatches
+	return fewLookedUp
 }
 
 // listing puts together the query of a list. It is made of the fragments here and
@@ -175,7 +158,7 @@ func integrationList(f IntegrationFilter, page db.Page) *listing {
 		l.Add(" AND i.id = w.integration_id")
 	}
 	f.narrow(l)
-	if page.After != nil {
+	if page.After != nil && !f.startsFromPage() {
 		marks := strings.Repeat(", ?", len(how.columns))[2:]
 		l.Add(" AND ("+strings.Join(how.columns, ", ")+")"+behind+"("+marks+")", how.values(*page.After)...)
 	}
@@ -197,43 +180,77 @@ func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind str
 		l.Add(from+"integration_interfaces WHERE interface_id = ?", f.InterfaceID)
 	case f.InterfaceName != "":
 		l.Add(from+"integration_interfaces x WHERE x.interface_id IN (SELECT id FROM interfaces WHERE name = ?)", f.InterfaceName)
-	case f.rare != "" && f.byPopularityOfWord():
-		f.startPopular(l, page, direction, behind)
+	case f.startsFromPage():
+		f.startPage(l, page, direction, behind)
 		return true
 	case f.rare != "":
 		l.Add(from + "integration_words WHERE listed = TRUE AND ")
 		l.within("word", f.rare)
+		// There are no more than these. PostgreSQL, which guesses, would else read
+		// all integrations rather than look each of these up.
+		l.Add(" ORDER BY integration_id"+direction+" LIMIT ?) w", f.few())
+		return true
 	default:
 		return false
 	}
-	if f.rare != "" && f.byWordAlone() {
-		if page.After != nil {
-			l.Add(" AND integration_id"+behind+"?", page.After.ID)
-		}
-		l.Add(" ORDER BY integration_id"+direction+" LIMIT ?) w", page.Size+1)
-		return true
-	}
-	l.Add(" ORDER BY integration_id" + direction)
-	if f.rare != "" {
-		// There are no more than these. PostgreSQL, which guesses, would else read
-		// all integrations rather than look each of these up.
-		l.Add(" LIMIT ?", f.few())
-	}
-	l.Add(") w")
+	l.Add(" ORDER BY integration_id" + direction + ") w")
 	return true
 }
 
-// startPopular writes the subquery of the page itself: of those that have the rare
-// word, it reads how popular they are from an index alone, and whole rows are read
-// of the page only.
-func (f IntegrationFilter) startPopular(l *listing, page db.Page, direction, behind string) {
-	l.Add(`(SELECT c.id AS integration_id FROM (SELECT DISTINCT integration_id FROM integration_words WHERE listed = TRUE AND `)
-	l.within("word", f.rare)
-	l.Add(` ORDER BY integration_id`+direction+` LIMIT ?) m CROSS JOIN integrations c WHERE c.id = m.integration_id AND c.visibility = 'public'`, f.few())
-	if page.After != nil {
-		l.Add(" AND (c.installs, c.views, c.id)"+behind+"(?, ?, ?)", f.Sort.how().values(*page.After)...)
+// startPage writes the subquery of the page itself: rows are read of the page only.
+// Age and popularity stand beside the words. What else a list is sorted by is looked
+// up in an index, by a subquery because PostgreSQL would plan a join as a walk over
+// all integrations, and with BETWEEN because SQLite would meet an equality with the
+// row rather than the index. The other words are looked up from the front of what is
+// sorted, until the page is full.
+func (f IntegrationFilter) startPage(l *listing, page db.Page, direction, behind string) {
+	columns, looked := "integration_id", ""
+	switch f.Sort {
+	case ByPopularity, ByInstalls:
+		columns = "installs, integration_id"
+	case ByUpdate:
+		columns, looked = "place, integration_id", "updated_at"
+	case ByName:
+		columns, looked = "place, integration_id", "name_key"
 	}
-	l.Add(" ORDER BY c.installs"+direction+", c.views"+direction+", c.id"+direction+" LIMIT ?) w", page.Size+1)
+	order := " ORDER BY " + strings.ReplaceAll(columns, ",", direction+",") + direction + " LIMIT ?) "
+	others := len(f.words) > 1
+	l.Add("(")
+	if others {
+		l.Add("SELECT " + columns + " FROM (")
+	}
+	and := " AND "
+	if looked == "" {
+		l.Add("SELECT DISTINCT " + columns + " FROM integration_words WHERE listed = TRUE AND ")
+		l.within("word", f.rare)
+	} else {
+		l.Add("SELECT " + columns + " FROM (SELECT m.integration_id, (SELECT i." + looked + " FROM integrations i WHERE i.id BETWEEN m.integration_id AND m.integration_id) AS place" +
+			" FROM (SELECT DISTINCT integration_id FROM integration_words WHERE listed = TRUE AND ")
+		l.within("word", f.rare)
+		l.Add(") m LIMIT ?) x", f.few())
+		and = " WHERE "
+	}
+	if page.After != nil {
+		values := f.Sort.how().values(*page.After)
+		l.Add(and+"("+columns+")"+behind+"("+strings.Repeat(", ?", len(values))[2:]+")", values...)
+	}
+	if others {
+		l.Add(order+"m WHERE TRUE", f.few())
+		f.narrowWords(l, "m.integration_id")
+	}
+	l.Add(order+"w", page.Size+1)
+}
+
+// narrowWords writes that an integration has the searched words beside the rare one.
+func (f IntegrationFilter) narrowWords(l *listing, integration string) {
+	for _, word := range f.words {
+		if word == f.rare {
+			continue
+		}
+		l.Add(" AND EXISTS (SELECT 1 FROM integration_words x WHERE x.integration_id = " + integration + " AND ")
+		l.within("x.word", word)
+		l.Add(")")
+	}
 }
 
 // narrow writes the conditions of the filter that the list does not start from.
@@ -257,14 +274,13 @@ func (f IntegrationFilter) narrow(l *listing) {
 		l.Add(` AND EXISTS (SELECT 1 FROM integration_interfaces x JOIN interfaces f ON f.id = x.interface_id
 			WHERE x.integration_id = i.id AND f.name = ?)`, f.InterfaceName)
 	}
-	for _, word := range f.words {
-		if word == f.rare && f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == "" {
-			continue
-		}
-		l.Add(" AND EXISTS (SELECT 1 FROM integration_words x WHERE x.integration_id = i.id AND ")
-		l.within("x.word", word)
-		l.Add(")")
+	if f.startsFromPage() {
+		return
 	}
+	if f.Bot != "" || f.InterfaceID != "" || f.InterfaceName != "" {
+		f.rare = "" // the list does not start from it
+	}
+	f.narrowWords(l, "i.id")
 }
 
 // selectRareWord is the word that the fewest public integrations have, when those

@@ -39,7 +39,7 @@ func publish(t *testing.T, d *db.DB, all ...Integration) {
 			if err := insertIntegration(ctx, tx, i); err != nil {
 				return err
 			}
-			if err := writeWords(ctx, tx, i.ID, words, i.Visibility == Public); err != nil {
+			if err := writeWords(ctx, tx, i, words); err != nil {
 				return err
 			}
 		}
@@ -228,9 +228,6 @@ func TestIntegrationLists(t *testing.T) {
 							}
 							slices.SortFunc(kept, func(a, b Integration) int {
 								c := compare(a, b)
-								if c == 0 && (sort == ByInstalls || sort == ByPopularity) {
-									c = int(a.Views - b.Views)
-								}
 								if c == 0 {
 									c = strings.Compare(string(a.ID), string(b.ID))
 								}
@@ -254,6 +251,55 @@ func TestIntegrationLists(t *testing.T) {
 	})
 }
 
+// TestInstallsBesideWords holds that what is listed has its installs beside its words,
+// whichever of the two was there first, and what is not has none.
+func TestInstallsBesideWords(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		listed, hidden := sampleIntegration(home, "home/listed", "1.0.0", Public, 1), sampleIntegration(home, "home/hidden", "1.0.0", Private, 2)
+		publish(t, d, listed, hidden)
+		beside := func(when string, want map[id.Integration]int64) {
+			t.Helper()
+			for i, installs := range want {
+				var least, most int64
+				if err := d.Reader(t.Context()).QueryRow(t.Context(), `SELECT MIN(installs), MAX(installs) FROM integration_words WHERE integration_id = $1`,
+					string(i)).Scan(&least, &most); err != nil {
+					t.Fatal(err)
+				}
+				if least != installs || most != installs {
+					t.Errorf("%s: %d to %d installs beside the words of %s, want %d", when, least, most, i, installs)
+				}
+			}
+		}
+		change := func(do func(ctx context.Context, tx *db.Tx) error) { t.Helper(); inTx(t, d, do) }
+		install := func(n int64) {
+			change(func(ctx context.Context, tx *db.Tx) error {
+				if err := addInstalls(ctx, tx, listed.ID, n); err != nil {
+					return err
+				}
+				return addInstalls(ctx, tx, hidden.ID, n)
+			})
+		}
+		install(3)
+		install(-1)
+		beside("installed", map[id.Integration]int64{listed.ID: 2, hidden.ID: 0})
+		listed.Installs, hidden.Installs, hidden.Visibility, listed.Visibility = 2, 2, Public, Private
+		change(func(ctx context.Context, tx *db.Tx) error {
+			if err := updateListed(ctx, tx, hidden); err != nil {
+				return err
+			}
+			return updateListed(ctx, tx, listed)
+		})
+		beside("published and hidden", map[id.Integration]int64{listed.ID: 0, hidden.ID: 2})
+		install(1)
+		beside("installed again", map[id.Integration]int64{listed.ID: 0, hidden.ID: 3})
+		hidden.Installs = 3
+		change(func(ctx context.Context, tx *db.Tx) error {
+			return writeWords(ctx, tx, hidden, []string{"other", "words"})
+		})
+		beside("described anew", map[id.Integration]int64{hidden.ID: 3})
+	})
+}
+
 func pages(t *testing.T, d *db.DB, f IntegrationFilter, rareToo bool) (all []id.Integration) {
 	t.Helper()
 	q, page := d.Reader(t.Context()), db.Page{Size: 7}
@@ -262,7 +308,6 @@ func pages(t *testing.T, d *db.DB, f IntegrationFilter, rareToo bool) (all []id.
 		t.Fatal(err)
 	}
 	if f.Workspace == "" && rareToo {
-		f.lateRows = true
 		if f.rare, err = selectRareWord(t.Context(), q, f); err != nil {
 			t.Fatal(err)
 		}
@@ -302,6 +347,10 @@ func TestIntegrationListPlans(t *testing.T) {
 			"workspace by name":   {IntegrationFilter{Workspace: home, Sort: ByName}, "integrations_of_workspace_by_name"},
 			"popular workspace":   {IntegrationFilter{Workspace: home, Sort: ByPopularity}, "integrations_of_workspace_by_installs"},
 			"rare word":           {IntegrationFilter{words: []string{"ma"}, rare: "ma"}, "integration_words_in_hub"},
+			"rare word popular":   {IntegrationFilter{words: []string{"ma"}, rare: "ma", Sort: ByPopularity}, "integration_words_in_hub"},
+			"rare word by name":   {IntegrationFilter{words: []string{"ma"}, rare: "ma", Sort: ByName}, "integrations_sorted"},
+			"rare word by update": {IntegrationFilter{words: []string{"ma"}, rare: "ma", Sort: ByUpdate}, "integrations_sorted"},
+			"rare of two words":   {IntegrationFilter{words: []string{"ma", "x"}, rare: "ma"}, "integration_words_in_hub"},
 			"interface":           {IntegrationFilter{InterfaceID: "i"}, "integration_interfaces_by_interface"},
 		} {
 			query := integrationList(test.f, db.Page{Size: 20, After: key})

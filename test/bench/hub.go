@@ -234,8 +234,11 @@ func (h *hub) lists(address string) []work {
 		{"search a word that all have, by popularity", "&search=messages&sortBy=popularity"},
 		{"search a word of one name in " + fmt.Sprint(topics), "&search=topic007"},
 		{"search a word of one name in " + fmt.Sprint(topics) + ", by popularity", "&search=topic007&sortBy=popularity"},
+		{"search a word of one name in " + fmt.Sprint(topics) + ", by name", "&search=topic007&sortBy=name"},
+		{"search a word of one name in " + fmt.Sprint(topics) + ", by updatedAt", "&search=topic007&sortBy=updatedAt"},
 		{"search a word of one name", "&search=" + product(h.size.names/2)},
 		{"search two words", "&search=messages%20" + product(h.size.names/3)},
+		{"search two words, one of one name in " + fmt.Sprint(topics), "&search=messages%20topic007"},
 		{"search a word that none has", "&search=zebra"},
 	} {
 		works = append(works, work{asked.name, load.Cycle([][]byte{load.Request{

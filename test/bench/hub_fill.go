@@ -36,7 +36,10 @@ func (h *hub) fill(ctx context.Context) error {
 	}
 	return h.open(ctx, func(d *db.DB) error {
 		if err := d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-			_, err := tx.Exec(ctx, `UPDATE integrations SET installs = created_at * 7919 % 1009, views = created_at * 7907 % 997`)
+			if _, err := tx.Exec(ctx, `UPDATE integrations SET installs = created_at * 7919 % 1009, views = created_at * 7907 % 997`); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, `UPDATE integration_words SET installs = (SELECT i.installs FROM integrations i WHERE i.id = integration_id)`)
 			return err
 		}); err != nil {
 			return err
@@ -166,7 +169,9 @@ func copyVersions(ctx context.Context, tx *db.Tx, n int) error {
 			"installs": fmt.Sprintf("(t.created_at + %d) * 7919 %% 1009", n), "views": fmt.Sprintf("(t.created_at + %d) * 7907 %% 997", n),
 		}, " WHERE t.version = '1.0.0'"),
 		copyRows(ctx, tx, "integration_definitions", part, first),
-		copyRows(ctx, tx, "integration_words", part, first),
+		copyRows(ctx, tx, "integration_words", map[string]string{
+			"integration_id": id("t.integration_id"), "installs": "(SELECT i.installs FROM integrations i WHERE i.id = " + id("t.integration_id") + ")",
+		}, first),
 	)
 }
 
@@ -189,7 +194,7 @@ func copyToOthers(ctx context.Context, tx *db.Tx, engine db.Engine) error {
 			"id": id, "workspace_id": "w.id", "name": name, "name_key": key, "visibility": "'private'", "installs": "1", "views": "0",
 		}, of("id")),
 		copyRows(ctx, tx, "integration_definitions", map[string]string{"integration_id": id}, of("integration_id")),
-		copyRows(ctx, tx, "integration_words", map[string]string{"integration_id": id, "listed": "FALSE"}, of("integration_id")),
+		copyRows(ctx, tx, "integration_words", map[string]string{"integration_id": id, "listed": "FALSE", "installs": "0"}, of("integration_id")),
 	)
 }
 

@@ -138,6 +138,48 @@ func TestSearchIntegrations(t *testing.T) {
 	})
 }
 
+// TestPopularSearch holds that a search by popularity follows what bots install, also
+// of integrations that are published when bots have them.
+func TestPopularSearch(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		word := fmt.Sprint("popular", counter())
+		make := func(name, visibility string) any {
+			return publish(t, a, "integration", object{"name": handle + "/" + name, "description": word, "visibility": visibility})["id"]
+		}
+		late, early, none := make("late", "private"), make("early", "public"), make("none", "public")
+		bots := []any{createBot(t, a, object{})["id"], createBot(t, a, object{})["id"]}
+		install := func(bot int, integration, entry any) {
+			setUp(t, a, bots[bot], object{"integrations": object{integration.(string): entry}})
+		}
+		expect := func(when string, want ...string) {
+			t.Helper()
+			for _, query := range []string{"?search=" + word, "?search=" + handle + "+" + word} {
+				query += "&sortBy=popularity"
+				if got := namesIn(t, a, hubPath+"integrations"+query); !slices.Equal(got, want) {
+					t.Errorf("%s, %s: %v, want %v", when, query, got, want)
+				}
+				slices.Reverse(want)
+				if got := namesIn(t, a, hubPath+"integrations"+query+"&direction=asc"); !slices.Equal(got, want) {
+					t.Errorf("%s, %s, ascending: %v, want %v", when, query, got, want)
+				}
+				slices.Reverse(want)
+			}
+		}
+		install(0, late, object{"enabled": false})
+		install(1, late, object{"enabled": false})
+		install(0, early, object{"enabled": false})
+		expect("before it is published", "early", "none")
+		updateIntegration(t, a, late, object{"visibility": "public"})
+		expect("published", "late", "early", "none")
+		install(0, late, nil)
+		a.Do(t, "DELETE", botsPath+"/"+bots[1].(string), nil, nil)
+		expect("uninstalled", "early", "none", "late")
+		install(0, none, object{"enabled": false})
+		expect("of equals the newest first", "none", "early", "late")
+	})
+}
+
 // TestIntegrationPages walks every sort page by page.
 func TestIntegrationPages(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {

@@ -48,13 +48,13 @@ CREATE UNIQUE INDEX integrations_open_versions ON integrations (name, version) W
 CREATE INDEX integrations_of_workspace ON integrations (workspace_id, dev, created_at, id);
 CREATE INDEX integrations_of_workspace_by_update ON integrations (workspace_id, dev, updated_at, id);
 CREATE INDEX integrations_of_workspace_by_name ON integrations (workspace_id, dev, name_key, id);
-CREATE INDEX integrations_of_workspace_by_installs ON integrations (workspace_id, dev, installs, views, id);
+CREATE INDEX integrations_of_workspace_by_installs ON integrations (workspace_id, dev, installs, id);
 CREATE INDEX integrations_in_hub ON integrations (visibility, created_at, id);
 CREATE INDEX integrations_in_hub_by_update ON integrations (visibility, updated_at, id);
 CREATE INDEX integrations_in_hub_by_name ON integrations (visibility, name_key, id);
-CREATE INDEX integrations_in_hub_by_installs ON integrations (visibility, installs, views, id);
--- How popular each of some is, without reading the rest of it.
-CREATE INDEX integrations_popularity ON integrations (id, visibility, installs, views);
+CREATE INDEX integrations_in_hub_by_installs ON integrations (visibility, installs, id);
+-- What searches are sorted by, without reading the rest of what they find.
+CREATE INDEX integrations_sorted ON integrations (id, updated_at, name_key);
 CREATE INDEX integrations_in_hub_by_version ON integrations (visibility, version, id);
 CREATE INDEX integrations_in_hub_by_verification ON integrations (visibility, verification_status, id);
 CREATE INDEX integrations_by_code ON integrations (code_hash);
@@ -69,14 +69,16 @@ CREATE TABLE integration_definitions (
 
 -- The words that an integration is found by: those of its name, title, description,
 -- actions and interfaces, in lower case. They are bytes, so that the words that
--- begin with a text are a range. listed is whether its visibility is public.
+-- begin with a text are a range. listed is whether its visibility is public; only
+-- then is installs kept, so that a search by popularity reads nothing else.
 CREATE TABLE integration_words (
   integration_id TEXT NOT NULL,
   word           BYTEA NOT NULL,
   listed         BOOLEAN NOT NULL,
+  installs       BIGINT NOT NULL,
   PRIMARY KEY (integration_id, word)
 );
-CREATE INDEX integration_words_in_hub ON integration_words (listed, word, integration_id);
+CREATE INDEX integration_words_in_hub ON integration_words (word, installs, integration_id) WHERE listed = TRUE;
 
 -- value is sealed; see package secret.
 CREATE TABLE integration_secrets (
