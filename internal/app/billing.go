@@ -17,7 +17,7 @@ const (
 )
 
 // billingWork has what is due done: months closed, trials ended, what is used up
-// bought, purchases that wait for their payment ended.
+// bought, invoices and purchases paid.
 func (s *Server) billingWork() {
 	s.Jobs.Handle(jobCloseMonths, func(ctx context.Context, _ jobs.Job) error {
 		closed, err := s.Billing.CloseMonths(ctx)
@@ -34,8 +34,6 @@ func (s *Server) billingWork() {
 	s.Jobs.Every(jobEndTrials, time.Minute)
 	s.Jobs.Handle(jobRechargeAddons, func(ctx context.Context, _ jobs.Job) error { return s.Billing.RechargeAddons(ctx) }, jobs.Policy{Timeout: 10 * time.Minute})
 	s.Jobs.Every(jobRechargeAddons, time.Minute)
-	// What is neither paid nor declined is asked for again, however long that takes.
-	s.Jobs.Handle(billing.SettleJob, s.Billing.Settle, jobs.Policy{MaxAttempts: 1000, MaxBackoff: 10 * time.Minute})
 	s.Billing.HandlePayments(s.Jobs)
 }
 

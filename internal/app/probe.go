@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/botyard/botyard/internal/billing"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/script"
 )
@@ -42,7 +43,7 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	add("keys", a.checkKeptKey(ctx))
 	add("disk", a.checkDisk())
 	add("blobs", a.Blobs.Check(ctx))
-	checks = append(checks, checkScripts())
+	checks = append(checks, checkScripts(), a.checkPayments(ctx))
 	if a.Telemetry != nil {
 		checks = append(checks, a.checkTelemetry())
 	}
@@ -78,6 +79,22 @@ func checkScripts() Check {
 	c := Check{Name: "scripts", Ready: true}
 	if !script.Embedded() {
 		c.Reason = "this build has no VRL engine; scripts are refused"
+	}
+	return c
+}
+
+// paymentsStuck is how long a payment may wait for its outcome before that is told of.
+const paymentsStuck = time.Hour
+
+// checkPayments tells of payments whose outcome is long not known: the workspaces can
+// buy nothing until it is. The server can serve, so it is ready.
+func (a *App) checkPayments(ctx context.Context) Check {
+	c := Check{Name: "payments", Ready: true}
+	switch n, err := billing.PaymentsStuck(ctx, a.DB.Reader(ctx), a.Clock.Now().Add(-paymentsStuck)); {
+	case err != nil:
+		c.Reason = "whether payments wait for their outcome cannot be read"
+	case n > 0:
+		c.Reason = fmt.Sprintf("%d payments have waited for their outcome for more than an hour; botyard payment list shows them", n)
 	}
 	return c
 }

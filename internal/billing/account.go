@@ -116,16 +116,44 @@ func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nan
 	if amount < 1 || amount > mostGrant {
 		return Grant{}, fault.New(fault.InvalidPayload, "amount is %d nano-dollars; it must be from 1 to %d.", amount, mostGrant)
 	}
-	if request != "" {
-		g, found, err := selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)
+	for again := false; ; again = true {
+		g, found, err := s.bought(ctx, w, request)
 		if found || err != nil {
-			return g, db.Convert(err)
+			return g, err
 		}
+		_, invoice, err := s.buy(ctx, w, Purchase{Grant: amount, Request: request})
+		if !again && request != "" && (fault.Is(err, fault.AlreadyExists) || fault.Is(err, fault.ResourceLockedConflict)) {
+			continue // perhaps by the same request, which came twice at once
+		}
+		if err != nil {
+			return Grant{}, err
+		}
+		g, err = selectGrant(ctx, s.DB.Reader(ctx), w, invoice)
+		return g, db.Convert(err)
 	}
-	_, invoice, err := s.buy(ctx, w, Purchase{Grant: amount, Request: request})
-	if err != nil {
-		return Grant{}, err
+}
+
+// bought is the grant that a request bought. One that is being paid is seen to its end
+// first; when it is declined, that is the answer.
+func (s *Service) bought(ctx context.Context, w id.Workspace, request string) (g Grant, found bool, err error) {
+	if request == "" {
+		return Grant{}, false, nil
 	}
-	g, err := selectGrant(ctx, s.DB.Reader(ctx), w, invoice)
-	return g, db.Convert(err)
+	g, found, err = selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)
+	if found || err != nil {
+		return g, found, db.Convert(err)
+	}
+	sub, err := s.Subscription(ctx, w)
+	if err != nil || sub.Held == "" || sub.Pending.Purchase.Request != request {
+		return g, false, err
+	}
+	draft, found, err := selectInvoice(ctx, s.DB.Reader(ctx), w, sub.Held)
+	if err != nil || !found {
+		return g, false, db.Convert(err)
+	}
+	if _, err := s.settle(ctx, w, draft); err != nil {
+		return g, false, err
+	}
+	g, found, err = selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)
+	return g, found, db.Convert(err)
 }

@@ -107,7 +107,7 @@ func (s *Service) closing(ctx context.Context, q db.Querier, sub Subscription, i
 	if err != nil {
 		return bill{}, err
 	}
-	b := rate(rating{Catalog: s.Plans, Subscription: sub.closing(), At: sub.CycleEnd, Invoice: invoice, Spends: spends})
+	b := rate(rating{Catalog: s.Plans, Subscription: sub.closing(s.Plans), At: sub.CycleEnd, Invoice: invoice, Spends: spends})
 	b.Subscription.Arrears = arrears
 	return b, nil
 }

@@ -56,7 +56,7 @@ func (s *Subscription) redeem(c *plan.Catalog, code string, at time.Time) error 
 		Duration: k.Duration, Months: k.Months, Start: at,
 	}
 	if k.Duration == plan.Repeating {
-		d.End = at.AddDate(0, k.Months, 0)
+		d.End = later(at, k.Months)
 	}
 	s.Discounts, s.Redeemed = append(s.Discounts, d), append(s.Redeemed, k.ID)
 	return nil

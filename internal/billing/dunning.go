@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -25,6 +26,8 @@ const (
 type retrying struct {
 	Invoice id.Invoice `json:"invoice"`
 	Request string     `json:"request,omitempty"`
+	// Begin has the collection begin: whoever issued the invoice knew no provider.
+	Begin bool `json:"begin,omitempty"`
 }
 
 // ofPayment is the payload of jobConclude and jobRefund.
@@ -36,9 +39,10 @@ type ofPayment struct {
 // repeats one for three days, and what is older is not signed anew.
 const eventsKept = 30 * 24 * time.Hour
 
-// patient is how jobs wait for a provider that does not answer: up to an hour, for
-// more than a month.
-var patient = jobs.Policy{MaxAttempts: 1000, Timeout: 2 * time.Minute, Backoff: 10 * time.Second, MaxBackoff: time.Hour}
+// patient is how jobs wait for a provider that does not answer: up to an hour between
+// two looks, and for as long as it takes. The operator sees and ends what waits for too
+// long with botyard payment.
+var patient = jobs.Policy{MaxAttempts: math.MaxInt32, Timeout: 2 * time.Minute, Backoff: 10 * time.Second, MaxBackoff: time.Hour}
 
 // HandlePayments has a queue do the work of payments.
 func (s *Service) HandlePayments(q *jobs.Queue) {
@@ -56,6 +60,7 @@ func (s *Service) HandlePayments(q *jobs.Queue) {
 		}
 		return s.finishPayment(ctx, of.Payment)
 	}, patient)
+	q.Handle(SettleJob, s.Settle, jobs.Policy{MaxAttempts: math.MaxInt32, MaxBackoff: 10 * time.Minute})
 	q.Handle(jobRefund, func(ctx context.Context, job jobs.Job) error {
 		var of ofPayment
 		if err := json.Unmarshal(job.Payload, &of); err != nil {
@@ -93,6 +98,9 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 	if !found || i.Status != Open || s.Provider == nil {
 		return nil
 	}
+	if of.Begin {
+		return s.beginCollecting(ctx, i)
+	}
 	if of.Request == "" && (i.NextAttempt.IsZero() || i.NextAttempt.After(s.Clock.Now())) {
 		return nil
 	}
@@ -101,6 +109,17 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 		return nil // paid or void meanwhile
 	}
 	return err
+}
+
+// beginCollecting has an invoice collected that nobody has begun to collect.
+func (s *Service) beginCollecting(ctx context.Context, i Invoice) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		i, found, err := selectInvoice(ctx, tx, i.Workspace, i.ID)
+		if err != nil || !found || i.Status != Open || i.Attempts > 0 || !i.NextAttempt.IsZero() {
+			return db.Convert(err)
+		}
+		return s.Collect.Issued(ctx, tx, i)
+	})
 }
 
 // finishPayment finds out what became of an attempt that is still pending.

@@ -256,8 +256,8 @@ func (l *life) closeMonth() {
 		l.used[l.sub.Arrears.Month] += plan.Nano(l.r.Int64N(9_000_000_000))
 	}
 	spends, arrears := l.spends()
-	upcoming := rate(rating{Catalog: l.c, Subscription: l.sub.closing(), At: at, Spends: spends})
-	issued := rate(rating{Catalog: l.c, Subscription: l.sub.closing(), At: at, Invoice: l.newID(), Spends: spends})
+	upcoming := rate(rating{Catalog: l.c, Subscription: l.sub.closing(l.c), At: at, Spends: spends})
+	issued := rate(rating{Catalog: l.c, Subscription: l.sub.closing(l.c), At: at, Invoice: l.newID(), Spends: spends})
 	l.same("the upcoming invoice is not the issued one", upcoming, issued)
 	// On managed nothing costs anything; what was billed before stays billed.
 	for _, spend := range spends {
@@ -330,10 +330,10 @@ func (l *life) act(at time.Time) {
 	// The next cycle is what the preview said, when nothing else happens until then.
 	next := charged.Subscription
 	for next.CycleEnd.Before(v.At) {
-		next = rate(rating{Catalog: l.c, Subscription: next.closing(), At: next.CycleEnd}).Subscription
+		next = rate(rating{Catalog: l.c, Subscription: next.closing(l.c), At: next.CycleEnd}).Subscription
 	}
 	next.Balance = 0
-	if b := rate(rating{Catalog: l.c, Subscription: next.closing(), At: v.At}); len(next.Discounts) == len(charged.Subscription.Discounts) {
+	if b := rate(rating{Catalog: l.c, Subscription: next.closing(l.c), At: v.At}); len(next.Discounts) == len(charged.Subscription.Discounts) {
 		if diff := cmp.Diff(b.Lines, v.Next.Lines); diff != "" {
 			l.t.Fatalf("the next cycle is not as previewed:\n%s", diff)
 		}

@@ -35,6 +35,7 @@ const (
 	ChangeInvoice InvoiceKind = "change" // what was bought within a month
 	GrantInvoice  InvoiceKind = "grant"  // credit for AI
 	FinalInvoice  InvoiceKind = "final"  // what a deleted workspace still owed
+	CreditNote    InvoiceKind = "credit" // what the operator credited of another
 )
 
 // Invoice is an invoice. Once it has a number only its status, the times of payment
@@ -83,6 +84,7 @@ const (
 	DiscountLine    LineKind = "discount"
 	SpendLine       LineKind = "ai_spend"     // in arrears
 	GrantLine       LineKind = "credit_grant" // credit for AI that was bought
+	CreditLine      LineKind = "credit"       // of an invoice that was paid in error
 	TaxLine         LineKind = "tax"
 	BalanceLine     LineKind = "balance" // used from the balance (negative), or credited to it
 )
@@ -97,6 +99,8 @@ type Line struct {
 	UnitPrice   plan.Cents `json:"unitPrice,omitempty"` // for a whole period
 	From        time.Time  `json:"from,omitzero"`
 	Until       time.Time  `json:"until,omitzero"`
+	// Of is the invoice that charged what is credited.
+	Of id.Invoice `json:"of,omitempty"`
 }
 
 // payable is nil when the invoice can be paid.

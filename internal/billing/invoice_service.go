@@ -8,6 +8,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 // invoiceNumbers is the counter of the installation's invoices.
@@ -90,8 +91,9 @@ func (s *Service) MarkPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which
 }
 
 // Annul makes an invoice void, or gives it up as uncollectible, in the caller's
-// transaction. What a void one took from the balance is given back, and what it
-// charged for is credited to nobody later. InvalidPayload when it was paid.
+// transaction. What a void one took from the balance is given back, the credit for AI that
+// it was for is withdrawn, what it charged for is credited to nobody later, and what was
+// credited of it before is charged with the next bill. InvalidPayload when it was paid.
 func (s *Service) Annul(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice, to InvoiceStatus, reason string) (Invoice, error) {
 	i, err := s.invoice(ctx, tx, w, which)
 	if err != nil {
@@ -111,14 +113,48 @@ func (s *Service) Annul(ctx context.Context, tx *db.Tx, w id.Workspace, which id
 	if sub.Held != "" {
 		return i, held()
 	}
-	if to == Void {
-		sub.Balance += max(i.balanceUsed(), 0)
-	}
 	sub.Coverages = slices.Clone(sub.Coverages)
 	for at := range sub.Coverages {
 		if c := &sub.Coverages[at]; c.Invoice == i.ID {
 			c.Net = 0
 		}
 	}
-	return i, s.save(ctx, tx, sub)
+	if to != Void {
+		return i, s.save(ctx, tx, sub)
+	}
+	sub.Balance += max(i.balanceUsed(), 0)
+	all, err := selectInvoices(ctx, tx, w, db.Page{})
+	if err != nil {
+		return i, db.Convert(err)
+	}
+	sub.TakeBack += undone(i, all)
+	if err := deleteGrant(ctx, tx, w, i.ID); err != nil {
+		return i, db.Convert(err)
+	}
+	if err := s.save(ctx, tx, sub); err != nil {
+		return i, err
+	}
+	return i, s.pushExtras(ctx, tx, sub, s.Clock.Now())
+}
+
+// undone is what the void of an invoice leaves to be charged, of all invoices of its
+// workspace: what others credited of it, less what it credited itself of others that
+// are void, which was charged since or is about to be.
+func undone(void Invoice, all []Invoice) (owed plan.Cents) {
+	voids := map[id.Invoice]bool{}
+	for _, i := range all {
+		voids[i.ID] = i.Status == Void
+	}
+	for _, i := range all {
+		for _, l := range i.Lines {
+			switch {
+			case l.Kind != ProrationCredit || l.Of == "":
+			case i.ID == void.ID && l.Of != void.ID && voids[l.Of]:
+				owed += l.Amount
+			case i.Status != Void && l.Of == void.ID:
+				owed -= l.Amount
+			}
+		}
+	}
+	return owed
 }

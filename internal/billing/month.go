@@ -23,6 +23,17 @@ func monthOf(at time.Time) Period { return months(at, 1) }
 // months from the first of the month.
 func yearOf(at time.Time) Period { return months(at, 12) }
 
+// later is the same day and time a number of months later, or the last day of that
+// month when it has no such day.
+func later(at time.Time, months int) time.Time {
+	at = at.UTC()
+	moved := at.AddDate(0, months, 0)
+	if moved.Day() != at.Day() {
+		moved = moved.AddDate(0, 0, -moved.Day())
+	}
+	return moved
+}
+
 func months(at time.Time, n int) Period {
 	year, month, _ := at.UTC().Date()
 	return Period{time.Date(year, month, 1, 0, 0, 0, 0, time.UTC), time.Date(year, month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)}

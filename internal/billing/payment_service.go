@@ -51,9 +51,10 @@ func (p Payments) Charge(ctx context.Context, i Invoice) error {
 
 // Issued implements collector: a workspace that can be charged is charged at once,
 // one that gave nothing to charge has until the invoice is due.
+// Whoever knows no provider, as the operator's command line, leaves that to the servers.
 func (p Payments) Issued(ctx context.Context, tx *db.Tx, i Invoice) error {
 	if p.Provider == nil {
-		return nil
+		return p.Queue.Enqueue(ctx, tx, jobRetry, retrying{Invoice: i.ID, Begin: true}, jobs.Unique("begin "+string(i.ID)))
 	}
 	from, _, err := selectPayer(ctx, tx, i.Workspace)
 	if err != nil {
@@ -372,78 +373,4 @@ func (s *Service) ChargeUnpaid(ctx context.Context, w id.Workspace, only []id.In
 type Failure struct {
 	Invoice Invoice
 	Reason  string
-}
-
-// idle is nil when no attempt to charge the invoice is under way, so that the
-// operator may decide about it.
-func (s *Service) idle(ctx context.Context, tx *db.Tx, which id.Invoice) error {
-	a, found, err := selectPending(ctx, tx, which)
-	if err != nil || !found {
-		return db.Convert(err)
-	}
-	if s.Provider != nil && a.Provider != s.Provider.Name() {
-		a.State, a.Reason, a.EndedAt = AttemptDeclined, "The payment provider is not used any more.", s.Clock.Now()
-		return db.Convert(updateAttempt(ctx, tx, a))
-	}
-	return underWay(which)
-}
-
-// MarkInvoicePaid is for the operator: the invoice was paid in another way.
-// ResourceNotFound when there is none, ResourceLockedConflict while it is charged.
-func (s *Service) MarkInvoicePaid(ctx context.Context, which id.Invoice) (i Invoice, err error) {
-	return s.decide(ctx, which, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
-		return s.MarkPaid(ctx, tx, i.Workspace, i.ID)
-	})
-}
-
-// VoidInvoice is for the operator: nobody owes the invoice any more.
-// ResourceNotFound when there is none, ResourceLockedConflict while it is charged,
-// InvalidPayload when it was paid.
-func (s *Service) VoidInvoice(ctx context.Context, which id.Invoice, reason string) (i Invoice, err error) {
-	return s.decide(ctx, which, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
-		i, err := s.Annul(ctx, tx, i.Workspace, i.ID, Void, reason)
-		if err != nil {
-			return i, err
-		}
-		return i, s.stand(ctx, tx, i.Workspace)
-	})
-}
-
-func (s *Service) decide(ctx context.Context, which id.Invoice, decision func(context.Context, *db.Tx, Invoice) (Invoice, error)) (i Invoice, err error) {
-	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		var found bool
-		if i, found, err = selectInvoiceOf(ctx, tx, which); err != nil {
-			return db.Convert(err)
-		}
-		if !found || i.Status == Draft {
-			return fault.New(fault.ResourceNotFound, "There is no invoice %q.", fault.Bounded(string(which)))
-		}
-		if err := s.idle(ctx, tx, which); err != nil {
-			return err
-		}
-		i, err = decision(ctx, tx, i)
-		return err
-	})
-	return i, err
-}
-
-// InvoicesIn reads the invoices of all workspaces in a state, the oldest first, for
-// the operator.
-func (s *Service) InvoicesIn(ctx context.Context, status InvoiceStatus, each func(Invoice) error) error {
-	for after := (db.Key{At: -1}); ; {
-		const batch = 500
-		list, err := selectByStatus(ctx, s.DB.Reader(ctx), status, after, batch)
-		if err != nil {
-			return db.Convert(err)
-		}
-		for _, i := range list {
-			if err := each(i); err != nil {
-				return err
-			}
-			after = db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)}
-		}
-		if len(list) < batch {
-			return nil
-		}
-	}
 }

@@ -66,7 +66,7 @@ func (s *Service) Preview(ctx context.Context, w id.Workspace, to Change, quanti
 	if err != nil {
 		return Preview{}, err
 	}
-	p := Purchase{At: s.Clock.Now(), Change: &to, Addons: quantities, Coupon: coupon}
+	p := Purchase{At: sub.moment(s.Clock.Now()), Change: &to, Addons: quantities, Coupon: coupon}
 	if err := s.permitted(sub, p); err != nil {
 		return Preview{}, err
 	}
@@ -83,9 +83,9 @@ func preview(c *plan.Catalog, sub Subscription, p Purchase) (Preview, error) {
 	v.At = after.nextBilling()
 	after.Balance = 0
 	for after.CycleEnd.Before(v.At) {
-		after = after.closing()
+		after = after.closing(c)
 	}
-	after = after.closing()
+	after = after.closing(c)
 	v.Next = rate(rating{Catalog: c, Subscription: after, At: v.At})
 	return v, nil
 }
@@ -109,8 +109,8 @@ func (s *Service) permitted(sub Subscription, p Purchase) error {
 		return nil
 	case p.Change != nil && sub.PlanReadonly && (Change{sub.Plan, sub.Term} != *p.Change):
 		return fault.New(fault.Forbidden, "The plan of this workspace is set by contract; the operator of this server changes it.")
-	case (len(p.Addons) > 0 || p.Recharge != "") && sub.AddonsReadonly:
-		return fault.New(fault.Forbidden, "The add-ons of this workspace are set by contract; the operator of this server changes them.")
+	case (len(p.Addons) > 0 || p.Recharge != "" || p.Grant > 0) && sub.AddonsReadonly:
+		return fault.New(fault.Forbidden, "The add-ons and the credit of this workspace are set by contract; the operator of this server changes them.")
 	}
 	return nil
 }
@@ -149,6 +149,7 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 	if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
 		return sub, Invoice{}, err
 	}
+	p.At = sub.moment(p.At)
 	if p.Recharge != "" {
 		if err := s.stillDue(ctx, tx, sub, p.Recharge); err != nil {
 			return sub, Invoice{}, err
@@ -175,8 +176,14 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 			return sub, Invoice{}, err
 		}
 		if prompt {
+			if err := s.enough(ctx, tx, w, b.Total, p.At); err != nil {
+				return sub, Invoice{}, err
+			}
 			sub, err = s.hold(ctx, tx, sub, p, b, draft)
 			return sub, draft, err
+		}
+		if err := s.trusted(ctx, tx, of, w, b, p.At); err != nil {
+			return sub, Invoice{}, err
 		}
 	}
 	if len(draft.Lines) > 0 {
@@ -240,38 +247,55 @@ func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 // effect when the payment was made, and is forgotten when it was declined. When
 // neither is known it goes on waiting, and the job asks again.
 func (s *Service) settle(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
-	declined := s.Collect.Charge(ctx, draft)
-	if declined != nil && !fault.Is(declined, fault.PaymentRequired) {
-		return Subscription{}, declined
+	charged := s.Collect.Charge(ctx, draft)
+	if charged != nil && !fault.Is(charged, fault.PaymentRequired) {
+		return Subscription{}, charged
 	}
 	// The money has moved: what follows must be tried even when the caller has gone.
 	ctx = context.WithoutCancel(ctx)
+	var declined error
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
-		var of party
-		if sub, of, err = s.subscription(ctx, tx, w); err != nil {
-			return err
-		}
-		if sub.Held != draft.ID {
-			return nil // another has ended it
-		}
-		pending, before := *sub.Pending, sub.clone()
-		sub.Held, sub.Pending = "", nil
-		if err := deleteDraft(ctx, tx, w, draft.ID); err != nil {
-			return db.Convert(err)
-		}
+		declined = charged
 		if declined != nil {
-			return s.decline(ctx, tx, sub, pending.Purchase, declined)
+			// What was declined may have been found to be paid since.
+			a, _, err := selectLatest(ctx, tx, w, draft.ID)
+			if err != nil {
+				return db.Convert(err)
+			}
+			if a.State == AttemptPaid {
+				declined = nil
+			}
 		}
-		status, recharges, arrears := sub.Status, sub.Recharges, sub.Arrears
-		sub.Plan, sub.Term, sub.Period, sub.Terms = pending.Plan, pending.Term, pending.Period, pending.Terms
-		sub.Status, sub.Recharges, sub.Arrears = status, recharges, arrears
-		sub.Balance -= pending.Used
-		if err := s.issuePaid(ctx, tx, draft); err != nil {
-			return err
-		}
-		return s.conclude(ctx, tx, of, before, sub, pending.Purchase, draft)
+		sub, err = s.end(ctx, tx, draft, declined)
+		return err
 	})
 	return sub, errors.Join(err, declined)
+}
+
+// end ends the purchase that waits for a draft, in the caller's transaction: it takes
+// effect, or is forgotten when the payment was declined. One that has ended is left
+// alone.
+func (s *Service) end(ctx context.Context, tx *db.Tx, draft Invoice, declined error) (Subscription, error) {
+	sub, of, err := s.subscription(ctx, tx, draft.Workspace)
+	if err != nil || sub.Held != draft.ID {
+		return sub, err
+	}
+	pending, before := *sub.Pending, sub.clone()
+	sub.Held, sub.Pending = "", nil
+	if err := deleteDraft(ctx, tx, draft.Workspace, draft.ID); err != nil {
+		return sub, db.Convert(err)
+	}
+	if declined != nil {
+		return sub, s.decline(ctx, tx, sub, pending.Purchase, declined)
+	}
+	status, recharges, arrears := sub.Status, sub.Recharges, sub.Arrears
+	sub.Plan, sub.Term, sub.Period, sub.Terms = pending.Plan, pending.Term, pending.Period, pending.Terms
+	sub.Status, sub.Recharges, sub.Arrears = status, recharges, arrears
+	sub.Balance -= pending.Used
+	if err := s.issuePaid(ctx, tx, draft); err != nil {
+		return sub, err
+	}
+	return sub, s.conclude(ctx, tx, of, before, sub, pending.Purchase, draft)
 }
 
 // issuePaid gives a draft whose charge was made its number.

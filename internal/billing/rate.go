@@ -69,6 +69,7 @@ func rate(r rating) bill {
 	b := bill{Subscription: r.Subscription.clone()}
 	b.credit(r)
 	b.discount(r, b.charge(r))
+	b.takeBack()
 	for _, spend := range r.Spends {
 		if cost := spend.cost(); cost > 0 && r.Subscription.Plan != plan.Managed {
 			b.add(Line{
@@ -101,6 +102,8 @@ type item struct {
 	quantity int64
 	price    plan.Cents // of one, for the whole period
 	period   Period
+	// whole says that a part of the period costs as much as all of it.
+	whole bool
 }
 
 // items are what the subscription has at the moment.
@@ -111,14 +114,14 @@ func (r rating) items() []item {
 	}
 	p, _ := r.Catalog.Plan(s.Plan)
 	price, _ := p.Price(s.Term)
-	list := []item{{PlanLine, string(s.Plan), s.Term, p.Name, 1, price, s.Period}}
+	list := []item{{PlanLine, string(s.Plan), s.Term, p.Name, 1, price, s.Period, false}}
 	for _, a := range s.Addons {
 		of, _ := r.Catalog.Addon(a.ID)
 		one := plan.Cents(0)
 		if of.Month != nil {
 			one = *of.Month
 		}
-		list = append(list, item{AddonLine, a.ID, "", of.Name, a.Quantity, one, monthOf(r.At)})
+		list = append(list, item{AddonLine, a.ID, "", of.Name, a.Quantity, one, monthOf(r.At), of.Credit()})
 	}
 	return list
 }
@@ -135,12 +138,15 @@ func (b *bill) credit(r rating) {
 			kept = append(kept, c)
 			continue
 		}
+		if of, _ := r.Catalog.Addon(c.ID); c.Kind == AddonLine && of.Credit() {
+			continue // it may be spent already
+		}
 		whole := Period{c.From, c.Until}
 		rest := whole.from(r.At)
 		if amount := c.Net.Share(rest.seconds(), whole.seconds()); amount > 0 {
 			b.add(Line{
 				Kind: ProrationCredit, ID: c.ID, Description: "Unused time of " + nameOf(r.Catalog, c), Amount: -amount,
-				Quantity: c.Quantity, From: rest.Start, Until: rest.End,
+				Quantity: c.Quantity, From: rest.Start, Until: rest.End, Of: c.Invoice,
 			})
 		}
 	}
@@ -171,9 +177,10 @@ func (b *bill) charge(r rating) []Coverage {
 		rest := i.period.from(r.At)
 		l := Line{
 			Kind: i.kind, ID: i.id, Description: i.name, Quantity: missing, UnitPrice: i.price, From: rest.Start, Until: rest.End,
-			Amount: (i.price * plan.Cents(missing)).Share(rest.seconds(), i.period.seconds()),
+			Amount: i.price * plan.Cents(missing),
 		}
-		if rest != i.period {
+		if rest != i.period && !i.whole {
+			l.Amount = l.Amount.Share(rest.seconds(), i.period.seconds())
 			l.Kind, l.Description = ProrationCharge, "Remaining time of "+i.name
 		}
 		b.add(l)
@@ -238,6 +245,20 @@ func (d Discount) describe() string {
 		return fmt.Sprintf("%s: %s off", orID(d.Name, d.Code), d.Amount)
 	}
 	return fmt.Sprintf("%s: %d%% off", orID(d.Name, d.Code), d.Percent)
+}
+
+// takeBack charges what was credited of invoices that were made void afterwards.
+func (b *bill) takeBack() {
+	s := &b.Subscription
+	if s.TakeBack == 0 || s.Plan == plan.Managed {
+		return
+	}
+	l := Line{Kind: ProrationCharge, ID: "void", Description: "Credit of invoices that are void", Amount: s.TakeBack}
+	if s.TakeBack < 0 {
+		l.Kind = ProrationCredit
+	}
+	b.add(l)
+	s.TakeBack = 0
 }
 
 // tax adds the tax on all lines; it is negative on what is credited.

@@ -1,6 +1,8 @@
 package billing
 
 import (
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -84,7 +86,7 @@ func TestProration(t *testing.T) {
 		t.Errorf("the add-on is %+v, want 2 now and 1 in May", a)
 	}
 
-	may := rate(rating{Catalog: c, Subscription: second.Subscription.closing(), At: at(t, "2026-05-01 00:00:00")})
+	may := rate(rating{Catalog: c, Subscription: second.Subscription.closing(c), At: at(t, "2026-05-01 00:00:00")})
 	check(t, may, 49_500+1_000, shortLine{PlanLine, "team", 49_500}, shortLine{AddonLine, "bot_addon", 1_000})
 	again := rate(rating{Catalog: c, Subscription: may.Subscription, At: at(t, "2026-05-01 00:00:00")})
 	check(t, again, 0)
@@ -121,7 +123,7 @@ func TestYear(t *testing.T) {
 	if s := monthly.Subscription; s.Term != plan.Year || s.Next == nil || *s.Next != *to(plan.Team, plan.Month) {
 		t.Errorf("the subscription is %s, next %v", s.Term, s.Next)
 	}
-	february := rate(rating{Catalog: c, Subscription: year.Subscription.closing(), At: at(t, "2026-02-01 00:00:00")})
+	february := rate(rating{Catalog: c, Subscription: year.Subscription.closing(c), At: at(t, "2026-02-01 00:00:00")})
 	check(t, february, 0)
 
 	// The operator gives a contract: the unused half of the year goes to the balance.
@@ -150,7 +152,7 @@ func TestDiscounts(t *testing.T) {
 	after := more.Subscription
 	for i, off := range []plan.Cents{1_000, 1_000, 1_000, 0} { // May, June, July; over on 16 July
 		at := after.CycleEnd
-		b := rate(rating{Catalog: c, Subscription: after.closing(), At: at})
+		b := rate(rating{Catalog: c, Subscription: after.closing(c), At: at})
 		if want := plan.Cents(50_500) - off; b.Total != want {
 			t.Errorf("month %d costs %s, want %s", i, b.Total, want)
 		}
@@ -185,7 +187,7 @@ func TestTaxAndSpend(t *testing.T) {
 	s := newSubscription("w", plan.Plus, at(t, "2026-04-01 00:00:00"))
 	s.Balance = 500
 	april := monthOf(at(t, "2026-04-05 00:00:00"))
-	b := rate(rating{Catalog: c, Subscription: s.closing(), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{
+	b := rate(rating{Catalog: c, Subscription: s.closing(c), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{
 		{Month: april, Used: 7_123_456_789, Free: 5_000_000_000, Limit: 100_000_000_000},
 		{Month: april, Used: 90_000_000_000, Free: 5_000_000_000, Limit: 10_000_000_000, Billed: 400},
 		{Month: april, Used: 4_000_000_000, Free: 5_000_000_000, Limit: 10_000_000_000},
@@ -195,5 +197,95 @@ func TestTaxAndSpend(t *testing.T) {
 		shortLine{SpendLine, "ai_spend", 600}, shortLine{TaxLine, "tax", 1_894}, shortLine{BalanceLine, "balance", -500})
 	managed := newSubscription("w", plan.Managed, at(t, "2026-04-01 00:00:00"))
 	managed.Addons = []Addon{{ID: "bot_addon", Quantity: 5}}
-	check(t, rate(rating{Catalog: c, Subscription: managed.closing(), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{{Month: april, Used: 1 << 60, Limit: 1 << 60}}}), 0)
+	check(t, rate(rating{Catalog: c, Subscription: managed.closing(c), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{{Month: april, Used: 1 << 60, Limit: 1 << 60}}}), 0)
+}
+
+// TestCouponOnThe31st: a month from the 31st of January ends in February.
+func TestCouponOnThe31st(t *testing.T) {
+	c := own(t, 0)
+	for text, want := range map[string]string{
+		"2026-01-31 12:00:00": "2026-02-28 12:00:00", "2028-01-31 12:00:00": "2028-02-29 12:00:00",
+		"2026-01-28 12:00:00": "2026-02-28 12:00:00", "2026-12-31 00:00:00": "2027-01-31 00:00:00",
+	} {
+		s := newSubscription("w", plan.Community, at(t, text))
+		b := bought(t, c, s, Purchase{At: at(t, text), Change: to(plan.Plus, plan.Month), Coupon: "FREE"})
+		if got := b.Subscription.Discounts[0].End; !got.Equal(at(t, want)) {
+			t.Errorf("a month from %s ends %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestLeapYear: February of a leap year has a day more, and so has its year.
+func TestLeapYear(t *testing.T) {
+	c := own(t, 0)
+	s := newSubscription("w", plan.Community, at(t, "2028-02-01 00:00:00"))
+	check(t, bought(t, c, s, Purchase{At: at(t, "2028-02-29 00:00:00"), Change: to(plan.Plus, plan.Month)}), 307, shortLine{ProrationCharge, "plus", 307})
+	check(t, bought(t, c, s, Purchase{At: at(t, "2028-02-29 00:00:00"), Change: to(plan.Plus, plan.Year)}), 87_548, shortLine{ProrationCharge, "plus", 87_548})
+}
+
+// TestCreditIsNotCut: an add-on of credit costs what it is worth on the last second of a
+// month, and is not given back, because it may be spent.
+func TestCreditIsNotCut(t *testing.T) {
+	c := own(t, 0)
+	s := newSubscription("w", plan.Community, at(t, "2026-04-03 00:00:00"))
+	b := bought(t, c, s, Purchase{At: at(t, "2026-04-30 23:59:59"), Addons: map[string]int64{"ai_credits_addon": 3, "bot_addon": 1}})
+	check(t, b, 7_500, shortLine{AddonLine, "ai_credits_addon", 7_500}, shortLine{ProrationCharge, "bot_addon", 0})
+	b = bought(t, c, s, Purchase{At: at(t, "2026-04-16 00:00:00"), Addons: map[string]int64{"ai_credits_addon": 3, "bot_addon": 1}})
+	gone := bought(t, c, b.Subscription, Purchase{At: at(t, "2026-04-16 00:00:00"), Change: to(plan.Managed, plan.Month), Operator: true})
+	check(t, gone, 0, shortLine{ProrationCredit, "bot_addon", -500}, shortLine{BalanceLine, "balance", 500})
+}
+
+// TestReplacedCatalogue: what is paid for stays paid for; from the next charge on the new
+// price counts. A year that is sold no more goes on by the month, and not for nothing.
+func TestReplacedCatalogue(t *testing.T) {
+	old, dearer := own(t, 0), own(t, 0)
+	s := newSubscription("w", plan.Community, at(t, "2026-04-01 00:00:00"))
+	b := bought(t, old, s, Purchase{At: at(t, "2026-04-01 00:00:00"), Change: to(plan.Plus, plan.Year), Addons: map[string]int64{"bot_addon": 1}})
+	dearer.Plans, dearer.Addons = slices.Clone(dearer.Plans), slices.Clone(dearer.Addons)
+	double := plan.Cents(2_000)
+	dearer.Addons[slices.IndexFunc(dearer.Addons, func(a plan.Addon) bool { return a.ID == "bot_addon" })].Month = &double
+	dearer.Plans[slices.IndexFunc(dearer.Plans, func(p plan.Plan) bool { return p.ID == plan.Plus })].Year = nil
+	check(t, rate(rating{Catalog: dearer, Subscription: b.Subscription, At: at(t, "2026-04-20 00:00:00")}), 0)
+	last := b.Subscription
+	for last.CycleEnd.Before(last.Period.End) {
+		b := rate(rating{Catalog: dearer, Subscription: last.closing(dearer), At: last.CycleEnd})
+		check(t, b, 2_000, shortLine{AddonLine, "bot_addon", 2_000})
+		last = b.Subscription
+	}
+	check(t, rate(rating{Catalog: dearer, Subscription: last.closing(dearer), At: last.CycleEnd}), 10_900,
+		shortLine{PlanLine, "plus", 8_900}, shortLine{AddonLine, "bot_addon", 2_000})
+}
+
+// TestClockSetBack: what is bought while a clock stands in a month that was closed is of
+// the open one.
+func TestClockSetBack(t *testing.T) {
+	s := newSubscription("w", plan.Community, at(t, "2026-05-01 00:00:00"))
+	for text, want := range map[string]string{
+		"2026-03-30 12:00:00": "2026-05-01 00:00:00", "2026-05-01 00:00:00": "2026-05-01 00:00:00", "2026-05-09 10:00:00": "2026-05-09 10:00:00",
+	} {
+		if got := s.moment(at(t, text)); !got.Equal(at(t, want)) {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestMostOfAll: the dearest catalogue and the most of everything stay within int64.
+func TestMostOfAll(t *testing.T) {
+	c := own(t, 10_000)
+	price := plan.Cents(100_000_000)
+	c.Addons = nil
+	s := newSubscription("w", plan.Team, at(t, "2026-05-01 00:00:00"))
+	asked := map[string]int64{}
+	for i := range 1_000 {
+		name := "a" + strconv.Itoa(i)
+		c.Addons = append(c.Addons, plan.Addon{ID: name, Name: name, Month: &price, Increments: map[plan.Feature]int64{plan.FileStorage: 100_000_000_000_000}})
+		asked[name] = mostQuantity
+	}
+	b := bought(t, c, s, Purchase{At: at(t, "2026-05-01 00:00:00"), Addons: asked, Grant: mostGrant})
+	if want := 2 * (1_000*mostQuantity*price + 49_500 + mostGrant.Cents()); b.Total != want {
+		t.Errorf("it costs %s, want %s", b.Total, want)
+	}
+	if extra := b.Subscription.extras(c)[plan.StorageCount]; extra != mostExtra {
+		t.Errorf("it adds %d bytes", extra)
+	}
 }

@@ -152,6 +152,12 @@ func selectGrantByRequest(ctx context.Context, q db.Querier, w id.Workspace, req
 	return g, err == nil, err
 }
 
+// deleteGrant withdraws the credit that an invoice was for.
+func deleteGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoice) error {
+	_, err := q.Exec(ctx, `DELETE FROM credit_grants WHERE workspace_id = $1 AND invoice_id = $2`, string(w), string(of))
+	return err
+}
+
 // sumGrants adds up the credit of a workspace for a month: that of grants which
 // began in it.
 func sumGrants(ctx context.Context, q db.Querier, w id.Workspace, month Period) (nano int64, err error) {

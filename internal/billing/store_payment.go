@@ -72,6 +72,66 @@ func selectLatest(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoic
 		string(w), string(i)))
 }
 
+// sumWaived adds up what was waived of the charges of a workspace in a month: they are
+// paid and no provider knows of them.
+func sumWaived(ctx context.Context, q db.Querier, w id.Workspace, month Period) (total int64, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT COALESCE(SUM(amount), 0) FROM payment_attempts
+		WHERE workspace_id = $1 AND state = 'paid' AND reference IS NULL AND started_at >= $2 AND started_at < $3`,
+		string(w), month.Start.UnixMilli(), month.End.UnixMilli()).Scan(&total)
+	return total, err
+}
+
+// What waits for the outcome of a payment: attempts that are pending, and purchases
+// without one, because the server died before it was begun or after it had ended.
+const (
+	pendingAttempts = `
+		FROM payment_attempts a JOIN invoices i ON i.id = a.invoice_id WHERE a.state = 'pending' AND a.invoice_id > $1`
+	heldAlone = `
+		FROM subscriptions s JOIN invoices i ON i.id = s.held_invoice WHERE s.held_invoice > $1
+			AND NOT EXISTS (SELECT 1 FROM payment_attempts a WHERE a.invoice_id = s.held_invoice AND a.state = 'pending')`
+)
+
+// selectWaiting reads what waits, in the order of its invoices, after one: the attempts
+// or, with alone, the purchases without one.
+func selectWaiting(ctx context.Context, q db.Querier, alone bool, after id.Invoice, most int) ([]Waiting, error) {
+	query := `SELECT a.invoice_id, i.workspace_id, i.total, i.currency, i.status, a.started_at, a.provider, COALESCE(a.reference, '')` +
+		pendingAttempts + ` ORDER BY a.invoice_id LIMIT $2`
+	if alone {
+		query = `SELECT s.held_invoice, i.workspace_id, i.total, i.currency, i.status, i.created_at, '', ''` +
+			heldAlone + ` ORDER BY s.held_invoice LIMIT $2`
+	}
+	rows, err := q.Query(ctx, query, string(after), most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Waiting
+	for rows.Next() {
+		var w Waiting
+		var since int64
+		var status InvoiceStatus
+		if err := rows.Scan(&w.Invoice, &w.Workspace, &w.Amount, &w.Currency, &status, &since, &w.Provider, &w.Reference); err != nil {
+			return nil, err
+		}
+		w.Since, w.Purchase = db.Moment(since), status == Draft
+		list = append(list, w)
+	}
+	return list, rows.Err()
+}
+
+// countWaiting counts what has waited since before a moment.
+func countWaiting(ctx context.Context, q db.Querier, before time.Time) (n int, err error) {
+	for _, of := range []string{pendingAttempts + ` AND a.started_at < $2`, heldAlone + ` AND i.created_at < $2`} {
+		var part int
+		if err := q.QueryRow(ctx, `SELECT COUNT(*)`+of, "", before.UnixMilli()).Scan(&part); err != nil {
+			return 0, err
+		}
+		n += part
+	}
+	return n, nil
+}
+
 // selectFirstRefusal answers when an invoice was first refused; the zero time is
 // never.
 func selectFirstRefusal(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) (time.Time, error) {

@@ -58,6 +58,9 @@ type Terms struct {
 	// Redeemed are the coupons that were ever taken: each is taken once.
 	Redeemed  []string            `json:"redeemed,omitempty"`
 	Recharges map[string]Recharge `json:"recharges,omitempty"`
+	// TakeBack is what the next bill charges because it was credited of an invoice that
+	// was made void afterwards; less than nothing is credited.
+	TakeBack plan.Cents `json:"takeBack,omitempty"`
 	// Arrears is the last closed month, for what was used in it and told late.
 	Arrears *Arrears `json:"arrears,omitempty"`
 	// Pending is the change that waits for Held.
@@ -157,12 +160,17 @@ func (s Subscription) clone() Subscription {
 }
 
 // closing is the subscription from the end of its cycle on: what is scheduled has
-// happened, nothing is charged yet.
-func (s Subscription) closing() Subscription {
+// happened, nothing is charged yet. A plan that is sold by the year no more goes on by
+// the month.
+func (s Subscription) closing(c *plan.Catalog) Subscription {
 	at, s := s.CycleEnd, s.clone()
 	if !s.Period.End.After(at) {
 		if s.Next != nil {
 			s.Plan, s.Term = s.Next.Plan, s.Next.Term
+		}
+		of, _ := c.Plan(s.Plan)
+		if _, sold := of.Price(s.Term); !sold {
+			s.Term = plan.Month
 		}
 		s.Next, s.Canceled = nil, false
 		s.Period = periodOf(s.Term, at)
@@ -177,12 +185,24 @@ func (s Subscription) closing() Subscription {
 	return s
 }
 
+// moment is now, or the beginning of the open month when a clock that was set back says
+// less: a month that was closed is not charged again, nor a part of it twice.
+func (s Subscription) moment(now time.Time) time.Time {
+	if start := monthOf(s.CycleEnd.Add(-time.Second)).Start; now.Before(start) {
+		return start
+	}
+	return now
+}
+
 func periodOf(term plan.Interval, at time.Time) Period {
 	if term == plan.Year {
 		return yearOf(at)
 	}
 	return monthOf(at)
 }
+
+// mostExtra bounds what add-ons add together, far from where int64 ends.
+const mostExtra = int64(1) << 62
 
 // extras is what the add-ons add to what the plan allows, by type.
 func (s *Subscription) extras(c *plan.Catalog) map[plan.Type]int64 {
@@ -191,7 +211,7 @@ func (s *Subscription) extras(c *plan.Catalog) map[plan.Type]int64 {
 		of, _ := c.Addon(a.ID)
 		for feature, n := range of.Increments {
 			for _, t := range plan.TypesOf(feature) {
-				extras[t] += n * a.Quantity
+				extras[t] += min(n*a.Quantity, mostExtra-extras[t])
 			}
 		}
 	}

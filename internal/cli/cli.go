@@ -34,6 +34,7 @@ type grammar struct {
 	Integration integrationCommand `cmd:"" help:"Manage published integrations."`
 	Plugin      pluginCommand      `cmd:"" help:"Manage published plugins."`
 	Invoice     invoiceCommand     `cmd:"" help:"Manage invoices."`
+	Payment     paymentCommand     `cmd:"" help:"Look after payments that have no outcome."`
 	Clock       clockCommand       `cmd:"" help:"Move the clock of a --dev installation."`
 	Secret      secretCommand      `cmd:"" help:"Manage the keys that seal secrets."`
 	Backup      backupCommand      `cmd:"" help:"Make, check and restore backups."`

@@ -10,12 +10,14 @@ import (
 	"github.com/botyard/botyard/internal/billing"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
 )
 
 type invoiceCommand struct {
 	List     invoiceListCommand     `cmd:"" help:"List the invoices of all workspaces in a state, the oldest first."`
 	MarkPaid invoiceMarkPaidCommand `cmd:"" help:"Note that an invoice was paid. When nothing more is due, the workspace is blocked no more."`
 	Void     invoiceVoidCommand     `cmd:"" help:"Make an invoice void: nobody owes it any more."`
+	Credit   invoiceCreditCommand   `cmd:"" help:"Credit an amount of an invoice that was paid to the balance of its workspace."`
 }
 
 type invoiceListCommand struct {
@@ -93,6 +95,30 @@ func (v *invoiceVoidCommand) Run(ctx context.Context, c console) error {
 	return withInstallation(ctx, v.Installation, c, func(it *app.App) error {
 		i, err := it.Billing.VoidInvoice(ctx, id.Invoice(v.ID), v.Reason)
 		return told(c, i, v.JSON, err)
+	})
+}
+
+type invoiceCreditCommand struct {
+	config.Installation
+	ID     string `name:"id" required:"" help:"The invoice's id."`
+	Amount string `name:"amount" required:"" help:"How much, such as 12.50; no more than was paid and not credited before."`
+	Reason string `name:"reason" required:"" help:"Why; it stands on the credit note."`
+	JSON   bool   `name:"json" help:"Print the credit note as JSON."`
+}
+
+// Run issues a credit note.
+func (n *invoiceCreditCommand) Run(ctx context.Context, c console) error {
+	amount, err := plan.ParseCents(n.Amount)
+	if err != nil {
+		return usageError{err}
+	}
+	return withInstallation(ctx, n.Installation, c, func(it *app.App) error {
+		note, err := it.Billing.CreditInvoice(ctx, id.Invoice(n.ID), amount, n.Reason)
+		if err != nil || n.JSON {
+			return told(c, note, n.JSON, err)
+		}
+		_, err = fmt.Fprintf(c.out, "Credit note %s: %s %s are credited to the balance of %s.\n", billing.InvoiceNumber(note.Number), amount, note.Currency, note.Workspace)
+		return err
 	})
 }
 

@@ -210,6 +210,9 @@ const (
 	mostTier  = 1000
 	mostPrice = Cents(100_000_000)
 	mostItems = 1000
+	// Ten thousand of an add-on, and a plan, stay below int64.
+	mostFeature   = int64(1_000_000_000_000_000_000)
+	mostIncrement = int64(100_000_000_000_000)
 )
 
 func (c *Catalog) check() error {
@@ -255,8 +258,8 @@ func (c *Catalog) checkPlans(wrong func(string, ...any)) {
 		checkPrice(wrong, "plan "+string(p.ID), p.Month)
 		checkPrice(wrong, "plan "+string(p.ID), p.Year)
 		for f, n := range p.Features {
-			if !slices.Contains(Features, f) || n < 0 {
-				wrong("plan %s: feature %s is %d; a feature is one of %v and not negative", p.ID, f, n, Features)
+			if !slices.Contains(Features, f) || n < 0 || n > mostFeature {
+				wrong("plan %s: feature %s is %d; a feature is one of %v, from 0 to %d", p.ID, f, n, Features, mostFeature)
 			}
 		}
 	}
@@ -279,8 +282,8 @@ func (c *Catalog) checkAddons(wrong func(string, ...any)) {
 			wrong("add-on %s adds nothing; it must have increments", a.ID)
 		}
 		for f, n := range a.Increments {
-			if !slices.Contains(Features, f) || n < 1 {
-				wrong("add-on %s: it adds %d of %s; it must be at least 1 of one of %v", a.ID, n, f, Features)
+			if !slices.Contains(Features, f) || n < 1 || n > mostIncrement {
+				wrong("add-on %s: it adds %d of %s; it must be from 1 to %d of one of %v", a.ID, n, f, mostIncrement, Features)
 			}
 		}
 	}
@@ -317,6 +320,10 @@ func (c *Catalog) checkCoupons(wrong func(string, ...any)) {
 		}
 	}
 }
+
+// Credit says that what the add-on adds is money to be spent, which is worth as much on
+// the last day of a month as on the first.
+func (a Addon) Credit() bool { return a.Increments[IntegrationSpend] > 0 }
 
 // Monthly says that what the add-on adds is there anew on the first of each month.
 func (a Addon) Monthly() bool {

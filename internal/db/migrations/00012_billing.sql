@@ -27,13 +27,14 @@ CREATE TABLE subscriptions (
   terms           TEXT NOT NULL
 );
 CREATE INDEX subscriptions_by_cycle ON subscriptions (cycle_end, workspace_id);
+CREATE INDEX subscriptions_that_wait ON subscriptions (held_invoice) WHERE held_invoice IS NOT NULL;
 CREATE INDEX subscriptions_that_recharge ON subscriptions (recharges, workspace_id);
 
 -- An invoice outlives its workspace: the operator's books need it. number is without
 -- gaps in the whole installation and NULL in a draft. lines and bill_to are JSON and,
 -- like total, never change once there is a number. kind is cycle (a month's), change
--- (of what was bought within one), grant (of credit) or final (of a workspace that
--- was deleted).
+-- (of what was bought within one), grant (of credit), final (of a workspace that was
+-- deleted) or credit (a credit note).
 CREATE TABLE invoices (
   id              TEXT PRIMARY KEY,
   workspace_id    TEXT NOT NULL,

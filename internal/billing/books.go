@@ -1,0 +1,289 @@
+package billing
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/plan"
+)
+
+// What stands here is for the operator, who keeps the books: no operation of the API
+// leads to it. All of it is recorded in the trail of the workspace.
+
+// idle is nil when no attempt to charge the invoice is under way, so that the
+// operator may decide about it.
+func (s *Service) idle(ctx context.Context, tx *db.Tx, which id.Invoice) error {
+	a, found, err := selectPending(ctx, tx, which)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	if s.Provider != nil && a.Provider != s.Provider.Name() {
+		a.State, a.Reason, a.EndedAt = AttemptDeclined, "The payment provider is not used any more.", s.Clock.Now()
+		return db.Convert(updateAttempt(ctx, tx, a))
+	}
+	return underWay(which)
+}
+
+// decide makes a decision of the operator about an issued invoice, and records it
+// when it changed something.
+func (s *Service) decide(ctx context.Context, which id.Invoice, did string, decision func(context.Context, *db.Tx, Invoice) (Invoice, error)) (i Invoice, err error) {
+	err = s.DB.Tx(operator(ctx), func(ctx context.Context, tx *db.Tx) error {
+		before, found, err := selectInvoiceOf(ctx, tx, which)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found || before.Status == Draft {
+			return fault.New(fault.ResourceNotFound, "There is no invoice %q.", fault.Bounded(string(which)))
+		}
+		if err := s.idle(ctx, tx, which); err != nil {
+			return err
+		}
+		if i, err = decision(ctx, tx, before); err != nil || i.ID == before.ID && i.Status == before.Status {
+			return err
+		}
+		return s.record(ctx, tx, before, did)
+	})
+	return i, err
+}
+
+// record has the trail of a workspace say what the operator did about its invoice. One
+// that was deleted has no trail any more.
+func (s *Service) record(ctx context.Context, tx *db.Tx, i Invoice, did string) error {
+	of, found, err := selectParty(ctx, tx, i.Workspace)
+	if err != nil || !found {
+		return db.Convert(err)
+	}
+	return s.Trail.Record(ctx, tx, i.Workspace, access.Act{
+		Action: "UPDATE_WORKSPACE", Resource: string(i.Workspace), Name: of.name, Value: "invoice " + string(i.ID) + " " + did,
+	})
+}
+
+// mostReason bounds the operator's reason, in bytes.
+const mostReason = 500
+
+func checkReason(reason string) error {
+	if reason == "" || len(reason) > mostReason {
+		return fault.New(fault.InvalidPayload, "The reason has %d bytes; it must have from 1 to %d.", len(reason), mostReason)
+	}
+	return nil
+}
+
+// MarkInvoicePaid notes that an invoice was paid in another way.
+// ResourceNotFound when there is none, ResourceLockedConflict while it is charged.
+func (s *Service) MarkInvoicePaid(ctx context.Context, which id.Invoice) (Invoice, error) {
+	return s.decide(ctx, which, "marked as paid", func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
+		return s.MarkPaid(ctx, tx, i.Workspace, i.ID)
+	})
+}
+
+// VoidInvoice says that nobody owes the invoice any more.
+// ResourceNotFound when there is none, ResourceLockedConflict while it is charged,
+// InvalidPayload when it was paid.
+func (s *Service) VoidInvoice(ctx context.Context, which id.Invoice, reason string) (Invoice, error) {
+	if err := checkReason(reason); err != nil {
+		return Invoice{}, err
+	}
+	return s.decide(ctx, which, "void: "+reason, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
+		i, err := s.Annul(ctx, tx, i.Workspace, i.ID, Void, reason)
+		if err != nil {
+			return i, err
+		}
+		return i, s.stand(ctx, tx, i.Workspace)
+	})
+}
+
+// CreditInvoice credits an amount of an invoice that was paid to the balance of its
+// workspace, by a credit note that has a number of its own. What is left of the time
+// that the invoice paid for is worth as much less. ResourceNotFound when there is no
+// such invoice or workspace, InvalidPayload when it was not paid or less of it is left
+// to be credited, ResourceLockedConflict while the workspace is buying something.
+func (s *Service) CreditInvoice(ctx context.Context, which id.Invoice, amount plan.Cents, reason string) (note Invoice, err error) {
+	if err := checkReason(reason); err != nil {
+		return Invoice{}, err
+	}
+	if amount < 1 {
+		return Invoice{}, fault.New(fault.InvalidPayload, "A credit of %s is not possible; it is at least 0.01.", amount)
+	}
+	return s.decide(ctx, which, "credited with "+amount.String()+": "+reason, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
+		if i.Status != Paid {
+			return i, fault.New(fault.InvalidPayload, "The invoice %s is %s; only what was paid is credited, and what nobody has paid is made void.", i.ID, i.Status)
+		}
+		sub, of, err := s.subscription(ctx, tx, i.Workspace)
+		if err != nil {
+			return i, err
+		}
+		if sub.Held != "" {
+			return i, held()
+		}
+		all, err := selectInvoices(ctx, tx, i.Workspace, db.Page{})
+		if err != nil {
+			return i, db.Convert(err)
+		}
+		rest := creditable(i, all, s.Plans.Tax)
+		if amount > rest {
+			return i, fault.New(fault.InvalidPayload, "%s cannot be credited of the invoice %s: it was paid with %s, and %s of that are left.", amount, i.ID, i.worth(), rest)
+		}
+		sub.Coverages = slices.Clone(sub.Coverages)
+		for at := range sub.Coverages {
+			if c := &sub.Coverages[at]; c.Invoice == i.ID {
+				c.Net -= c.Net.Share(int64(amount), int64(rest))
+			}
+		}
+		sub.Balance += amount
+		if err := s.save(ctx, tx, sub); err != nil {
+			return i, err
+		}
+		now := s.Clock.Now()
+		b := bill{Subscription: sub, Lines: []Line{
+			{Kind: CreditLine, ID: "credit", Description: "Credit for invoice " + InvoiceNumber(i.Number) + ": " + reason, Amount: -amount, Of: i.ID},
+			{Kind: BalanceLine, ID: "balance", Description: "Credited to the balance", Amount: amount},
+		}}
+		return s.issue(ctx, tx, s.draft(of, b, id.NewInvoice(now), CreditNote, monthOf(now), now))
+	})
+}
+
+// worth is what an invoice was paid with: in money and from the balance.
+func (i Invoice) worth() plan.Cents { return i.Total + max(i.balanceUsed(), 0) }
+
+// creditable is what may still be credited of an invoice, of all of its workspace: what
+// it was paid with, without what was credited of it before, by the operator or because
+// what it was for was given up, with its tax.
+func creditable(of Invoice, all []Invoice, t plan.Tax) plan.Cents {
+	rest := of.worth()
+	for _, i := range all {
+		for _, l := range i.Lines {
+			switch {
+			case i.Status == Void || l.Of != of.ID:
+			case l.Kind == CreditLine:
+				rest += l.Amount
+			case l.Kind == ProrationCredit:
+				rest += l.Amount + l.Amount.Share(t.BasisPoints, 10_000)
+			}
+		}
+	}
+	return max(rest, 0)
+}
+
+// Waiting is a payment whose outcome is not known yet, or a purchase that waits for one.
+type Waiting struct {
+	Invoice   id.Invoice
+	Workspace id.Workspace
+	Amount    plan.Cents
+	Currency  string
+	Since     time.Time
+	// Provider and Reference are who was asked to charge and what it calls the charge;
+	// both are empty when nobody was asked.
+	Provider, Reference string
+	// Purchase says that what is bought is had when it is paid, and that nothing else can
+	// be bought until then.
+	Purchase bool
+}
+
+// PaymentsWaiting reads the payments of all workspaces whose outcome is not known yet.
+func (s *Service) PaymentsWaiting(ctx context.Context, each func(Waiting) error) error {
+	const batch = 500
+	for _, alone := range []bool{false, true} {
+		for after := id.Invoice(""); ; {
+			list, err := selectWaiting(ctx, s.DB.Reader(ctx), alone, after, batch)
+			if err != nil {
+				return db.Convert(err)
+			}
+			for _, w := range list {
+				if err := each(w); err != nil {
+					return err
+				}
+				after = w.Invoice
+			}
+			if len(list) < batch {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// PaymentsStuck counts the payments that have waited for their outcome since before a
+// moment, of a database that may not be open for work.
+func PaymentsStuck(ctx context.Context, q db.Querier, before time.Time) (n int, err error) {
+	n, err = countWaiting(ctx, q, before)
+	return n, db.Convert(err)
+}
+
+// SettlePayment says what became of a payment, when the provider cannot be asked any
+// more: whoever looked it up there knows. A purchase that waits for it takes effect or is
+// forgotten. Should the provider tell later that money was taken after all, it is given
+// back. ResourceNotFound when nothing of the invoice is under way.
+func (s *Service) SettlePayment(ctx context.Context, which id.Invoice, paid bool, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
+	o := Outcome{AttemptDeclined, "Settled by the operator: " + reason}
+	if paid {
+		o.State = AttemptPaid
+	}
+	return s.DB.Tx(operator(ctx), func(ctx context.Context, tx *db.Tx) error {
+		i, found, err := selectInvoiceOf(ctx, tx, which)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !found {
+			return noPayment(which)
+		}
+		a, pending, err := selectPending(ctx, tx, which)
+		if err != nil {
+			return db.Convert(err)
+		}
+		sub, _, err := selectSubscription(ctx, tx, i.Workspace)
+		if err != nil {
+			return db.Convert(err)
+		}
+		if !pending && sub.Held != which {
+			return noPayment(which)
+		}
+		if pending {
+			if _, err := s.book(ctx, a.ID, o); err != nil {
+				return err
+			}
+		}
+		if sub.Held == which {
+			var declined error
+			if !paid {
+				declined = fault.New(fault.PaymentRequired, "%s", o.Reason)
+			}
+			if _, err := s.end(ctx, tx, i, declined); err != nil {
+				return err
+			}
+		}
+		return s.record(ctx, tx, i, "settled as "+string(o.State)+": "+reason)
+	})
+}
+
+func noPayment(which id.Invoice) error {
+	return fault.New(fault.ResourceNotFound, "No payment of an invoice %q is under way; botyard payment list has those that are.", fault.Bounded(string(which)))
+}
+
+// InvoicesIn reads the invoices of all workspaces in a state, the oldest first, for
+// the operator.
+func (s *Service) InvoicesIn(ctx context.Context, status InvoiceStatus, each func(Invoice) error) error {
+	for after := (db.Key{At: -1}); ; {
+		const batch = 500
+		list, err := selectByStatus(ctx, s.DB.Reader(ctx), status, after, batch)
+		if err != nil {
+			return db.Convert(err)
+		}
+		for _, i := range list {
+			if err := each(i); err != nil {
+				return err
+			}
+			after = db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)}
+		}
+		if len(list) < batch {
+			return nil
+		}
+	}
+}
