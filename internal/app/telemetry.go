@@ -15,6 +15,7 @@ func (a *App) assembleTelemetry() {
 	a.Telemetry = telemetry.New(telemetry.Options{
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Dir: a.dir, Synchronous: a.config.SQLiteSynchronous,
 		Retention: telemetry.Retention{Logs: int64(a.config.RetentionLogs), Events: int64(a.config.RetentionEvents)},
+		Silence:   a.config.SessionSilence,
 		Bots:      a.Bots, Readers: a.Bots, Integrations: a.Catalog, Meter: a.Meter, Actions: a.Catalog, Trail: a.Audit, Queue: a.Jobs,
 	})
 	a.Bots.Issues, a.Meter.Issues, a.Billing.Issues = a.Telemetry, a.Telemetry, a.Telemetry

@@ -25,6 +25,8 @@ type Installation struct {
 	RetentionLogs   int `name:"retention-logs" env:"BOTYARD_RETENTION_LOGS" default:"30" placeholder:"DAYS" help:"Days that log lines are kept, where a workspace has no number of its own."`
 	RetentionEvents int `name:"retention-events" env:"BOTYARD_RETENTION_EVENTS" default:"90" placeholder:"DAYS" help:"Days that messages, events, action runs and the like are kept, where a workspace has no number of its own."`
 
+	SessionSilence time.Duration `name:"session-silence" env:"BOTYARD_SESSION_SILENCE" default:"30m" help:"How long nothing comes from a user before the next message begins a new session of the analytics, 1m to 24h."`
+
 	BlobURL string `name:"blob-url" env:"BOTYARD_BLOB_URL" placeholder:"s3://..." help:"Where blobs are kept: s3://bucket?region=... or file:///directory. Without it, the directory blobs in the data directory."`
 
 	SecretKey     secret.Value `name:"secret-key" env:"BOTYARD_SECRET_KEY" placeholder:"KEYS" help:"The keys that seal secrets, as the text of a key file. Without it, the file secret.key in the data directory, made on the first start."`

@@ -82,7 +82,7 @@ func TestDefaults(t *testing.T) {
 			},
 			LogLevel:      "info",
 			LogFormat:     "text",
-			RetentionLogs: 30, RetentionEvents: 90,
+			RetentionLogs: 30, RetentionEvents: 90, SessionSilence: 30 * time.Minute,
 		},
 		Listen:         "127.0.0.1:8400",
 		WebchatHostURL: "https://cdn.botpress.cloud/webchat/v1", WebchatMessagingURL: "https://messaging.botpress.cloud",
@@ -140,7 +140,7 @@ func TestEverySource(t *testing.T) {
 	catalogue := write(t, "plans.yaml", plan.Published())
 	values := map[string]string{
 		"plans": catalogue, "data": "/srv", "dev": "true", "database_url": "postgres://u:p@h/d", "database_max_connections": "7",
-		"database_exec_mode": "exec", "sqlite_synchronous": "NORMAL", "retention_logs": "7", "retention_events": "8", "blob_url": "s3://b?region=r",
+		"database_exec_mode": "exec", "sqlite_synchronous": "NORMAL", "retention_logs": "7", "retention_events": "8", "session_silence": "45m", "blob_url": "s3://b?region=r",
 		"secret_key_file": keys, "log_level": "debug", "log_format": "json", "listen": "[::1]:0",
 		"webchat_host_url": "https://chat.example.com/v1", "webchat_messaging_url": "https://messages.example.com",
 		"webchat_files_url": "https://files.example.com", "webchat_integration": "talk",
@@ -244,6 +244,8 @@ func TestFileRefuses(t *testing.T) {
 		"bad number":           {"c.yaml", "rate_limit_token: many", "rate-limit-token"},
 		"out of range":         {"c.yaml", "max_parallel_uploads: 0", "max_parallel_uploads is 0; it must be from 1"},
 		"installation's, too":  {"c.yaml", "database_max_connections: -1", "database_max_connections is -1"},
+		"too soon":             {"c.yaml", "session_silence: 59s", "session_silence is 59s; it must be from 1m to 24h"},
+		"too late":             {"c.yaml", "session_silence: 24h1s", "session_silence is 24h0m1s"},
 		"both twins":           {"c.yaml", "database_url: postgres://h\ndatabase_url_file: /x", "database_url and database_url_file are both set"},
 		"proxy by name":        {"c.yaml", "trusted_proxies: proxy.internal", `trusted_proxies has "proxy.internal"`},
 		"other redis":          {"c.yaml", "redis_url: http://h", "redis_url must be redis://"},

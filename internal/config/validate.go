@@ -40,6 +40,7 @@ func (i *Installation) AfterApply() error {
 		i.checkCalls(),
 		checkRange("retention_logs", i.RetentionLogs, 1, 3650),
 		checkRange("retention_events", i.RetentionEvents, 1, 3650),
+		i.checkSessionSilence(),
 	)
 }
 
@@ -288,6 +289,13 @@ func (c *Config) checkMemoryLimit() error {
 	const least = 32 << 20
 	if c.MemoryLimit != 0 && c.MemoryLimit < least {
 		return fmt.Errorf("memory_limit is %s; it must be at least 32MiB, or 0 for none", c.MemoryLimit)
+	}
+	return nil
+}
+
+func (i *Installation) checkSessionSilence() error {
+	if i.SessionSilence < time.Minute || i.SessionSilence > 24*time.Hour {
+		return fmt.Errorf("session_silence is %s; it must be from 1m to 24h", i.SessionSilence)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ type Options struct {
 	Synchronous string
 	// Retention is how long records are kept; DefaultRetention when zero.
 	Retention Retention
-	// Silence ends a session; half an hour when zero.
+	// Silence ends a session; half an hour when zero. All servers of an installation
+	// have the same.
 	Silence time.Duration
 
 	Bots         bots

@@ -131,3 +131,27 @@ func TestAnalytics(t *testing.T) {
 		stranger.Refused(t, fault.ResourceNotFound, []string{bot}, "GET", path+"?startDate="+day(1)+"&endDate="+day(1), nil)
 	})
 }
+
+// How long a silence ends a session is the operator's to say.
+func TestSessionSilence(t *testing.T) {
+	harness.RunAlone(t, []string{"--session-silence", "5m"}, func(t *testing.T, s *harness.Server) {
+		a := s.Person(t)
+		bot := createBot(t, a, object{})["id"].(string)
+		noon := s.Clock.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour)
+		// Four minutes and 59.999 seconds go on with a session, five minutes begin one.
+		var messages []object
+		for _, after := range []time.Duration{0, 5*time.Minute - time.Millisecond, 10*time.Minute - time.Millisecond, 30 * time.Minute} {
+			messages = append(messages, object{
+				"kind": "message", "direction": "incoming", "userId": "ann", "conversationId": "c", "timestamp": noon.Add(after).Format("2006-01-02T15:04:05.000Z"),
+			})
+		}
+		record(t, a, bot, messages...)
+		settled(t, func() error {
+			days := analyticsOf(t, a, bot, noon.Format(time.DateOnly), noon.Format(time.DateOnly))
+			if days[0]["userMessages"] != 4.0 || days[0]["sessions"] != 3.0 {
+				return fmt.Errorf("%v messages in %v sessions, want 4 in 3", days[0]["userMessages"], days[0]["sessions"])
+			}
+			return nil
+		})
+	})
+}
