@@ -1,10 +1,14 @@
 package app
 
 import (
+	"context"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/meter"
+	"github.com/botyard/botyard/internal/telemetry"
 )
 
 // databaseMetrics reads the database's totals when /metrics is asked.
@@ -59,4 +63,40 @@ func (g *gaugeDrift) Collect(to chan<- prometheus.Metric) {
 	for t, n := range g.meter.Drift() {
 		to <- prometheus.MustNewConstMetric(g.desc, prometheus.CounterValue, float64(n), string(t))
 	}
+}
+
+// rollupMetrics reads what the roll-ups could not count when /metrics is asked.
+type rollupMetrics struct {
+	telemetry                   *telemetry.Service
+	failures, stalled, setAside *prometheus.Desc
+}
+
+func newRollupMetrics(t *telemetry.Service) *rollupMetrics {
+	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &rollupMetrics{
+		telemetry: t,
+		failures:  desc("botyard_rollup_failures_total", "Times that this server could not roll a day of telemetry up."),
+		stalled:   desc("botyard_rollup_stalled", "Days of telemetry that cannot be rolled up at the moment."),
+		setAside:  desc("botyard_rollup_set_aside", "Records that the roll-ups could not count and passed by."),
+	}
+}
+
+// Describe tells the registry what there is.
+func (m *rollupMetrics) Describe(to chan<- *prometheus.Desc) {
+	to <- m.failures
+	to <- m.stalled
+	to <- m.setAside
+}
+
+// Collect reads the totals. Those in the database are left out while it cannot be read.
+func (m *rollupMetrics) Collect(to chan<- prometheus.Metric) {
+	to <- prometheus.MustNewConstMetric(m.failures, prometheus.CounterValue, float64(m.telemetry.RollupFailures()))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	r, err := m.telemetry.Rollups(ctx)
+	if err != nil {
+		return
+	}
+	to <- prometheus.MustNewConstMetric(m.stalled, prometheus.GaugeValue, float64(len(r.Stalled)))
+	to <- prometheus.MustNewConstMetric(m.setAside, prometheus.GaugeValue, float64(r.Records))
 }

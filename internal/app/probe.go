@@ -45,7 +45,7 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	add("blobs", a.Blobs.Check(ctx))
 	checks = append(checks, checkScripts(), a.checkPayments(ctx))
 	if a.Telemetry != nil {
-		checks = append(checks, a.checkTelemetry())
+		checks = append(checks, a.checkTelemetry(), a.checkRollups(ctx))
 	}
 	return checks, ready
 }
@@ -137,7 +137,7 @@ func (s *Server) mountProbes(registry *prometheus.Registry) {
 		}
 		_ = json.MarshalWrite(w, map[string]any{"ready": ready, "checks": checks}, json.Deterministic(true))
 	}))
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB), newGaugeDrift(s.Meter))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB), newGaugeDrift(s.Meter), newRollupMetrics(s.Telemetry))
 	registry.MustRegister(s.Dispatch.Collectors()...)
 	s.Mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 }

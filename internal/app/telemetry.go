@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/telemetry"
 	"github.com/botyard/botyard/internal/workspace"
@@ -40,6 +41,21 @@ func (s *Server) telemetryWork(ctx context.Context) {
 			s.Log.WarnContext(ctx, "not all telemetry can be read", "error", err)
 		}
 	})
+}
+
+// checkRollups tells of what the roll-ups could not count yet. Everything is kept and
+// served, so it is ready.
+func (a *App) checkRollups(ctx context.Context) Check {
+	c := Check{Name: "roll-ups", Ready: true}
+	r, err := a.Telemetry.Rollups(ctx)
+	if err != nil {
+		c.Reason = "what they could not count is not known: " + fault.From(err).Message
+		return c
+	}
+	if c.Reason = r.String(); c.Reason != "" {
+		c.Reason += ". See \"Roll-ups\" in docs/operating.md"
+	}
+	return c
 }
 
 // checkTelemetry tells of what was set aside. The rest is served, so it is ready.

@@ -22,6 +22,7 @@ type blockStore struct {
 	log       *slog.Logger
 	appenders map[Class]*appender
 	opened    openedBlocks
+	stalls    stalls
 
 	mu       sync.Mutex
 	wake     chan struct{} // closed at the next commit

@@ -207,7 +207,7 @@ func TestStorage(t *testing.T) {
 				case 0:
 					c.forward(time.Duration(rapid.Int64Range(0, millisPerDay).Draw(rt, "forward")) * time.Millisecond)
 				case 1:
-					if err := s.roll(ctx, count); err != nil {
+					if err := s.roll(ctx, count, true); err != nil {
 						rt.Fatal(err)
 					}
 				case 2:
@@ -241,7 +241,7 @@ func TestStorage(t *testing.T) {
 				f := drawFilter(rt, c.Now())
 				checkScan(rt, stores[rapid.IntRange(0, 1).Draw(rt, "reader")], f, model)
 			}
-			if err := stores[0].roll(ctx, count); err != nil {
+			if err := stores[0].roll(ctx, count, true); err != nil {
 				rt.Fatal(err)
 			}
 			events := 0

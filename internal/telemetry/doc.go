@@ -17,7 +17,8 @@
 //   - Of records of one bot, kind and id only the first is kept, however often and
 //     wherever it is sent again within the retention. A record without an id is
 //     always a new one.
-//   - Every kept record whose kind feeds roll-ups reaches rollUp exactly once.
+//   - Every kept record whose kind feeds roll-ups reaches rollUp exactly once. One that
+//     it fails for is set aside and named to the operator, and holds up no other.
 //   - Memory is bounded: what does not fit is refused with RateLimited and a time
 //     to wait, and nothing of it is kept.
 package telemetry

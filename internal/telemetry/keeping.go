@@ -176,6 +176,9 @@ func (s *Service) dropVolume(ctx context.Context, class Class, day int64) error 
 	}
 	s.log.InfoContext(ctx, "telemetry is older than its retention and was dropped", "day", volumeName(class, day))
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := deleteTroubles(ctx, tx, volumeName(class, day)); err != nil {
+			return err
+		}
 		return deleteCursor(ctx, tx, cursorName(&volume{class: class, day: day}))
 	})
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/botyard/botyard/internal/db"
@@ -16,30 +17,49 @@ const (
 
 // roll brings the roll-ups up to what is appended. The place up to which a volume
 // is rolled up is kept in the transaction of the roll-up itself: whichever server
-// does it, and wherever it dies, each record counts once.
-func (s *blockStore) roll(ctx context.Context, rollUp part) error {
+// does it, and wherever it dies, each record counts once. A volume that cannot be
+// rolled up keeps no other from it, and is left alone for a while unless the caller
+// is eager.
+func (s *blockStore) roll(ctx context.Context, rollUp part, eager bool) error {
 	days, err := s.archive.days(ctx, Events)
+	if err == nil {
+		err = s.recall(ctx)
+	}
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, day := range days {
-		v, err := s.archive.open(ctx, Events, day)
-		if err != nil {
-			return err
-		}
-		sealed, err := selectMark(ctx, v.reader(ctx), v, markSealed)
-		if err != nil {
-			s.archive.failed(ctx, v, err)
-			return err
-		}
-		if sealed == 1 {
+		name := volumeName(Events, day)
+		if !eager && s.stalls.waits(name) {
 			continue
 		}
-		if err := s.rollVolume(ctx, v, rollUp); err != nil {
-			return fmt.Errorf("the roll-up of %s: %w", v.name(), err)
+		if err := s.rollDay(ctx, day, rollUp); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			s.stall(ctx, name, err)
+			errs = append(errs, fmt.Errorf("the roll-up of %s: %w", name, err))
+		} else {
+			s.resume(ctx, name)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (s *blockStore) rollDay(ctx context.Context, day int64, rollUp part) error {
+	v, err := s.archive.open(ctx, Events, day)
+	if err != nil {
+		return err
+	}
+	sealed, err := selectMark(ctx, v.reader(ctx), v, markSealed)
+	if err != nil {
+		s.archive.failed(ctx, v, err)
+		return err
+	}
+	if sealed == 1 {
+		return nil
+	}
+	return s.rollVolume(ctx, v, rollUp)
 }
 
 func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) error {
@@ -49,7 +69,8 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 		if err != nil {
 			return err
 		}
-		blocks, err := selectFresh(ctx, v.reader(ctx), v, from, mostRolled)
+		// What failed may have been too much for the time that a transaction has.
+		blocks, err := selectFresh(ctx, v.reader(ctx), v, from, max(1, mostRolled>>s.stalls.tries(v.name())))
 		if err != nil {
 			s.archive.failed(ctx, v, err)
 			return err
@@ -74,18 +95,56 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 				break
 			}
 		}
-		err = s.main.Tx(db.Contend(ctx, "telemetry roll-up"), func(ctx context.Context, tx *db.Tx) error {
+		err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, _ []Record, bad []refusal) (proceed bool, err error) {
 			at, err := selectCursor(ctx, tx, name)
 			if err != nil || at != from {
-				return err // another server was faster: look again
+				return false, err // another server was faster: look again
 			}
-			if err := rollUp(ctx, tx, records); err != nil {
-				return err
+			if err := s.setAside(ctx, tx, v, bad); err != nil {
+				return false, err
 			}
-			return putCursor(ctx, tx, name, to)
+			return true, putCursor(ctx, tx, name, to)
 		})
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// note keeps, in the transaction of a roll-up, that good records are counted in it and
+// bad ones are not. It answers false when there is nothing to be counted any more.
+type note func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) (proceed bool, err error)
+
+// count rolls records up in one transaction with the note. When some of them are the
+// reason that it fails, it finds out which, and counts the others.
+func (s *blockStore) count(ctx context.Context, records []Record, rollUp part, noted note) error {
+	attempt := func(good []Record, bad []refusal) error {
+		return s.attempt(ctx, func(ctx context.Context, tx *db.Tx) error {
+			if proceed, err := noted(ctx, tx, good, bad); err != nil || !proceed {
+				return err
+			}
+			return rollUp(ctx, tx, good)
+		})
+	}
+	failure := attempt(records, nil)
+	if !db.OfData(failure) {
+		return failure
+	}
+	good, bad, err := s.sift(ctx, records, rollUp)
+	if err != nil || len(bad) == 0 {
+		// What failed together and passes in parts is tried again later.
+		return errors.Join(failure, err)
+	}
+	return attempt(good, bad)
+}
+
+// attempt is a transaction of the roll-ups. A panic fails it: of the records that it
+// is about, only one may be the reason, and the process has more to do than that.
+func (s *blockStore) attempt(ctx context.Context, fn func(ctx context.Context, tx *db.Tx) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the roll-up panicked: %v", v)
+		}
+	}()
+	return s.main.Tx(db.Contend(ctx, "telemetry roll-up"), fn)
 }

@@ -156,7 +156,7 @@ func deleteIssue(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, iss
 }
 
 // insightTables are those whose rows belong to a bot.
-var insightTables = []string{"issues", "analytics_days", "analytics_users", "analytics_user_days", "analytics_sessions"}
+var insightTables = []string{"issues", "analytics_days", "analytics_users", "analytics_user_days", "analytics_sessions", "telemetry_aside"}
 
 // deleteInsight forgets what was made of a bot's records.
 func deleteInsight(ctx context.Context, tx *db.Tx, bot id.Bot) error {

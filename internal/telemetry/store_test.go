@@ -24,7 +24,10 @@ func TestInsightUsesIndexes(t *testing.T) {
 			_, err6 := selectFirstDays(ctx, q, []botUser{user, {"b", "v"}})
 			_, err7 := selectSessions(ctx, q, lanes, 1)
 			_, err8 := selectCursor(ctx, q, "n")
-			return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, deleteCursor(ctx, q, "n"), deleteRetention(ctx, q, "w"))
+			_, err9 := selectAside(ctx, q, 1, 10)
+			_, err10 := deleteAside(ctx, q, "v", []int64{1, 2})
+			return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, updateAside(ctx, q, "v", 1, "e", 1, 1), hastenAside(ctx, q),
+				deleteTroubles(ctx, q, "v"), deleteCursor(ctx, q, "n"), deleteRetention(ctx, q, "w"))
 		})
 	})
 }

@@ -30,13 +30,25 @@ func (s *Service) Run(ctx context.Context) {
 func (s *Service) runRolls(ctx context.Context) {
 	looks := time.NewTicker(rollEvery)
 	defer looks.Stop()
+	asides := time.NewTicker(asideEvery)
+	defer asides.Stop()
+	// A server that starts may know better.
+	retry := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return hastenAside(ctx, tx) }) == nil
 	for ctx.Err() == nil {
 		appended := s.blocks.appended()
-		if err := s.blocks.roll(ctx, s.rollUp); err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "telemetry cannot be rolled up; it is tried again", "error", err)
+		if err := s.blocks.roll(ctx, s.rollUp, false); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "not all telemetry is rolled up; it is tried again", "error", err)
 			pause(ctx, rollEvery)
 		}
+		if retry {
+			if err := s.blocks.retryAside(ctx, s.rollUp); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "what was set aside cannot be rolled up; it is tried again", "error", err)
+			}
+		}
+		retry = false
 		select {
+		case <-asides.C:
+			retry = true
 		case <-appended:
 			// What comes in the next moments goes into the same transaction.
 			pause(ctx, 20*time.Millisecond)
@@ -164,5 +176,5 @@ func (s *blockStore) seal(ctx context.Context) error {
 
 // Settle returns when everything that was appended before is rolled up.
 func (s *Service) Settle(ctx context.Context) error {
-	return s.blocks.roll(ctx, s.rollUp)
+	return s.blocks.roll(ctx, s.rollUp, true)
 }

@@ -1,0 +1,236 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// Records that cannot be rolled up are set aside: named in a table with the error, while
+// everything else is counted. They stay in their volume, where lists show them, and are
+// tried again until they pass or their volume is dropped: each is counted once or not at
+// all.
+
+// SetAside is records that were set aside for one reason at one time.
+type SetAside struct {
+	// ErrorID is what the log has the cause under.
+	ErrorID string
+	Records int64
+	Bots    int64
+	At      time.Time
+}
+
+// asideRow is one record that was set aside.
+type asideRow struct {
+	volume   string
+	sequence int64
+	bot      id.Bot
+	tries    int64
+}
+
+const (
+	// asideEvery is how often records are looked for that are to be tried again.
+	asideEvery = 5 * time.Second
+	// A record is tried again after asideWait, and then after twice as long each time.
+	asideWait        = time.Minute
+	longestAsideWait = 6 * time.Hour
+	// mostAsideAtOnce bounds the records of one bot that are tried in one transaction.
+	mostAsideAtOnce = 500
+)
+
+func asideAgain(now time.Time, tries int64) int64 {
+	return now.Add(min(asideWait<<min(tries, 10), longestAsideWait)).UnixMilli()
+}
+
+// setAside keeps, in the transaction that passes them by, which records of a volume were
+// not rolled up.
+func (s *blockStore) setAside(ctx context.Context, tx *db.Tx, v *volume, bad []refusal) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	tx.AfterCommit(func() {
+		told := map[string]int{}
+		for _, r := range bad {
+			told[r.errorID]++
+		}
+		for _, r := range bad {
+			if n := told[r.errorID]; n > 0 {
+				told[r.errorID] = 0
+				s.log.ErrorContext(ctx, "records cannot be rolled up and are set aside", "id", r.errorID, "records", n, "volume", v.name(),
+					"bot", r.record.Bot, "kind", r.record.Kind, "sequence", r.record.Sequence, "error", r.cause)
+			}
+		}
+	})
+	now := s.clock.Now()
+	return insertAside(ctx, tx, v.name(), bad, now, asideAgain(now, 0))
+}
+
+// retryAside rolls up what was set aside and may pass now.
+func (s *blockStore) retryAside(ctx context.Context, rollUp part) error {
+	for {
+		due, err := selectAside(ctx, s.main.Reader(ctx), s.clock.Now().UnixMilli(), mostAsideAtOnce)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for len(due) > 0 {
+			n := 1
+			for n < len(due) && due[n].volume == due[0].volume && due[n].bot == due[0].bot {
+				n++
+			}
+			if err := s.retry(ctx, due[:n], rollUp); err != nil {
+				return err
+			}
+			due = due[n:]
+		}
+	}
+}
+
+// retry rolls up what was set aside of one bot in one volume.
+func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp part) error {
+	records, err := s.recordsOf(ctx, rows)
+	if err != nil {
+		return err
+	}
+	tries := make(map[int64]int64, len(rows))
+	for _, row := range rows {
+		tries[row.sequence] = row.tries
+	}
+	volume := rows[0].volume
+	counted := 0 // by this server
+	err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) (bool, error) {
+		counted = 0
+		// Those that are in the volume no more go too.
+		gone := make([]int64, 0, len(rows))
+		for _, row := range rows {
+			if !slices.ContainsFunc(bad, func(r refusal) bool { return r.record.Sequence == row.sequence }) {
+				gone = append(gone, row.sequence)
+			}
+		}
+		n, err := deleteAside(ctx, tx, volume, gone)
+		if err != nil || n != int64(len(gone)) {
+			return false, err // another server was faster, or the bot is gone
+		}
+		for _, r := range bad {
+			t := tries[r.record.Sequence] + 1
+			if err := updateAside(ctx, tx, volume, r.record.Sequence, causeText(r.cause), t, asideAgain(s.clock.Now(), t)); err != nil {
+				return false, err
+			}
+		}
+		counted = len(good)
+		return true, nil
+	})
+	if err == nil && counted > 0 {
+		s.log.InfoContext(ctx, "records that were set aside are rolled up", "volume", volume, "bot", rows[0].bot, "records", counted)
+	}
+	return err
+}
+
+// recordsOf reads the records of one bot in one volume that are still there.
+func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, error) {
+	v, err := s.named(ctx, rows[0].volume)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	wanted := make(map[int64]bool, len(rows))
+	first, last := rows[0].sequence, rows[0].sequence
+	for _, row := range rows {
+		wanted[row.sequence] = true
+		first, last = min(first, row.sequence), max(last, row.sequence)
+	}
+	var found []Record
+	for past := int64(-1); len(found) < len(wanted); {
+		blocks, err := selectAfter(ctx, v.reader(ctx), v, &Filter{Bot: rows[0].bot}, first-1, past, stepAfter)
+		if err != nil {
+			s.archive.failed(ctx, v, err)
+			return nil, err
+		}
+		for _, b := range blocks {
+			if past = b.sequence; b.sequence > last {
+				return found, nil
+			}
+			records, err := b.all(v.class)
+			if err != nil {
+				s.tear(ctx, v, b, err)
+				continue
+			}
+			for _, r := range records {
+				if wanted[r.Sequence] {
+					found = append(found, r)
+				}
+			}
+		}
+		if len(blocks) < stepAfter {
+			break
+		}
+	}
+	return found, nil
+}
+
+// named opens a volume that is there; nil when it was dropped.
+func (s *blockStore) named(ctx context.Context, name string) (*volume, error) {
+	days, err := s.archive.days(ctx, Events)
+	if err != nil {
+		return nil, err
+	}
+	for _, day := range days {
+		if volumeName(Events, day) == name {
+			return s.archive.open(ctx, Events, day)
+		}
+	}
+	return nil, nil
+}
+
+// Rollups says what of the roll-ups needs the operator.
+type Rollups struct {
+	Stalled []Stall
+	// SetAside are the reasons for which records are set aside, the latest first, at most
+	// a few; Records is how many there are in all.
+	SetAside []SetAside
+	Records  int64
+}
+
+// Rollups reads how the roll-ups do, on all servers.
+func (s *Service) Rollups(ctx context.Context) (r Rollups, err error) {
+	q := s.db.Reader(ctx)
+	if r.Stalled, err = selectStalls(ctx, q); err != nil {
+		return r, db.Convert(err)
+	}
+	if r.SetAside, r.Records, err = selectReasons(ctx, q, mostReasons); err != nil {
+		return r, db.Convert(err)
+	}
+	return r, nil
+}
+
+const mostReasons = 3
+
+// RollupFailures is how often a volume could not be rolled up by this server.
+func (s *Service) RollupFailures() int64 {
+	if s.blocks == nil {
+		return 0
+	}
+	return s.blocks.stalls.failures.Load()
+}
+
+// String says what is wrong and what to do; "" when nothing is.
+func (r Rollups) String() string {
+	var says []string
+	for _, stall := range r.Stalled {
+		says = append(says, stall.Volume+" is not rolled up since "+stall.Since.UTC().Format(time.RFC3339)+": "+stall.Message+" ("+stall.ErrorID+" in the log)")
+	}
+	if r.Records > 0 {
+		text := strconv.FormatInt(r.Records, 10) + " records are set aside, which cannot be rolled up:"
+		for i, reason := range r.SetAside {
+			if i > 0 {
+				text += ","
+			}
+			text += " " + reason.ErrorID + " in the log (" + strconv.FormatInt(reason.Records, 10) + " records of " + strconv.FormatInt(reason.Bots, 10) + " bots)"
+		}
+		says = append(says, text)
+	}
+	return strings.Join(says, "; ")
+}
