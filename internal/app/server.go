@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -55,20 +57,39 @@ type Server struct {
 	floor    []byte
 }
 
-// heapFloor is memory that is reserved and never touched, so it costs address
-// space and no memory. The collector runs when the heap has doubled: with a live
-// heap of ten megabytes that is dozens of times a second under load, and with
-// the floor counted in, a few times. A higher GOGC would do the same for small
-// heaps and let the garbage of large uploads grow without measure.
-const heapFloor = 64 << 20
+// The collector runs when the heap has grown by a quarter of what was alive and of
+// heapFloor, memory that is reserved and never touched, so it costs address space and
+// no memory: after 32 MiB in a small heap, and not much later in a large one. With the
+// usual measure, twice what is alive, it would run dozens of times a second under load
+// over a heap of ten megabytes, and leave a hundred megabytes of garbage beside one
+// of a hundred. An operator who sets GOGC has that measure.
+const (
+	heapFloor  = 128 << 20
+	heapGrowth = 25 // percent
+)
+
+// tuneCollector answers the floor, which is to be kept.
+func tuneCollector(limit int64) []byte {
+	if os.Getenv("GOGC") != "" {
+		if limit > 0 {
+			debug.SetMemoryLimit(limit)
+		}
+		return nil
+	}
+	debug.SetGCPercent(heapGrowth)
+	if limit <= 0 {
+		limit = debug.SetMemoryLimit(-1) // GOMEMLIMIT's, or none
+	}
+	if limit < math.MaxInt64-heapFloor {
+		debug.SetMemoryLimit(limit + heapFloor) // the runtime takes the floor for memory in use
+	}
+	return make([]byte, heapFloor)
+}
 
 // Start opens an installation, makes its first start when it has had none, and
 // serves it. It returns when requests are answered; welcome is nil but on the
 // first start. The caller stops the server.
 func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, welcome *Welcome, err error) {
-	if c.MemoryLimit > 0 {
-		debug.SetMemoryLimit(int64(c.MemoryLimit))
-	}
 	// With one processor, nobody runs while the writer waits for the disk until
 	// the runtime notices, milliseconds later: no requests gather for the next
 	// commit, and each pays for its own.
@@ -79,7 +100,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	if err != nil {
 		return nil, nil, err
 	}
-	s = &Server{App: a, config: c, failed: make(chan error, 3), floor: make([]byte, heapFloor)}
+	s = &Server{App: a, config: c, failed: make(chan error, 3), floor: tuneCollector(int64(c.MemoryLimit))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

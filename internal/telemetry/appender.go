@@ -40,13 +40,11 @@ type appending struct {
 	done       chan struct{}
 }
 
-// prepared is a block to be appended, with its records for the case that some of
-// them are known already.
+// prepared is a block to be appended.
 type prepared struct {
-	records []Record
-	block   *block
-	keys    []key // of records with an id, in their order
-	keyed   []int // the places of these
+	block *block
+	keys  []key // of records with an id, in their order
+	keyed []int // the places of these
 	// keep and left are what this run of the transaction appends.
 	keep *block
 	left []key
@@ -62,7 +60,13 @@ func newAppender(class Class, a archive, c clock.Clock, committed func()) *appen
 	return l
 }
 
-// prepare encodes records of one class, in the caller's goroutine.
+// size is about what it takes in memory while it waits for the disk.
+func (p *prepared) size() int {
+	return len(p.block.head) + len(p.block.text) + len(p.block.ids) + len(p.keys)*(keySize+8)
+}
+
+// prepare encodes records of one class, in the caller's goroutine. Nothing of them is
+// kept but the blocks.
 func prepare(records []Record) (*appending, error) {
 	a := &appending{done: make(chan struct{})}
 	for len(records) > 0 {
@@ -71,21 +75,21 @@ func prepare(records []Record) (*appending, error) {
 			length += len(records[n].Message)
 			n++
 		}
-		p := &prepared{records: records[:n:n]}
+		p, own := &prepared{}, records[:n]
 		records = records[n:]
-		for i := range p.records {
-			if p.records[i].ID != "" && !p.records[i].made {
-				p.keys, p.keyed = append(p.keys, keyOf(&p.records[i])), append(p.keyed, i)
+		for i := range own {
+			if own[i].ID != "" && !own[i].made {
+				if p.keys == nil {
+					p.keys, p.keyed = make([]key, 0, n), make([]int, 0, n)
+				}
+				p.keys, p.keyed = append(p.keys, keyOf(&own[i])), append(p.keyed, i)
 			}
 		}
 		var err error
-		if p.block, err = encodeFresh(p.records); err != nil {
+		if p.block, err = encodeFresh(own); err != nil {
 			return nil, err
 		}
-		if len(p.keys) == 0 {
-			p.records = nil // not needed again: all are new
-		}
-		a.size += len(p.block.head) + len(p.block.text)
+		a.size += p.size()
 		a.parts = append(a.parts, p)
 	}
 	return a, nil
@@ -245,22 +249,37 @@ func (l *appender) sort(ctx context.Context, group []*appending) error {
 				continue
 			}
 			a.duplicates += len(known)
-			var rest []Record
-			for i := range p.records {
-				if !known[i] {
-					rest = append(rest, p.records[i])
-				}
-			}
-			p.keep = nil
-			if len(rest) > 0 {
-				var err error
-				if p.keep, err = encodeFresh(rest); err != nil {
-					return err
-				}
+			var err error
+			if p.keep, err = p.without(l.class, known); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// without is the block less the records at some places; nil when none are left. The
+// records are read from the block: duplicates are rare, and to keep all records for
+// them while they wait would take many times the memory.
+func (p *prepared) without(class Class, places map[int]bool) (*block, error) {
+	if len(places) == p.block.records {
+		return nil, nil
+	}
+	o, err := p.block.open(class)
+	if err != nil {
+		return nil, err
+	}
+	records, err := o.whole(nil)
+	if err != nil {
+		return nil, err
+	}
+	rest := records[:0]
+	for i := range records {
+		if !places[i] {
+			rest = append(rest, records[i])
+		}
+	}
+	return encodeFresh(rest)
 }
 
 // insert writes the blocks and keys and answers the sequence of the next record.

@@ -1,9 +1,12 @@
 package telemetry
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/go-json-experiment/json"
@@ -113,12 +116,36 @@ func encodeSorted(records []Record) (*block, error) {
 	return b, nil
 }
 
+// scratch is the memory that encode works in, kept for the next block: what it made
+// before anything was compressed is several times a block.
+type scratch struct {
+	head, text, packed []byte
+	ends               []int
+	numbers            []uint64
+	known              map[string]int
+	columns            [len(idColumns) + 1][]string // the texts that differ, of each column
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{known: map[string]int{}} }}
+
+// mostScratch is the largest text whose memory is kept.
+const mostScratch = 2 << 20
+
+func (s *scratch) giveBack() {
+	for i := range s.columns {
+		clear(s.columns[i]) // they would keep the records' texts
+	}
+	if max(cap(s.head), cap(s.text), cap(s.packed)) <= mostScratch {
+		scratches.Put(s)
+	}
+}
+
 func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
+	s := scratches.Get().(*scratch)
+	defer s.giveBack()
 	first := &records[0]
 	b := &block{owner: ownerOf(first), firstAt: first.At, lastAt: first.At, records: len(records), fresh: fresh}
-	head := make([]byte, 0, 16*len(records))
-	var text []byte
-	var ends []int
+	head, text, ends := s.head[:0], s.text[:0], s.ends[:0]
 	at, sequence := int64(0), int64(0)
 	for i := range records {
 		r := &records[i]
@@ -137,16 +164,15 @@ func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
 	for i := range records {
 		head = append(head, flagsOf(&records[i]))
 	}
-	var ids [len(idColumns)][]string
 	for i, column := range idColumns {
-		head, ids[i] = appendTexts(head, records, column.of)
+		head = s.appendTexts(head, records, column.of, i)
 	}
-	b.ids = idsOf(ids)
+	b.ids = idsOf([len(idColumns)][]string(s.columns[:len(idColumns)]))
 	if classOf(first.Kind) == Events {
 		for i := range records {
 			head = append(head, byte(records[i].Kind))
 		}
-		head, _ = appendTexts(head, records, recordID)
+		head = s.appendTexts(head, records, recordID, len(idColumns))
 	}
 	for i := range records {
 		r := &records[i]
@@ -168,19 +194,22 @@ func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
 	if fresh {
 		most = len(text) // soon to be merged
 	}
-	b.text = make([]byte, 0, len(text)/3+32)
+	packed := s.packed[:0]
 	for from, start := 0, 0; from < len(ends); {
 		to := from + 1
 		for to < len(ends) && ends[to]-start <= most {
 			to++
 		}
-		before := len(b.text)
-		b.text = with.EncodeAll(text[start:ends[to-1]], b.text)
+		before := len(packed)
+		packed = with.EncodeAll(text[start:ends[to-1]], packed)
 		head = binary.AppendUvarint(head, uint64(to-from))
-		head = binary.AppendUvarint(head, uint64(len(b.text)-before))
+		head = binary.AppendUvarint(head, uint64(len(packed)-before))
 		from, start = to, ends[to-1]
 	}
-	b.head = with.EncodeAll(head, append(make([]byte, 0, len(head)/2+32), blockVersion))
+	b.text = bytes.Clone(packed)
+	packed = with.EncodeAll(head, append(packed[:0], blockVersion))
+	b.head = bytes.Clone(packed)
+	s.head, s.text, s.packed, s.ends = head, text, packed, ends
 	return b, nil
 }
 
@@ -244,11 +273,11 @@ func idsOf(columns [len(idColumns)][]string) filter {
 // appendTexts writes a column of texts: how many differ, their lengths, these end to
 // end, and for each record which one it has, counted back from those seen so far, so
 // that a new text is a 0 and a repeated one is small. A column with one text needs no
-// numbers. It answers the texts that differ.
-func appendTexts(head []byte, records []Record, column func(*Record) *string) ([]byte, []string) {
-	numbers := make([]uint64, len(records))
-	known := map[string]int{}
-	var texts []string
+// numbers. The texts that differ are in columns[at] then.
+func (s *scratch) appendTexts(head []byte, records []Record, column func(*Record) *string, at int) []byte {
+	numbers := slices.Grow(s.numbers[:0], len(records))[:len(records)]
+	clear(s.known)
+	texts := s.columns[at][:0]
 	for i := range records {
 		text := *column(&records[i])
 		if i > 0 && text == *column(&records[i-1]) {
@@ -258,12 +287,13 @@ func appendTexts(head []byte, records []Record, column func(*Record) *string) ([
 			}
 			continue
 		}
-		n, found := known[text]
+		n, found := s.known[text]
 		if found {
 			numbers[i] = uint64(len(texts) - n)
 			continue
 		}
-		known[text] = len(texts)
+		s.known[text] = len(texts)
+		numbers[i] = 0
 		texts = append(texts, text)
 	}
 	head = binary.AppendUvarint(head, uint64(len(texts)))
@@ -278,7 +308,9 @@ func appendTexts(head []byte, records []Record, column func(*Record) *string) ([
 			head = binary.AppendUvarint(head, n)
 		}
 	}
-	return head, texts
+	clear(s.known)
+	s.numbers, s.columns[at] = numbers, texts
+	return head
 }
 
 // older orders records as blocks keep them: by time, then by sequence.

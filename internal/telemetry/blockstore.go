@@ -65,12 +65,12 @@ func (s *blockStore) wakeUp() {
 
 // Append is storage's.
 func (s *blockStore) Append(ctx context.Context, records []Record) (duplicates int, err error) {
-	return s.appendAfter(ctx, records, func() {})
+	return s.appendAfter(ctx, records, func(int) {})
 }
 
 // appendAfter is Append; encoded is called when all that is left is to wait for the
-// disk.
-func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded func()) (duplicates int, err error) {
+// disk, with about the bytes that wait. The records are not needed any more then.
+func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded func(size int)) (duplicates int, err error) {
 	// Records of one owner go into one block: brought together, in their order.
 	if !slices.IsSortedFunc(records, byOwner) {
 		first := firsts(records)
@@ -84,6 +84,7 @@ func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded 
 		return -1
 	})
 	var pending []func() error
+	size := 0
 	for _, part := range []struct {
 		class   Class
 		records []Record
@@ -95,16 +96,18 @@ func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded 
 		if err != nil {
 			return 0, err
 		}
+		size += a.size
+		class := part.class // and not part: its records are not to be held
 		pending = append(pending, func() error {
-			err := s.appenders[part.class].append(ctx, a)
+			err := s.appenders[class].append(ctx, a)
 			if err == nil {
 				duplicates += a.duplicates
-				s.unmerged[part.class].Add(int64(len(a.parts)))
+				s.unmerged[class].Add(int64(len(a.parts)))
 			}
 			return err
 		})
 	}
-	encoded()
+	encoded(size)
 	var errs []error
 	for _, p := range pending {
 		errs = append(errs, p())
@@ -178,7 +181,8 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 	return found[:min(most, len(found))], nil
 }
 
-// stepAfter is how many blocks are in memory at once while After looks for records.
+// stepAfter is how many packed blocks are in memory at once while After looks for
+// records. They are unpacked one by one.
 const stepAfter = 16
 
 // afterIn adds what one volume has after a place. A block that was merged may hold
@@ -192,6 +196,9 @@ func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after in
 			return nil, err
 		}
 		for _, b := range blocks {
+			if past = b.sequence; upTo(found[before:], past-1) >= most {
+				return found, nil
+			}
 			records, err := b.all(v.class)
 			if err != nil {
 				s.tear(ctx, v, b, err)
@@ -203,20 +210,20 @@ func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after in
 				}
 			}
 		}
-		if len(blocks) < stepAfter {
-			return found, nil
-		}
-		past = blocks[len(blocks)-1].sequence
-		certain := before
-		for i := range found[before:] {
-			if found[before+i].Sequence <= past {
-				certain++
-			}
-		}
-		if certain >= most {
+		if len(blocks) < stepAfter || upTo(found[before:], past) >= most {
 			return found, nil
 		}
 	}
+}
+
+// upTo is how many of the records have at most the sequence.
+func upTo(records []Record, sequence int64) (n int) {
+	for i := range records {
+		if records[i].Sequence <= sequence {
+			n++
+		}
+	}
+	return n
 }
 
 // Latest is storage's.

@@ -1,20 +1,14 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/fault"
@@ -63,45 +57,22 @@ func (s *Service) ingest(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: send records as application/x-ndjson, one a line, or as application/json with an array.", fault.BoundedTo(media, 100))
 	}
 	var receipt Receipt
-	err = s.withBody(ctx, r, from, func(body []byte, p *pass) error {
-		b := s.newBatch(from)
+	err = s.withBody(ctx, r, from, func(b *batch, body []byte) error {
 		if array {
-			err = b.takeArray(ctx, body)
-		} else {
-			err = b.takeLines(ctx, body)
+			return b.takeArray(ctx, body)
 		}
-		if err != nil {
-			return err
-		}
-		records := b.records
-		receipt.Accepted, b.records = len(records), nil // not held while they wait for the disk
-		if receipt.Duplicates, err = s.keep(ctx, records, p); err != nil {
-			return err
-		}
-		receipt.Accepted, receipt.Rejected = receipt.Accepted-receipt.Duplicates, b.rejected
+		return b.takeLines(ctx, body)
+	}, func(b *batch, duplicates int) {
+		receipt = Receipt{Accepted: b.taken - duplicates, Duplicates: duplicates, Rejected: b.rejected}
 		if receipt.Rejected == nil {
 			receipt.Rejected = []Rejected{}
 		}
-		return nil
 	})
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.MarshalWrite(w, receipt)
-}
-
-func (s *Service) newBatch(from *sender) *batch {
-	return &batch{service: s, from: from, now: s.clock.Now(), oldest: map[Class]time.Time{}}
-}
-
-// keep has records kept and answers how many were before. The turn to be worked on
-// is given back while they wait for the disk.
-func (s *Service) keep(ctx context.Context, records []Record, p *pass) (duplicates int, err error) {
-	if len(records) == 0 {
-		return 0, nil
-	}
-	return s.blocks.appendAfter(ctx, records, p.rest)
 }
 
 // senderOf is who sends records and where they belong.
@@ -154,81 +125,62 @@ func mediaType(r *http.Request) (string, error) {
 	return media, nil
 }
 
-// sentBodies and bodies keep the memory of bodies for the next ones: as they are
-// sent, of which hundreds may wait and are small, and unpacked, of which few are at
-// work. Were they one, what waits would hold the memory of what is unpacked.
-var (
-	sentBodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	bodies     = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-)
-
-// The largest that are kept.
-const (
-	keptSent = 128 << 10
-	keptBody = 2 << 20
-)
-
-// withBody lets a request in, reads and unpacks its body, waits for its turn and
-// calls use, which must not keep the body.
-func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, use func(body []byte, p *pass) error) error {
+// withBody lets a request in, reads its body and waits for its turn. take then makes
+// records of the unpacked body, which it must not keep; they are kept on disk, and kept
+// is called. What is not needed any more is given back at each step: the body as it
+// was sent when it is unpacked, the unpacked one when the records are made, and these
+// when the blocks are.
+func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, take func(b *batch, body []byte) error, kept func(b *batch, duplicates int)) error {
 	if r.ContentLength > mostSent {
 		return tooLarge(mostSent, "as it is sent")
 	}
-	p, err := s.door.enter(from.scope(), max(r.ContentLength, 4<<10))
+	p, err := s.door.enter(from.scope(), max(r.ContentLength, 0))
+	if err != nil {
+		return err
+	}
 	defer p.leave()
+	b := s.newBatch(from, p)
+	defer b.giveBack()
+	if err := s.readBatch(ctx, r, b, take); err != nil {
+		return err
+	}
+	b.taken = len(b.records)
+	duplicates := 0
+	if b.taken > 0 {
+		duplicates, err = s.blocks.appendAfter(ctx, b.records, func(size int) {
+			b.giveBack()
+			p.shrinkTo(int64(size) + b.refusals)
+			p.rest()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	kept(b, duplicates)
+	return nil
+}
+
+// readBatch makes records of a body.
+func (s *Service) readBatch(ctx context.Context, r *http.Request, b *batch, take func(b *batch, body []byte) error) error {
+	sent := body{pass: b.pass, most: mostSent, how: "as it is sent"}
+	defer sent.giveBack()
+	if err := sent.fill(r.Body, r.ContentLength); err != nil {
+		return err
+	}
+	if err := b.pass.work(ctx); err != nil {
+		return err
+	}
+	unpacked := body{pass: b.pass, most: mostUnpacked, how: "when it is unpacked"}
+	defer unpacked.giveBack()
+	packed, err := unpack(r.Header.Get("Content-Encoding"), sent.bytes, &unpacked)
 	if err != nil {
 		return err
 	}
-	sent := sentBodies.Get().(*bytes.Buffer)
-	defer giveBack(&sentBodies, sent, keptSent)
-	if size := r.ContentLength; size > 0 {
-		sent.Grow(int(size) + bytes.MinRead)
+	if !packed {
+		return take(b, sent.bytes)
 	}
-	if err := fill(sent, r.Body, mostSent, p.size, p, "as it is sent"); err != nil {
-		return err
-	}
-	if err := p.work(ctx); err != nil {
-		return err
-	}
-	unpacked, err := unpack(r.Header.Get("Content-Encoding"), sent, p)
-	if err != nil {
-		return err
-	}
-	if unpacked != sent {
-		defer giveBack(&bodies, unpacked, keptBody)
-	}
-	return use(unpacked.Bytes(), p)
-}
-
-func giveBack(pool *sync.Pool, b *bytes.Buffer, most int) {
-	if b.Cap() <= most {
-		b.Reset()
-		pool.Put(b)
-	}
-}
-
-// fill reads all, taking room for what is more than there is room for already.
-func fill(to *bytes.Buffer, from io.Reader, most, room int64, p *pass, how string) error {
-	for {
-		_, err := io.CopyN(to, from, 64<<10)
-		ended := errors.Is(err, io.EOF)
-		if err != nil && !ended {
-			return brokenBody(err)
-		}
-		size := int64(to.Len())
-		if size > most {
-			return tooLarge(most, how)
-		}
-		if size > room {
-			if err := p.grow(size - room); err != nil {
-				return err
-			}
-			room = size
-		}
-		if ended {
-			return nil
-		}
-	}
+	sent.giveBack()
+	return take(b, unpacked.bytes)
 }
 
 func tooLarge(most int64, how string) error {
@@ -253,51 +205,4 @@ func brokenBody(err error) error {
 		return err
 	}
 	return fault.New(fault.InvalidPayload, "The body broke off before its end, or is not what its Content-Encoding says. Nothing was kept; send it again.").Because(err)
-}
-
-var (
-	gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
-	unzstds = sync.Pool{New: func() any {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderMaxMemory(mostUnpacked+1))
-		if err != nil {
-			panic(fmt.Sprintf("the options of the decoder are wrong: %v", err))
-		}
-		return d
-	}}
-)
-
-// unpack decompresses a body, within bounds.
-func unpack(encoding string, sent *bytes.Buffer, p *pass) (*bytes.Buffer, error) {
-	var from io.Reader
-	switch strings.ToLower(encoding) {
-	case "", "identity":
-		return sent, nil
-	case "gzip":
-		z := gunzips.Get().(*gzip.Reader)
-		defer gunzips.Put(z)
-		if err := z.Reset(sent); err != nil {
-			return nil, brokenBody(err)
-		}
-		from = z
-	case "zstd":
-		z := unzstds.Get().(*zstd.Decoder)
-		defer func() {
-			if z.Reset(nil) == nil {
-				unzstds.Put(z)
-			}
-		}()
-		if err := z.Reset(sent); err != nil {
-			return nil, brokenBody(err)
-		}
-		from = z
-	default:
-		return nil, fault.New(fault.UnsupportedMediaType, "Content-Encoding %q is not supported: send the body plain, with gzip or with zstd.", fault.BoundedTo(encoding, 100))
-	}
-	unpacked := bodies.Get().(*bytes.Buffer)
-	err := fill(unpacked, from, mostUnpacked, 0, p, "when it is unpacked")
-	if err != nil {
-		giveBack(&bodies, unpacked, keptBody)
-		return nil, err
-	}
-	return unpacked, nil
 }

@@ -53,27 +53,20 @@ func (s *Service) ingestOTLP(ctx context.Context, w http.ResponseWriter, r *http
 		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: OTLP comes as %s or as application/json.", fault.BoundedTo(media, 100), otlpBinary)
 	}
 	var answer []byte
-	err = s.withBody(ctx, r, from, func(body []byte, p *pass) error {
-		b := s.newBatch(from)
-		err := readOTLP(body, asJSON, func(r Record, problem string) error {
+	err = s.withBody(ctx, r, from, func(b *batch, body []byte) error {
+		return readOTLP(body, asJSON, func(r Record, problem string) error {
 			if problem != "" {
 				b.lines++
 				return b.reject(problem)
 			}
 			return b.takeRecord(ctx, &r)
 		})
-		if err != nil {
-			return err
-		}
-		if _, err := s.keep(ctx, b.records, p); err != nil {
-			return err
-		}
+	}, func(b *batch, _ int) {
 		reason := ""
 		if len(b.rejected) > 0 {
 			reason = b.rejected[0].Message
 		}
 		answer = answerOTLP(len(b.rejected), reason, asJSON)
-		return nil
 	})
 	if err != nil {
 		return err

@@ -70,25 +70,6 @@ func (s *sender) scope() string {
 	return string(s.integration)
 }
 
-// Rejected is a record that was not taken.
-type Rejected struct {
-	// Line is the record's place in the body, from 1.
-	Line    int    `json:"line"`
-	Type    string `json:"type"`
-	Message string `json:"message"`
-}
-
-// batch collects the records of a request.
-type batch struct {
-	service  *Service
-	from     *sender
-	now      time.Time
-	oldest   map[Class]time.Time
-	records  []Record
-	rejected []Rejected
-	lines    int
-}
-
 // take reads one record. What is wrong with it goes into rejected; an error is what
 // has nothing to do with it, and PayloadTooLarge when it is one too many.
 func (b *batch) take(ctx context.Context, text []byte) error {
@@ -106,26 +87,6 @@ func (b *batch) take(ctx context.Context, text []byte) error {
 	return b.accept(record)
 }
 
-// accept and reject say what became of the record in hand. What is rejected counts as
-// much as what is taken: an answer names each, and is much larger than a line of a
-// byte or two.
-func (b *batch) accept(r Record) error {
-	b.records = append(b.records, r)
-	return b.bounded()
-}
-
-func (b *batch) reject(problem string) error {
-	b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
-	return b.bounded()
-}
-
-func (b *batch) bounded() error {
-	if len(b.records)+len(b.rejected) > mostBatch {
-		return tooMany()
-	}
-	return nil
-}
-
 func (b *batch) read(text []byte) (r Record, problem string) {
 	if len(text) > mostLine {
 		return r, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), mostLine)
@@ -133,8 +94,9 @@ func (b *batch) read(text []byte) (r Record, problem string) {
 	if !utf8.Valid(text) {
 		return r, "the record is not UTF-8"
 	}
-	var l line
-	if err := json.Unmarshal(text, &l, lenient); err != nil {
+	l := &b.line
+	*l = line{Timestamp: l.Timestamp[:0], Type: l.Type[:0]} // their memory is used again
+	if err := json.Unmarshal(text, l, lenient); err != nil {
 		return r, "the record cannot be read: " + plain(err)
 	}
 	r = Record{ID: l.ID, At: b.now.UnixMilli(), Bot: id.Bot(l.BotID), User: l.UserID, Conversation: l.ConversationID, Workflow: l.WorkflowID}

@@ -21,7 +21,7 @@ func FuzzLine(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		b := &batch{from: &sender{bot: "b", integration: "i"}, now: noon}
+		b := &batch{from: &sender{bot: "b", integration: "i"}, now: noon, pass: entered(t, newAdmission())}
 		given := bytes.Clone(text)
 		r, problem := b.read(text)
 		if !bytes.Equal(given, text) {

@@ -16,8 +16,8 @@ const (
 	mostPass    = 500 // owners
 	passAfter   = 64  // blocks
 	// What is unpacked at once is bounded, in records and in bytes of packed text.
-	mostMergedRecords = 8 * mostRecords
-	mostMergedIn      = 4 << 20
+	mostMergedRecords = 4 * mostRecords
+	mostMergedIn      = 2 << 20
 )
 
 // merge brings the small blocks of a volume's owners together. Each owner's is one
@@ -64,7 +64,11 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 	if len(blocks) < 2 {
 		return false, nil
 	}
-	var records []Record
+	all := 0
+	for _, b := range blocks {
+		all += b.records
+	}
+	records := make([]Record, 0, min(all, mostMergedRecords))
 	taken := blocks[:0]
 	size := 0
 	for _, b := range blocks {
@@ -73,13 +77,16 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 			left = true
 			break
 		}
-		own, err := b.all(v.class)
+		o, err := b.open(v.class)
+		var more []Record
+		if err == nil {
+			more, err = o.whole(records)
+		}
 		if err != nil {
 			s.tear(ctx, v, b, err)
 			continue
 		}
-		taken = append(taken, b)
-		records = append(records, own...)
+		taken, records = append(taken, b), more
 	}
 	if len(taken) < 2 {
 		return false, nil

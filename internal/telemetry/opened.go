@@ -158,14 +158,14 @@ func (r *reading) texts(records int) (t texts) {
 // mostHead bounds an unpacked head, as decoder does.
 const mostHead = 64 << 20
 
-// heads keeps the memory that heads are unpacked in for the next ones.
-var heads = sync.Pool{New: func() any { return new([]byte) }}
+// unpackings keeps the memory that heads and frames are unpacked in for the next ones.
+var unpackings = sync.Pool{New: func() any { return new([]byte) }}
 
-func unpackHead(packed []byte) (string, error) {
-	buffer := heads.Get().(*[]byte)
-	defer heads.Put(buffer)
+func unpackText(packed []byte) (string, error) {
+	buffer := unpackings.Get().(*[]byte)
+	defer unpackings.Put(buffer)
 	unpacked, err := decoder.DecodeAll(packed, (*buffer)[:0])
-	if cap(unpacked) <= keptBody {
+	if cap(unpacked) <= mostScratch {
 		*buffer = unpacked
 	}
 	return string(unpacked), err
@@ -177,7 +177,7 @@ func (b *block) open(class Class) (*opened, error) {
 	if b.records <= 0 || b.records > 1<<20 || len(b.head) == 0 || b.head[0] != blockVersion {
 		return nil, fmt.Errorf("%w: block %d of %d records", errBlock, b.sequence, b.records)
 	}
-	head, err := unpackHead(b.head[1:])
+	head, err := unpackText(b.head[1:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: block %d: %w", errBlock, b.sequence, err)
 	}
@@ -292,14 +292,14 @@ func (o *opened) unpack(f frame, packed excerpt) (string, error) {
 	if from < 0 || to > len(packed.text) {
 		return "", fmt.Errorf("%w: block %d has %d bytes of text and not %d", errBlock, o.sequence, len(packed.text), to)
 	}
-	text, err := decoder.DecodeAll(packed.text[from:to], nil)
+	text, err := unpackText(packed.text[from:to])
 	if err != nil {
 		return "", fmt.Errorf("%w: block %d: %w", errBlock, o.sequence, err)
 	}
 	if length := o.end(f.end-1) - o.start(f.first); len(text) != length {
 		return "", fmt.Errorf("%w: a frame of block %d has %d bytes of text and not %d", errBlock, o.sequence, len(text), length)
 	}
-	return string(text), nil
+	return text, nil
 }
 
 func (o *opened) start(i int) int {
@@ -327,9 +327,9 @@ func (o *opened) fill(r *Record, text string) error {
 	return nil
 }
 
-// whole makes all records, in the order of the block.
-func (o *opened) whole() ([]Record, error) {
-	records := make([]Record, 0, o.block.records)
+// whole makes all records, in the order of the block, behind those that are there.
+func (o *opened) whole(records []Record) ([]Record, error) {
+	records = slices.Grow(records, o.block.records)
 	for _, f := range o.frames {
 		text, err := o.unpack(f, excerpt{text: o.text})
 		if err != nil {
@@ -353,7 +353,7 @@ func (b *block) all(class Class) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := o.whole()
+	records, err := o.whole(nil)
 	if err == nil && b.fresh {
 		slices.SortFunc(records, func(x, y Record) int { return older(&x, &y) })
 	}

@@ -179,7 +179,7 @@ func TestOTLPBombs(t *testing.T) {
 		"attributes, JSON":   {[]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[` + strings.Repeat("{},", records) + `{}]}]}]}]}`), true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := &batch{}
+			b := &batch{pass: entered(t, newAdmission())}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			err := readOTLP(tt.body, tt.asJSON, func(r Record, problem string) error {
@@ -207,11 +207,11 @@ func TestRejectedRecordsCount(t *testing.T) {
 			return b.takeArray(t.Context(), []byte("["+strings.Repeat("1,", n-1)+"1]"))
 		},
 	} {
-		b := &batch{from: &sender{}}
+		b := &batch{from: &sender{}, pass: entered(t, newAdmission())}
 		if err := take(b, mostBatch); err != nil || len(b.rejected) != mostBatch {
 			t.Errorf("%s: %v, %d rejected", name, err, len(b.rejected))
 		}
-		if err := take(&batch{from: &sender{}}, mostBatch+1); !fault.Is(err, fault.PayloadTooLarge) {
+		if err := take(&batch{from: &sender{}, pass: entered(t, newAdmission())}, mostBatch+1); !fault.Is(err, fault.PayloadTooLarge) {
 			t.Errorf("%s: one more: %v", name, err)
 		}
 	}

@@ -84,7 +84,7 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 			var own []Record
 			o, err := b.open(v.class)
 			if err == nil {
-				own, err = o.whole()
+				own, err = o.whole(nil)
 			}
 			if err != nil {
 				s.tear(ctx, v, b, err)

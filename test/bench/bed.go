@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/test/bench/load"
 	"github.com/botyard/botyard/test/postgres"
 )
@@ -73,6 +74,14 @@ func (b *bed) close() error {
 func (b *bed) takesPart(server string) bool { return slices.Contains(b.options.servers, server) }
 
 func (b *bed) wants(section string) bool { return slices.Contains(b.options.sections, section) }
+
+// engines are those on which telemetry and floods are measured.
+func (b *bed) engines() (all []db.Engine) {
+	for _, name := range b.options.engines {
+		all = append(all, db.Engine(name))
+	}
+	return all
+}
 
 // comparesBots says whether a section is wanted that is about bots, the same in
 // every server.
@@ -212,6 +221,11 @@ func (b *bed) measure(ctx context.Context) (*report, error) {
 	}
 	if b.wants(sectionTelemetry) && b.takesPart(serverBotyard) {
 		if r.telemetry, r.rivals, err = b.telemetry(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if b.wants(sectionFloods) && b.takesPart(serverBotyard) {
+		if r.floods, err = b.floods(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -31,5 +31,10 @@
 //
 //	go run ./test/bench -sections telemetry -telemetry-records 1000000
 //
+// The section floods offers both engines more records than they can take, in every
+// form, and tells the most memory that each takes; four minutes:
+//
+//	go run ./test/bench -sections floods
+//
 // It does not own how requests are sent and timed; package load does.
 package main

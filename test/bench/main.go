@@ -10,12 +10,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/botyard/botyard/internal/db"
 )
 
 // options are the command line.
 type options struct {
 	servers  words
 	sections words
+	engines  words
 
 	binary      string
 	environment words
@@ -28,9 +31,10 @@ type options struct {
 	pace
 	hub hubSize
 	// records are sent to each engine in the telemetry section.
-	records int
-	billed  int
-	check   bool
+	records   int
+	floodTime time.Duration
+	billed    int
+	check     bool
 }
 
 // The servers and sections that can be named on the command line.
@@ -44,6 +48,7 @@ const (
 	sectionFootprint = "footprint"
 	sectionHub       = "hub"
 	sectionTelemetry = "telemetry"
+	sectionFloods    = "floods"
 	sectionBilling   = "billing"
 	sectionWebhooks  = "webhooks"
 	sectionUsage     = "usage"
@@ -69,10 +74,12 @@ func main() {
 
 	o := options{
 		servers:  words{serverBotyard, serverBare, serverPocketBase},
-		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage, sectionTelemetry},
+		engines:  words{string(db.SQLite), string(db.PostgreSQL)},
+		sections: words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage, sectionTelemetry, sectionFloods},
 	}
 	flag.Var(&o.servers, "servers", "which servers take part, separated by commas")
 	flag.Var(&o.sections, "sections", "what is measured, separated by commas")
+	flag.Var(&o.engines, "engines", "on which engines telemetry and floods are measured, separated by commas")
 	flag.StringVar(&o.binary, "botyard", "", "a botyard binary to measure instead of building one")
 	flag.Var(&o.environment, "environment", "NAME=value pairs for botyard, separated by commas")
 	flag.BoolVar(&o.pin, "pin", false, "give the load one processor to itself and the servers the others")
@@ -94,6 +101,7 @@ func main() {
 	flag.DurationVar(&o.hub.duration, "hub-duration", time.Second, "length of each measurement of the hub section")
 	flag.IntVar(&o.billed, "billed", 10_000, "workspaces whose month is closed in the billing section")
 	flag.IntVar(&o.records, "telemetry-records", 1_000_000, "log records that are sent to each engine in the telemetry section; a tenth is of the bot that is read. 10000000 is what the targets are for")
+	flag.DurationVar(&o.floodTime, "flood-time", 8*time.Second, "how long a server is offered more records than it can take, in each form")
 	flag.BoolVar(&o.check, "check", false, "exit with status 1 when a target is missed")
 	flag.Parse()
 
@@ -137,7 +145,8 @@ func (o options) validate() error {
 		given, allowed words
 	}{
 		{"server", o.servers, words{serverBotyard, serverBare, serverPocketBase}},
-		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage, sectionTelemetry}},
+		{"section", o.sections, words{sectionContests, sectionScale, sectionFootprint, sectionHub, sectionBilling, sectionWebhooks, sectionUsage, sectionTelemetry, sectionFloods}},
+		{"engine", o.engines, words{string(db.SQLite), string(db.PostgreSQL)}},
 	}
 	for _, k := range known {
 		for _, word := range k.given {

@@ -18,6 +18,7 @@ type report struct {
 	hub        []hubFigures
 	telemetry  []telemetryFigures
 	rivals     rivals
+	floods     []floodFigures
 	billing    billingFigures
 	webhooks   *webhookFigures
 	usage      []usageFigures
@@ -67,6 +68,10 @@ func (r *report) write(out io.Writer) error {
 	if len(r.telemetry) > 0 {
 		b.WriteString("\n## Telemetry\n\n")
 		r.writeTelemetry(&b)
+	}
+	if len(r.floods) > 0 {
+		b.WriteString("\n## More than a server can take\n\n")
+		r.writeFloods(&b)
 	}
 	if len(r.unmet) > 0 {
 		b.WriteString("\n## Missed\n\n")

@@ -138,6 +138,12 @@ func (s *server) residentBytes() (int64, error) { return s.memory("VmRSS") }
 // peakBytes is the most memory the process ever held.
 func (s *server) peakBytes() (int64, error) { return s.memory("VmHWM") }
 
+// forgetPeak begins anew with what peakBytes tells.
+func (s *server) forgetPeak() error {
+	const peak = "5" // proc_pid_clear_refs(5): reset the peak resident set size
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.command.Process.Pid), []byte(peak), 0o200)
+}
+
 func (s *server) memory(field string) (int64, error) {
 	path := fmt.Sprintf("/proc/%d/status", s.command.Process.Pid)
 	text, err := os.ReadFile(path)

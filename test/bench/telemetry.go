@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -37,8 +36,6 @@ const (
 	ingestBatch   = 1000
 	ingestSenders = 8
 	packedAtOnce  = 500_000 // records whose batches are in the bench's memory
-	floodTime     = 8 * time.Second
-	floodOpen     = 1500 // requests on their way
 )
 
 // telemetryFigures are those of one engine.
@@ -51,13 +48,6 @@ type telemetryFigures struct {
 	peak    int64   // bytes of memory
 	flood   flood
 	queries []hubTime
-}
-
-// flood is what came of ten times the rate that was acknowledged before.
-type flood struct {
-	offered, taken float64 // records a second
-	refused        int64   // requests answered 429
-	unsent         int64   // requests that found no connection: the bench itself was too slow
 }
 
 // rivals are what else was measured with the same lines, in records a second and
@@ -84,7 +74,7 @@ func logMessage(n int) string {
 
 // telemetry measures ingest and logs on both engines, and the rivals.
 func (b *bed) telemetry(ctx context.Context) (all []telemetryFigures, r rivals, err error) {
-	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
+	for _, engine := range b.engines() {
 		figures, err := b.measureTelemetry(ctx, engine)
 		if err != nil {
 			return nil, r, fmt.Errorf("telemetry on %s: %w", engine, err)
@@ -114,15 +104,10 @@ func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemet
 			err = errors.Join(err, server.stop())
 		}
 	}()
-	workspace, err := createWorkspace(ctx, server.address, b.identity.token, "telemetry")
+	s, err := b.newSender(ctx, server)
 	if err != nil {
 		return f, err
 	}
-	bots, err := b.identity.fill(ctx, server.address, []string{workspace}, 10, 100)
-	if err != nil {
-		return f, err
-	}
-	s := &sender{address: server.address, token: b.identity.token, workspace: workspace, bots: bots, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: floodOpen}}}
 	progress("telemetry on %s: %d records", engine, f.records)
 	if f.rate, err = s.send(ctx, f.records, ingestSenders, false); err != nil {
 		return f, err
@@ -154,7 +139,7 @@ func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemet
 	if f.keyed, err = s.send(ctx, f.records/4, ingestSenders, true); err != nil {
 		return f, err
 	}
-	if f.flood, err = s.flood(ctx, 10*f.rate); err != nil {
+	if f.flood, err = s.flood(ctx, s.pack(0, floodPacked, false), ingestBatch, 10*f.rate, b.options.floodTime); err != nil {
 		return f, err
 	}
 	peak, err := server.peakBytes()
@@ -169,36 +154,34 @@ type sender struct {
 	client                    *http.Client
 }
 
-// packed is a gzip batch for a bot.
+// newSender makes a workspace with ten bots, whose records are sent.
+func (b *bed) newSender(ctx context.Context, server *server) (*sender, error) {
+	workspace, err := createWorkspace(ctx, server.address, b.identity.token, "telemetry")
+	if err != nil {
+		return nil, err
+	}
+	bots, err := b.identity.fill(ctx, server.address, []string{workspace}, 10, 100)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: floodOpen}}
+	return &sender{address: server.address, token: b.identity.token, workspace: workspace, bots: bots, client: client}, nil
+}
+
+// packed is a batch for a bot.
 type packed struct {
+	form *form
 	bot  string
 	body []byte
 }
 
 // pack makes the batches before anything is measured.
-func (s *sender) pack(first, records int, keyed bool) (all []packed) {
-	var text bytes.Buffer
-	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a known level
-	for from := first; from < first+records; from += ingestBatch {
-		text.Reset()
-		for n := from; n < min(from+ingestBatch, first+records); n++ {
-			key := ""
-			if keyed {
-				key = fmt.Sprintf(`"id":"key-%d",`, n)
-			}
-			level := "info"
-			if n%97 == 0 {
-				level = "error"
-			}
-			fmt.Fprintf(&text, `{"kind":"log",%s"level":%q,"userId":"user_%d","conversationId":"conv_%d","message":%q}`+"\n", key, level, n%5000, n%20_000, logMessage(n))
-		}
-		var body bytes.Buffer
-		z.Reset(&body)
-		_, _ = z.Write(text.Bytes())
-		_ = z.Close()
-		all = append(all, packed{s.bots[from/ingestBatch%len(s.bots)], body.Bytes()})
+func (s *sender) pack(first, records int, keyed bool) []packed {
+	form := &lines
+	if keyed {
+		form = &keyedLines
 	}
-	return all
+	return s.packAs(form, first, records, ingestBatch)
 }
 
 // send sends records with a number of senders, each batch again when it is told to
@@ -239,51 +222,6 @@ func (s *sender) sendAll(ctx context.Context, batches []packed, senders int) err
 	return errors.Join(errs...)
 }
 
-// flood offers records at a rate for floodTime, whatever becomes of them: a request is
-// begun when its time has come, not when another has been answered.
-func (s *sender) flood(ctx context.Context, rate float64) (f flood, err error) {
-	batches := s.pack(0, 100_000, false)
-	var taken, refused atomic.Int64
-	var failed atomic.Pointer[error]
-	var all sync.WaitGroup
-	open := make(chan struct{}, floodOpen)
-	began, sent := time.Now(), 0
-	for ; time.Since(began) < floodTime && failed.Load() == nil; time.Sleep(2 * time.Millisecond) {
-		for due := int(time.Since(began).Seconds() * rate / ingestBatch); sent+int(f.unsent) < due; {
-			select {
-			case open <- struct{}{}:
-			default:
-				f.unsent++
-				continue
-			}
-			batch := batches[sent%len(batches)]
-			sent++
-			all.Go(func() {
-				defer func() { <-open }()
-				switch status, body, err := s.post(ctx, batch); {
-				case err != nil:
-					failed.Store(&err)
-				case status == http.StatusOK:
-					taken.Add(1)
-				case status == http.StatusTooManyRequests:
-					refused.Add(1)
-				default:
-					err := fmt.Errorf("ingest answered %d: %s", status, body)
-					failed.Store(&err)
-				}
-			})
-		}
-	}
-	offered := time.Since(began).Seconds()
-	all.Wait()
-	if e := failed.Load(); e != nil {
-		return f, *e
-	}
-	f.offered, f.taken = float64(sent*ingestBatch)/offered, float64(taken.Load()*ingestBatch)/time.Since(began).Seconds()
-	f.refused = refused.Load()
-	return f, nil
-}
-
 func (s *sender) one(ctx context.Context, p packed) error {
 	for {
 		status, body, err := s.post(ctx, p)
@@ -303,15 +241,15 @@ func (s *sender) one(ctx context.Context, p packed) error {
 }
 
 func (s *sender) post(ctx context.Context, p packed) (status int, body []byte, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+"/v1/ingest", bytes.NewReader(p.body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+p.form.path, bytes.NewReader(p.body))
 	if err != nil {
 		return 0, nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+s.token)
 	r.Header.Set("x-workspace-id", s.workspace)
 	r.Header.Set("x-bot-id", p.bot)
-	r.Header.Set("Content-Type", "application/x-ndjson")
-	r.Header.Set("Content-Encoding", "gzip")
+	r.Header.Set("Content-Type", p.form.media)
+	r.Header.Set("Content-Encoding", p.form.encoding)
 	answer, err := s.client.Do(r)
 	if err != nil {
 		return 0, nil, err

@@ -37,11 +37,3 @@ func (r *report) writeTelemetry(b *strings.Builder) {
 		}
 	}
 }
-
-func (f flood) String() string {
-	text := fmt.Sprintf("%.0f records/s offered, %.0f taken, %d requests refused with 429", f.offered, f.taken, f.refused)
-	if f.unsent > 0 {
-		text += fmt.Sprintf(", %d more not sent: %d were on their way", f.unsent, floodOpen)
-	}
-	return text
-}
