@@ -39,7 +39,8 @@ const (
 
 var layers = map[string]layer{
 	"internal/fault": ground, "internal/id": ground, "internal/clock": ground,
-	"deploy/hub": ground, "internal/notice": ground,
+	"internal/trace": ground,
+	"deploy/hub":     ground, "internal/notice": ground,
 	"internal/secret": sealed, "internal/plan": sealed,
 	"internal/db": stored, "internal/config": stored,
 	"internal/access": shared, "internal/jobs": shared, "internal/blob": shared,

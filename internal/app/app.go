@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/account"
@@ -25,6 +26,7 @@ import (
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/internal/telemetry"
+	"github.com/botyard/botyard/internal/trace"
 	"github.com/botyard/botyard/internal/workspace"
 )
 
@@ -53,6 +55,9 @@ type App struct {
 	// Jobs is the queue that changes put work into; a server works on it.
 	Jobs    *jobs.Queue
 	Billing *billing.Service
+	// Tracer makes the spans of a server that is told where to send them; nil makes
+	// none.
+	Tracer *trace.Tracer
 
 	config config.Installation
 	dir    string
@@ -200,7 +205,21 @@ func (a *App) Close() error {
 	if a.DB != nil {
 		errs = append(errs, a.DB.Close())
 	}
+	a.endTraces()
 	return errors.Join(errs...)
+}
+
+// lastTraces bounds how long the end waits for the last spans to be taken, whatever
+// became of the collector.
+const lastTraces = 5 * time.Second
+
+// endTraces exports the last spans. That it cannot is no failure of the installation.
+func (a *App) endTraces() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastTraces)
+	defer cancel()
+	if err := a.Tracer.Close(ctx); err != nil {
+		a.Log.Warn("the server ends", "error", err)
+	}
 }
 
 // checkKey refuses to open a database whose secrets were sealed with other keys:

@@ -17,7 +17,7 @@ func (a *App) assembleCalls(address func() string) {
 	c := a.config.Calls
 	a.Dispatch = dispatch.New(dispatch.Options{
 		Egress: dispatch.NewEgress(dispatch.EgressOptions{Allowed: a.allowed(), Loopback: a.config.Dev}),
-		Clock:  a.Clock, CallTime: c.CallTimeout, PublicURL: address,
+		Clock:  a.Clock, CallTime: c.CallTimeout, Traced: c.TraceCalls, PublicURL: address,
 		Load:      dispatch.Load{Body: int64(c.WebhookMaxBody), Calls: c.WebhookConcurrency, Memory: int64(c.WebhookMemory)},
 		Instances: a.Bots, Shared: a.Catalog, Scripts: a.Scripts, Quota: a.Meter,
 	})

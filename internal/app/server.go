@@ -26,6 +26,7 @@ import (
 	"github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/script"
 	"github.com/botyard/botyard/internal/telemetry"
+	"github.com/botyard/botyard/internal/trace"
 	"github.com/botyard/botyard/internal/wire"
 	"github.com/botyard/botyard/internal/workspace"
 )
@@ -96,10 +97,15 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	if runtime.GOMAXPROCS(0) == 1 {
 		runtime.GOMAXPROCS(2)
 	}
-	a, err := Open(ctx, c.Installation, log)
+	tracer, err := trace.FromEnv(ctx, os.Getenv, Version, log)
 	if err != nil {
 		return nil, nil, err
 	}
+	a, err := Open(ctx, c.Installation, tracer.Log(log))
+	if err != nil {
+		return nil, nil, errors.Join(err, tracer.Close(ctx))
+	}
+	a.Tracer, a.Jobs.Tracer, a.Calls.Tracer = tracer, tracer, tracer
 	s = &Server{App: a, config: c, failed: make(chan error, 3), floor: tuneCollector(int64(c.MemoryLimit))}
 	defer func() {
 		if err != nil {
@@ -148,7 +154,7 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	m := wire.New(wire.Options{
 		Version: Version, Access: a.Tokens, Bots: a.Bots, Keys: a.Keys, DB: a.DB, Clock: a.Clock, Log: a.Log, Metrics: metrics,
 		Blobs: a.Blobs, PublicURL: func() string { return a.address },
-		Plans: a.Plans, Redis: c.RedisURL, Proxies: trusted,
+		Plans: a.Plans, Redis: c.RedisURL, Tracer: a.Tracer, Proxies: trusted,
 		Limits: wire.Limits{
 			Body: int64(c.MaxBody), CodeBody: int64(c.MaxCodeBody), ParallelCode: c.MaxParallelUploads,
 			PerToken: c.RateLimitToken, PerBotKey: c.RateLimitBotKey, PerIntegrationKey: c.RateLimitIntegrationKey,

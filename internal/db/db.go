@@ -10,6 +10,9 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // Engine names the database engine.
@@ -176,12 +179,17 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error)
 	if err := ctx.Err(); err != nil {
 		return Convert(err)
 	}
+	ctx, span := trace.Begin(ctx, "transaction", trace.Internal)
+	defer span.End()
 	var done *Tx
 	var err error
 	if d.engine == SQLite {
-		done, err = d.writer.submit(ctx, fn)
+		done, err = d.writer.submit(ctx, fn, span)
 	} else {
-		done, err = d.transact(ctx, fn)
+		done, err = d.transact(ctx, fn, span)
+	}
+	if span.On() {
+		d.describe(span, err)
 	}
 	if err != nil {
 		return Convert(err)
@@ -190,6 +198,19 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error)
 		f()
 	}
 	return nil
+}
+
+// describe says in its span which engine ran a transaction, and how it ended.
+func (d *DB) describe(span trace.Span, err error) {
+	span.Text("db.system.name", map[Engine]string{SQLite: "sqlite", PostgreSQL: "postgresql"}[d.engine])
+	if err == nil {
+		return
+	}
+	if t := fault.From(Convert(err)).Type; t.Status() >= 500 {
+		span.Fail(string(t))
+	} else {
+		span.Type(string(t))
+	}
 }
 
 // Stats are totals since the database was opened.

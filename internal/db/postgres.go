@@ -16,6 +16,7 @@ import (
 
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // maxAttempts bounds the runs of one function on PostgreSQL.
@@ -69,7 +70,7 @@ func (d *DB) openPostgres(ctx context.Context, o Options) error {
 //
 // A unique violation is not repeated: PostgreSQL reports one that hides a conflict
 // as a conflict, so what is left is a key that is taken.
-func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (*Tx, error) {
+func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, span trace.Span) (*Tx, error) {
 	lane := d.lanes.of(ctx)
 	lost := false
 	for attempt := 1; ; attempt++ {
@@ -77,6 +78,7 @@ func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 		if err != nil {
 			return nil, err
 		}
+		noteRun(span, attempt)
 		tx, err := d.attempt(ctx, sql.LevelSerializable, fn)
 		release()
 		switch {
@@ -85,6 +87,7 @@ func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 			d.counts.transactions.Add(1)
 			return tx, nil
 		case conflicted(err, tx):
+			span.Event("conflict", "db.response.status_code", sqlState(err))
 			lane.conflicted()
 		case disconnected(err, tx) && !lost && ctx.Err() == nil:
 			lost = true

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // Tx is a write transaction; it is a Querier. It belongs to the function it was
@@ -137,6 +139,15 @@ func (tx *Tx) join(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	}
 	tx.wrote = tx.wrote || before
 	return err
+}
+
+// noteRun notes in its span that the function of a transaction is run, for the runs-th
+// time: what lies before the first event is waiting, and more than one are repeats.
+func noteRun(span trace.Span, runs int) {
+	if span.On() {
+		span.Event("run", "", "")
+		span.Number("botyard.transaction.runs", int64(runs))
+	}
 }
 
 // call runs fn once and answers the error that decides the transaction.

@@ -13,6 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/botyard/botyard/internal/clock"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // maxBatch bounds how many functions share one commit, and so how long the first
@@ -62,6 +63,7 @@ type request struct {
 	fn    func(ctx context.Context, tx *Tx) error
 	state atomic.Int32
 	runs  int
+	span  trace.Span
 	tx    *Tx
 	err   error
 	panic *Panic
@@ -118,8 +120,8 @@ func (w *writer) close() error {
 }
 
 // submit has fn run and waits until it is committed or has failed.
-func (w *writer) submit(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (*Tx, error) {
-	r := &request{ctx: context.WithoutCancel(ctx), fn: fn, done: make(chan struct{}, 1)}
+func (w *writer) submit(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, span trace.Span) (*Tx, error) {
+	r := &request{ctx: context.WithoutCancel(ctx), fn: fn, span: span, done: make(chan struct{}, 1)}
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
@@ -416,6 +418,7 @@ func (b *batch) call(r *request) {
 	if r.runs++; r.runs > 1 {
 		b.writer.db.counts.retries.Add(1)
 	}
+	noteRun(r.span, r.runs)
 	limit, cancel := context.WithTimeout(context.Background(), b.longest)
 	defer cancel() // closes rows that the function left open
 	b.writer.limit = limit

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,6 +17,7 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // Options are what the service needs.
@@ -26,6 +26,8 @@ type Options struct {
 	Clock  clock.Clock
 	// CallTime is the longest that a call may take, whatever was chosen for it.
 	CallTime time.Duration
+	// Traced says that those called are told of the span of their call.
+	Traced bool
 	// PublicURL is the address that callers reach this installation by, without a
 	// slash at its end. It is known once the server listens.
 	PublicURL func() string
@@ -96,10 +98,13 @@ func (s *Service) tell(ctx context.Context, c definition.Callee, operation strin
 		call.body = append(body, '}')
 	}
 	started := clock.Start()
+	ctx, span := s.begin(ctx, &call)
 	answer, err := s.send(ctx, call)
+	status := 0
 	if err != nil {
 		err = s.failed(c, err)
 	} else {
+		status = answer.StatusCode
 		var text []byte
 		text, err = readAll(answer.Body, answer.ContentLength, mostAnswer, nil)
 		_ = answer.Body.Close() // it was read as far as it is wanted
@@ -110,6 +115,7 @@ func (s *Service) tell(ctx context.Context, c definition.Callee, operation strin
 		}
 	}
 	s.metrics.observe(operation, err, started.Elapsed())
+	endCall(span, status, err)
 	return err
 }
 
@@ -201,7 +207,7 @@ func (c call) setHeaders(header http.Header) {
 		}
 	}
 	parent := c.trace.Get("Traceparent")
-	if !traceparent.MatchString(parent) {
+	if !trace.Valid(parent) {
 		set("Traceparent", newTraceparent())
 		return
 	}
@@ -214,7 +220,13 @@ func (c call) setHeaders(header http.Header) {
 // mostTracestate is how much of a trace's state is passed on (W3C Trace Context).
 const mostTracestate = 512
 
-var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+// headerOf is a trace as headers.
+func headerOf(traceparent, tracestate string) http.Header {
+	header := http.Header{}
+	header.Set("Traceparent", traceparent)
+	header.Set("Tracestate", tracestate)
+	return header
+}
 
 func newTraceparent() string {
 	const traceBytes, spanBytes = 16, 8

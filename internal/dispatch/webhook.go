@@ -157,13 +157,16 @@ func (s *Service) pass(ctx context.Context, i definition.Instance, in incoming, 
 	}
 	body := append(make([]byte, 0, quoted+2*members), `{"req":{`...)
 	body = append(in.appendJSON(body), `}}`...)
-	trace := http.Header{}
-	trace.Set("Traceparent", in.headers["traceparent"])
-	trace.Set("Tracestate", in.headers["tracestate"])
+	c := call{
+		callee: i.Callee, operation: operationWebhook, kind: operationWebhook, body: body,
+		trace: headerOf(in.headers["traceparent"], in.headers["tracestate"]),
+	}
 
 	started := clock.Start()
-	out, err := s.exchange(ctx, call{callee: i.Callee, operation: operationWebhook, kind: operationWebhook, body: body, trace: trace}, memory)
+	ctx, span := s.begin(ctx, &c)
+	out, err := s.exchange(ctx, c, memory)
 	s.metrics.observe(operationWebhook, err, started.Elapsed())
+	endCall(span, out.status, err)
 	return out, err
 }
 

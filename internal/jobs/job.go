@@ -10,6 +10,7 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // Job is one piece of work, as its handler sees it.
@@ -22,6 +23,8 @@ type Job struct {
 	Attempts int
 
 	runAt time.Time
+	// cause is the span of the request that enqueued the job.
+	cause trace.Parent
 }
 
 // Handler does a job. It must bear to be run again after it succeeded, and end
@@ -75,8 +78,9 @@ func (p Policy) wait(failures int) time.Duration {
 type Option func(*enqueued)
 
 type enqueued struct {
-	runAt time.Time
-	key   *string
+	runAt       time.Time
+	key         *string
+	traceparent string
 }
 
 // RunAt has the job wait until t.
@@ -96,7 +100,7 @@ func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any
 		return fmt.Errorf("the payload of a job %s cannot be written as JSON: %w", kind, err)
 	}
 	now := q.clock.Now()
-	e := enqueued{runAt: now}
+	e := enqueued{runAt: now, traceparent: cause(ctx)}
 	for _, option := range options {
 		option(&e)
 	}

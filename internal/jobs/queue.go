@@ -13,7 +13,9 @@ import (
 
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 const (
@@ -36,6 +38,9 @@ const (
 // Queue is the jobs of one process: what it enqueues and, while Run runs, what it
 // works on.
 type Queue struct {
+	// Tracer makes a span of every run of a job; nil makes none.
+	Tracer *trace.Tracer
+
 	db     *db.DB
 	clock  clock.Clock
 	log    *slog.Logger
@@ -228,6 +233,8 @@ func (q *Queue) work(ctx context.Context, job Job) {
 		q.mu.Unlock()
 	}()
 	k := q.kinds[job.Kind]
+	ctx, span := q.begin(ctx, job)
+	defer span.End()
 	log := q.log.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempts)
 	var failure error
 	if job.Attempts > k.policy.MaxAttempts && q.periodic[job.Kind] == 0 {
@@ -244,6 +251,7 @@ func (q *Queue) work(ctx context.Context, job Job) {
 		return
 	}
 	if failure != nil {
+		span.Fail(string(fault.From(failure).Type))
 		log.WarnContext(noted, "a job failed", "error", failure)
 	}
 }

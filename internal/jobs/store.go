@@ -22,16 +22,17 @@ const (
 // that it moved is how its end knows.
 func insert(ctx context.Context, q db.Querier, id id.Job, kind string, payload jsontext.Value, e enqueued, now time.Time) error {
 	_, err := q.Exec(ctx, `
-		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at, traceparent)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
 		ON CONFLICT (unique_key) DO UPDATE SET
 			run_at = CASE
 				WHEN jobs.leased_by IS NOT NULL AND excluded.run_at > jobs.run_at THEN excluded.run_at
 				WHEN jobs.leased_by IS NOT NULL THEN jobs.run_at + 1
 				WHEN excluded.run_at < jobs.run_at THEN excluded.run_at
 				ELSE jobs.run_at END,
-			payload = CASE WHEN jobs.leased_by IS NOT NULL THEN excluded.payload ELSE jobs.payload END`,
-		id, kind, e.key, string(payload), pending, e.runAt.UnixMilli(), now.UnixMilli())
+			payload = CASE WHEN jobs.leased_by IS NOT NULL THEN excluded.payload ELSE jobs.payload END,
+			traceparent = CASE WHEN jobs.leased_by IS NOT NULL THEN excluded.traceparent ELSE jobs.traceparent END`,
+		id, kind, e.key, string(payload), pending, e.runAt.UnixMilli(), now.UnixMilli(), db.Text(e.traceparent))
 	return db.Convert(err)
 }
 
@@ -71,7 +72,7 @@ func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kind
 	if engine == db.PostgreSQL {
 		query += " FOR UPDATE SKIP LOCKED"
 	}
-	query += ") RETURNING id, kind, payload, attempts, run_at"
+	query += ") RETURNING id, kind, payload, attempts, run_at, COALESCE(traceparent, '')"
 	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, db.Convert(err)
@@ -82,7 +83,7 @@ func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kind
 		var job Job
 		var payload string
 		var runAt int64
-		if err := rows.Scan(&job.ID, &job.Kind, &payload, &job.Attempts, &runAt); err != nil {
+		if err := rows.Scan(&job.ID, &job.Kind, &payload, &job.Attempts, &runAt, &job.cause.Traceparent); err != nil {
 			return nil, db.Convert(err)
 		}
 		job.Payload, job.runAt = jsontext.Value(payload), time.UnixMilli(runAt).UTC()

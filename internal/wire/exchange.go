@@ -10,6 +10,7 @@ import (
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // exchange is what is known of one request while it is answered: what its log
@@ -24,6 +25,7 @@ type exchange struct {
 	fault     *Fault
 	cause     error
 	replayed  bool
+	span      trace.Span
 }
 
 type exchangeKey struct{}
@@ -47,6 +49,7 @@ func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answe
 		name = x.operation.ID
 	}
 	m.metrics.observe(name, a.status, elapsed)
+	x.end(r, a.status)
 
 	level := slog.LevelInfo
 	switch {

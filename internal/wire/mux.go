@@ -26,6 +26,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/internal/trace"
 )
 
 // Authenticator answers who a token is; see access.Service.
@@ -95,6 +96,8 @@ type Options struct {
 	// Redis is the URL of the one that several servers count requests in; without it,
 	// each counts its own.
 	Redis secret.Value
+	// Tracer makes a span of every request; nil makes none.
+	Tracer *trace.Tracer
 }
 
 // Mux routes requests to operations. It is an http.Handler.
@@ -117,6 +120,10 @@ type Mux struct {
 	codeSlots   *places
 	idempotency idempotency
 	streams     *streams
+
+	tracer *trace.Tracer
+	// untraced are the paths beside the operations, of which spans would tell nothing.
+	untraced []string
 
 	publicURL func() string
 	proxies   []netip.Prefix
@@ -157,6 +164,7 @@ func New(o Options) *Mux {
 		plans:     o.Plans,
 		codeSlots: newPlaces(o.Limits.ParallelCode),
 		streams:   newStreams(),
+		tracer:    o.Tracer,
 
 		publicURL:   o.PublicURL,
 		proxies:     o.Proxies,
@@ -230,6 +238,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := newAnswer(w)
 	a.Header().Set("X-Request-Id", x.id)
 	ctx := context.WithValue(context.WithValue(r.Context(), exchangeKey{}, x), muxKey{}, m)
+	ctx, x.span = m.begin(ctx, r)
 	r = r.WithContext(ctx)
 	r.RemoteAddr = caller(r, m.proxies)
 
@@ -262,7 +271,10 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Handle adds a handler beside the operations, for probes, metrics and pages.
-func (m *Mux) Handle(pattern string, h http.Handler) { m.router.Handle(pattern, h) }
+func (m *Mux) Handle(pattern string, h http.Handler) {
+	m.untraced = append(m.untraced, pattern)
+	m.router.Handle(pattern, h)
+}
 
 const workspaceHeader = "x-workspace-id"
 

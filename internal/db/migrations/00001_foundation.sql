@@ -190,7 +190,8 @@ CREATE TABLE jobs (
   leased_by    TEXT,
   leased_until BIGINT,
   last_error   TEXT,
-  created_at   BIGINT NOT NULL
+  created_at   BIGINT NOT NULL,
+  traceparent  TEXT -- of the request that enqueued it, where requests are traced
 );
 CREATE INDEX jobs_due ON jobs (state, run_at);
 

@@ -1,0 +1,64 @@
+package wire
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/botyard/botyard/internal/trace"
+)
+
+// begin begins the span of a request, as a part of the trace that its caller names.
+// Probes have none: they would be most of what is exported.
+//
+// What every caller may send is trusted no further than that: a trace id and whether
+// it is sampled, which the operator's OTEL_TRACES_SAMPLER may heed or not.
+func (m *Mux) begin(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
+	if !m.tracer.On() || slices.Contains(m.untraced, r.URL.Path) {
+		return ctx, trace.Span{}
+	}
+	parent := trace.Parent{Traceparent: r.Header.Get("Traceparent"), Tracestate: r.Header.Get("Tracestate")}
+	return m.tracer.Begin(ctx, "request", trace.Server, parent)
+}
+
+// end ends the span of a request that is answered. Its path and query are not in it:
+// those of downloads, webhooks and scripts are secrets.
+func (x *exchange) end(r *http.Request, status int) {
+	if !x.span.On() {
+		return
+	}
+	span := x.span
+	span.Text("http.request.method", methodOf(r))
+	span.Number("http.response.status_code", int64(status))
+	span.Text("botyard.request.id", x.id)
+	if x.operation != nil {
+		span.Rename(x.operation.ID)
+		span.Text("http.route", x.operation.Path)
+	}
+	span.Text("botyard.actor.kind", string(x.actor.Kind))
+	span.Text("botyard.workspace.id", string(x.actor.Workspace))
+	failure := ""
+	if x.fault != nil {
+		failure = string(x.fault.Type)
+	} else if status >= 500 {
+		failure = strconv.Itoa(status) // of an integration, passed on
+	}
+	switch {
+	case status >= 500:
+		span.Fail(failure)
+	case failure != "":
+		span.Type(failure)
+	}
+	span.End()
+}
+
+// methodOf is the method, or _OTHER for one that is none of HTTP's own, as the
+// conventions of OpenTelemetry have it.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return r.Method
+	}
+	return "_OTHER"
+}
