@@ -74,3 +74,41 @@ func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows []
 	}
 	return nil
 }
+
+// InsertOwned is InsertRows for rows whose first columns are the same: owner stands in
+// each statement once. SQLite looks every value of a statement up among all of them,
+// so that a third of the values take a ninth of the time. Statements have a power of
+// two of rows: those of many owners are few texts, and are kept.
+func InsertOwned(ctx context.Context, q Querier, insert, conflict string, owner []any, rows [][]any) error {
+	for len(rows) > 0 {
+		n := 1
+		for n*2 <= len(rows) && n*2*len(rows[0]) <= mostValues {
+			n *= 2
+		}
+		s := Statement{args: slices.Clone(owner)}
+		var shared strings.Builder
+		for i := range owner {
+			shared.WriteString("$" + strconv.Itoa(i+1) + ", ")
+		}
+		s.Add(insert)
+		for i, row := range rows[:n] {
+			if i > 0 {
+				s.Add(", ")
+			}
+			s.Add("(" + shared.String())
+			for j, value := range row {
+				if j > 0 {
+					s.Add(", ")
+				}
+				s.Add("?", value)
+			}
+			s.Add(")")
+		}
+		s.Add(conflict)
+		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
