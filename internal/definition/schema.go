@@ -3,6 +3,7 @@ package definition
 import (
 	"bytes"
 	"fmt"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,15 +24,57 @@ func checkSchema(path string, text wire.Object) error {
 	if len(text) == 0 {
 		return nil // written as {}
 	}
-	s := schemaReader{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true))}
+	s := schemaReaders.Get().(schemaReader)
+	defer schemaReaders.Put(s)
+	s.Reset(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if err := s.schema(0); err != nil {
 		return fault.New(fault.InvalidJSONSchema, "%s is not a JSON schema: %s.", path, err)
 	}
 	return nil
 }
 
-// schemaReader walks a schema token by token: nothing is kept.
+// schemaReader walks a schema token by token: nothing is kept. A definition has
+// hundreds of schemas, and was found to have no name twice when it was decoded.
 type schemaReader struct{ *jsontext.Decoder }
+
+var schemaReaders = sync.Pool{New: func() any { return schemaReader{new(jsontext.Decoder)} }}
+
+// form is what the value of a keyword must be; the zero one is anything.
+type form byte
+
+const (
+	aText form = iota + 1
+	aTextOrList
+	textList
+	anArray
+	aSchema
+	aSchemaOrList
+	schemaList
+	schemaMap
+)
+
+// forms are by keyword, in quotes as it stands in the text.
+var forms = map[string]form{
+	`"$ref"`: aText, `"pattern"`: aText,
+	`"type"`: aTextOrList, `"required"`: textList, `"enum"`: anArray,
+	`"properties"`: schemaMap, `"patternProperties"`: schemaMap, `"definitions"`: schemaMap, `"$defs"`: schemaMap,
+	`"dependentSchemas"`: schemaMap,
+	`"allOf"`:            schemaList, `"anyOf"`: schemaList, `"oneOf"`: schemaList, `"items"`: aSchemaOrList,
+	`"additionalProperties"`: aSchema, `"additionalItems"`: aSchema, `"propertyNames"`: aSchema, `"contains"`: aSchema, `"not"`: aSchema,
+	`"if"`: aSchema, `"then"`: aSchema, `"else"`: aSchema,
+}
+
+// formOf is the form of the value behind a name, which may have escapes.
+func formOf(quoted jsontext.Value) form {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return forms[string(quoted)]
+	}
+	name, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		return 0
+	}
+	return forms[`"`+string(name)+`"`]
+}
 
 var kindNames = map[jsontext.Kind]string{
 	'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
@@ -59,48 +102,49 @@ func (s schemaReader) schema(depth int) error {
 	case 't', 'f':
 		return s.SkipValue()
 	case '{':
-		return s.members(func(keyword string) error { return s.keyword(keyword, depth+1) })
+		return s.members(func(f form) error { return s.value(f, depth+1) })
 	}
 	return s.refuse("a schema, which is an object or a boolean")
 }
 
-func (s schemaReader) keyword(name string, depth int) error {
+// value reads the value of a keyword.
+func (s schemaReader) value(f form, depth int) error {
 	kind := s.PeekKind()
-	switch name {
-	case "type":
+	switch f {
+	case aText:
+		return s.text()
+	case aTextOrList:
 		if kind == '[' {
-			return s.elements(func() error { return s.text() })
+			return s.elements(s.text)
 		}
 		if kind != '"' {
 			return s.refuse("a string or an array of strings")
 		}
-	case "$ref", "pattern":
-		return s.text()
-	case "required":
+	case textList:
 		if kind != '[' {
 			return s.refuse("an array of strings")
 		}
-		return s.elements(func() error { return s.text() })
-	case "enum":
+		return s.elements(s.text)
+	case anArray:
 		if kind != '[' {
 			return s.refuse("an array")
 		}
-	case "properties", "patternProperties", "definitions", "$defs", "dependentSchemas":
+	case schemaMap:
 		if kind != '{' {
 			return s.refuse("an object of schemas")
 		}
-		return s.members(func(string) error { return s.schema(depth) })
-	case "allOf", "anyOf", "oneOf":
+		return s.members(func(form) error { return s.schema(depth) })
+	case schemaList:
 		if kind != '[' {
 			return s.refuse("an array of schemas")
 		}
 		return s.elements(func() error { return s.schema(depth) })
-	case "items":
+	case aSchemaOrList:
 		if kind == '[' {
 			return s.elements(func() error { return s.schema(depth) })
 		}
 		return s.schema(depth)
-	case "additionalProperties", "additionalItems", "propertyNames", "contains", "not", "if", "then", "else":
+	case aSchema:
 		return s.schema(depth)
 	}
 	return s.SkipValue()
@@ -113,16 +157,17 @@ func (s schemaReader) text() error {
 	return s.SkipValue()
 }
 
-func (s schemaReader) members(read func(name string) error) error {
+// members has every value of an object read, whose name it gives a form.
+func (s schemaReader) members(read func(f form) error) error {
 	if _, err := s.ReadToken(); err != nil {
 		return err
 	}
 	for s.PeekKind() != '}' {
-		name, err := s.ReadToken()
+		name, err := s.ReadValue()
 		if err != nil {
 			return err
 		}
-		if err := read(name.String()); err != nil {
+		if err := read(formOf(name)); err != nil {
 			return err
 		}
 	}

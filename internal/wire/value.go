@@ -235,9 +235,10 @@ type Empty struct{}
 // Nothing is the output of operations that answer nothing.
 type Nothing struct{ Body Empty }
 
-// codec is the one way JSON is read and written.
+// codec is the one way JSON is read and written. That no object has a name twice is
+// looked at when it is read, and not again when it is written.
 var (
-	writing = json.JoinOptions(jsontext.PreserveRawStrings(true), jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
+	writing = json.JoinOptions(jsontext.PreserveRawStrings(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true), json.Deterministic(true))
 	reading = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 )
 
