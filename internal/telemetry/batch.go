@@ -50,6 +50,25 @@ func (b *batch) giveBack() {
 	b.records = nil
 }
 
+// expect makes room for so many records, as far as that is likely.
+func (b *batch) expect(records int) error {
+	if b.records == nil {
+		b.records = *recordLists.Get().(*[]Record)
+		if err := b.reserve(int64(cap(b.records)) * recordSize); err != nil {
+			return err
+		}
+	}
+	most := min(records, mostBatch)
+	if most <= cap(b.records) {
+		return nil
+	}
+	if err := b.reserve(int64(most-cap(b.records)) * recordSize); err != nil {
+		return err
+	}
+	b.records = append(make([]Record, 0, most), b.records...)
+	return nil
+}
+
 // accept and reject say what became of the record in hand. What is rejected counts as
 // much as what is taken: an answer names each, and is much larger than a line of a
 // byte or two.
@@ -57,11 +76,16 @@ func (b *batch) accept(r Record) error {
 	if err := b.reserve(weightOf(&r)); err != nil {
 		return err
 	}
-	if b.records == nil {
-		b.records = *recordLists.Get().(*[]Record)
+	if len(b.records)+len(b.rejected) == mostBatch {
+		return tooMany()
+	}
+	if len(b.records) == cap(b.records) {
+		if err := b.expect(max(2*cap(b.records), 64)); err != nil {
+			return err
+		}
 	}
 	b.records = append(b.records, r)
-	return b.bounded()
+	return nil
 }
 
 func (b *batch) reject(problem string) error {
@@ -69,15 +93,11 @@ func (b *batch) reject(problem string) error {
 	if err := b.reserve(weight); err != nil {
 		return err
 	}
-	b.refusals += weight
-	b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
-	return b.bounded()
-}
-
-func (b *batch) bounded() error {
-	if len(b.records)+len(b.rejected) > mostBatch {
+	if len(b.records)+len(b.rejected) == mostBatch {
 		return tooMany()
 	}
+	b.refusals += weight
+	b.rejected = append(b.rejected, Rejected{b.lines, "InvalidPayload", problem})
 	return nil
 }
 
@@ -104,9 +124,9 @@ const (
 	datumSize    = 128
 )
 
-// weightOf is what a record takes in memory, about.
+// weightOf is what a record takes in memory beside its place in the list, about.
 func weightOf(r *Record) int64 {
-	size := recordSize + int64(len(r.ID)+len(r.User)+len(r.Conversation)+len(r.Workflow)+len(r.Message))
+	size := int64(len(r.ID) + len(r.User) + len(r.Conversation) + len(r.Workflow) + len(r.Message))
 	if r.Body == nil {
 		return size
 	}

@@ -293,8 +293,14 @@ func storable(text string) bool {
 	return len(text) <= mostName && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 }
 
+// leastLine is what a record has at the least: a kind and a word beside it.
+const leastLine = 30
+
 // takeLines reads newline-delimited JSON. Empty lines are nothing, and count.
 func (b *batch) takeLines(ctx context.Context, body []byte) error {
+	if err := b.expect(min(bytes.Count(body, []byte("\n"))+1, len(body)/leastLine)); err != nil {
+		return err
+	}
 	for len(body) > 0 {
 		text := body
 		if end := bytes.IndexByte(body, '\n'); end >= 0 {
