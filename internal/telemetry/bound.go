@@ -13,6 +13,7 @@ import (
 
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 // The bounds of records. Sizes are in bytes. Those of messages, issues and action
@@ -25,7 +26,6 @@ const (
 	mostData      = 131_072 // of an issue's or activity's data
 	mostPayload   = 190_000 // of an action run's input and output; what is longer is cut
 	mostGroups    = 20
-	mostDepth     = 500 // levels of an object; readers of JSON take 10,000, of which answers need a few
 	mostCount     = 1_000_000_000_000
 	mostFuture    = 10 * time.Minute // how far a sender's clock may run ahead
 	truncatedMark = "…"
@@ -121,8 +121,9 @@ func objectProblem(field string, v *jsontext.Value, most int) string {
 		return field + " must be a JSON object"
 	case len(*v) > most:
 		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(*v), most)
-	case depthOf(*v) > mostDepth:
-		return fmt.Sprintf("%s is nested more than %d levels deep", field, mostDepth)
+	}
+	if at, deep := wire.TooDeep(*v); deep {
+		return fmt.Sprintf("%s is nested more than %d levels deep, at %s", field, wire.MostDepth, at)
 	}
 	if !v.IsValid() {
 		mended, err := mend(*v)
@@ -132,26 +133,6 @@ func objectProblem(field string, v *jsontext.Value, most int) string {
 		*v = mended
 	}
 	return ""
-}
-
-// depthOf is how deep objects and arrays stand in each other in a JSON text.
-func depthOf(text []byte) (deepest int) {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return deepest
 }
 
 // mend rewrites a JSON text that JavaScript takes and this program does not: half a

@@ -13,6 +13,7 @@ import (
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
 )
 
 // line is what is read of every record that is sent, before its kind is known: what
@@ -93,6 +94,9 @@ func (b *batch) read(text []byte) (r Record, problem string) {
 	}
 	if !utf8.Valid(text) {
 		return r, "the record is not UTF-8"
+	}
+	if at, deep := wire.TooDeep(text); deep {
+		return r, fmt.Sprintf("the record is nested more than %d levels deep, at %s", wire.MostDepth, at)
 	}
 	l := &b.line
 	*l = line{Timestamp: l.Timestamp[:0], Type: l.Type[:0]} // their memory is used again

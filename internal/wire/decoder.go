@@ -23,6 +23,11 @@ type decoder struct {
 
 func (d *decoder) decode(body []byte, v any) error {
 	generic, ok := v.(*any)
+	if ok {
+		if err := refuseDeep(body); err != nil {
+			return err
+		}
+	}
 	if !ok || d.schema == nil || !utf8.Valid(body) {
 		return decode(body, v)
 	}
