@@ -136,6 +136,7 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	s.http.RegisterOnShutdown(s.Mux.EndStreams)
+	s.http.RegisterOnShutdown(a.Dispatch.EndTunnels)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.startWork(background)
@@ -174,6 +175,9 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	billing.Mount(m, a.Billing)
 	script.Mount(m, a.Scripts)
 	dispatch.Mount(m, a.Dispatch, c.CallTimeout)
+	if c.Tunnels || c.Dev {
+		dispatch.MountTunnels(m, a.Dispatch, c.CallTimeout)
+	}
 	telemetry.Mount(m, a.Telemetry)
 	m.MountReference()
 	return m

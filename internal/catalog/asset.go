@@ -106,6 +106,18 @@ func (a assets) check() error {
 	return nil
 }
 
+// usable is what of them could be stored. "bp dev" sends the names of the files where
+// "bp deploy" sends what is in them, so a development integration does without.
+func (a assets) usable() assets {
+	if (assets{icon: a.icon}).check() != nil {
+		a.icon = nil
+	}
+	if (assets{readme: a.readme}).check() != nil {
+		a.readme = nil
+	}
+	return a
+}
+
 // putAssets stores what a.check let pass and answers the hashes: nil was not said,
 // empty is none. It is done before the transaction, which must not wait for a disk
 // or a bucket; when that fails, the blobs are without a reference and are collected.

@@ -126,6 +126,15 @@ func (d IntegrationDraft) update() IntegrationUpdate {
 	return u
 }
 
+// developed is the draft without an icon and a readme that are none, when it is one of a
+// development integration; see assets.usable.
+func (d IntegrationDraft) developed() IntegrationDraft {
+	if d.Dev {
+		d.Assets = d.Assets.usable()
+	}
+	return d
+}
+
 // check says whether the draft is well formed, as far as that can be said without
 // its workspace and the other versions.
 func (d IntegrationDraft) check() error {

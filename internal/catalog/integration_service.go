@@ -29,6 +29,7 @@ var errValid = errors.New("the request is valid; nothing is kept of it")
 // when an interface does not exist; InvalidPayload, InvalidJsonSchema and
 // LimitExceeded name what is wrong with the draft.
 func (s *Service) CreateIntegration(ctx context.Context, actor access.Actor, d IntegrationDraft) (i Integration, signingSecret string, err error) {
+	d = d.developed()
 	if err := d.check(); err != nil {
 		return Integration{}, "", err
 	}
@@ -46,6 +47,7 @@ func (s *Service) CreateIntegration(ctx context.Context, actor access.Actor, d I
 
 // ValidateIntegration answers what CreateIntegration would, and keeps nothing.
 func (s *Service) ValidateIntegration(ctx context.Context, actor access.Actor, d IntegrationDraft) error {
+	d = d.developed()
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -251,6 +253,9 @@ func (s *Service) inheritSecrets(ctx context.Context, tx *db.Tx, i Integration, 
 // those of others; InvalidPayload, InvalidJsonSchema, ReferenceNotFound and
 // LimitExceeded name what is wrong with the update.
 func (s *Service) UpdateIntegration(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) (after Integration, err error) {
+	if u, err = s.developed(ctx, actor, i, u); err != nil {
+		return Integration{}, err
+	}
 	if err := u.check(); err != nil {
 		return Integration{}, err
 	}
@@ -271,8 +276,25 @@ func (s *Service) UpdateIntegration(ctx context.Context, actor access.Actor, i i
 	return after, err
 }
 
+// developed is the update without an icon and a readme that are none, when it is one of
+// a development integration; see assets.usable.
+func (s *Service) developed(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) (IntegrationUpdate, error) {
+	if u.Assets.check() == nil {
+		return u, nil
+	}
+	before, err := s.GetIntegration(ctx, actor.Workspace, i)
+	if err == nil && before.Dev {
+		u.Assets = u.Assets.usable()
+	}
+	return u, err
+}
+
 // ValidateIntegrationUpdate answers what UpdateIntegration would, and keeps nothing.
 func (s *Service) ValidateIntegrationUpdate(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) error {
+	u, err := s.developed(ctx, actor, i, u)
+	if err != nil {
+		return err
+	}
 	if err := u.check(); err != nil {
 		return err
 	}
@@ -281,7 +303,7 @@ func (s *Service) ValidateIntegrationUpdate(ctx context.Context, actor access.Ac
 		hash := blob.Of([]byte(*u.Code))
 		b.code = &hash
 	}
-	err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if _, err := s.updateIntegration(ctx, tx, actor, i, u, b); err != nil {
 			return err
 		}

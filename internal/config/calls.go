@@ -16,6 +16,7 @@ type Calls struct {
 	TraceCalls         bool          `name:"trace-calls" env:"BOTYARD_TRACE_CALLS" help:"Where requests are traced, tell bots and integrations of the trace that a call to them is part of."`
 	WebhookMaxBody     Bytes         `name:"webhook-max-body" env:"BOTYARD_WEBHOOK_MAX_BODY" default:"4MiB" help:"Largest body of a webhook, and of its answer."`
 	WebhookConcurrency int           `name:"webhook-concurrency" env:"BOTYARD_WEBHOOK_CONCURRENCY" default:"1024" help:"Most webhooks of one installed integration that are relayed at once; all together can be eight times as many."`
+	Tunnels            bool          `name:"tunnels" env:"BOTYARD_TUNNELS" help:"Let whoever reaches this server open tunnels at it, by which 'bp dev' is called. With dev, it does so in any case."`
 	WebhookMemory      Bytes         `name:"webhook-memory" env:"BOTYARD_WEBHOOK_MEMORY" default:"256MiB" help:"Most memory that the bodies of webhooks under way can hold, a quarter of it those of one installed integration."`
 }
 

@@ -45,6 +45,7 @@ type Service struct {
 	Options
 	load    *load
 	metrics metrics
+	tunnels tunnels
 }
 
 // New makes the service.

@@ -3,7 +3,8 @@
 //
 // It owns the form of a call (headers, bodies, signature, time limit), what is made
 // of its answer, the one HTTP client that calls addresses which users gave and what it
-// refuses of them, and the routes below /webhook. It does not own who is called and when:
+// refuses of them, the routes below /webhook, and the tunnels by which what runs on a laptop
+// is called. It does not own who is called and when:
 // how far an integration knows of its instances is kept by package bot, urls and
 // signing secrets by package catalog. Nor does it own repeats, which are those of
 // the jobs that call.

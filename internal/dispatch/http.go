@@ -57,6 +57,11 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return relayed(w, out)
+}
+
+// relayed answers what the far side answered.
+func relayed(w http.ResponseWriter, out answered) (err error) {
 	copyHeader(w.Header(), out.header)
 	w.WriteHeader(out.status)
 	if out.status != http.StatusNoContent && out.status != http.StatusNotModified {

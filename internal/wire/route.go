@@ -41,3 +41,12 @@ func (m *Mux) Open(route Route, handler func(w http.ResponseWriter, r *http.Requ
 		}
 	})
 }
+
+// Take gives a handler of an open route the connection's own writer, for what is no
+// answer that could be held back, such as a web socket. The Mux answers nothing more;
+// status is what the log and the metrics say.
+func Take(w http.ResponseWriter, status int) http.ResponseWriter {
+	a := w.(*answer)
+	a.status, a.sent = status, true
+	return a.ResponseWriter
+}

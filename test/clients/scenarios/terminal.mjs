@@ -7,6 +7,7 @@ import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { apiUrl, createAccount } from './server.mjs'
 
@@ -33,8 +34,9 @@ after(() => {
 export const terminal = async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'bp-'))
   t.after(() => rm(home, { recursive: true }))
-  const bp = async (...args) => {
+  const launch = (args, options = {}) => {
     const child = spawn(process.execPath, [program, ...args], {
+      ...options,
       cwd: home,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -45,12 +47,32 @@ export const terminal = async (t) => {
         npm_config_registry: `http://127.0.0.1:${registry.address().port}/`,
       },
     })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
+    const said = { stdout: '', stderr: '' }
+    child.stdout.setEncoding('utf8').on('data', (text) => (said.stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text) => (said.stderr += text))
+    return { child, said }
+  }
+  const bp = async (...args) => {
+    const { child, said } = launch(args)
     const [code] = await once(child, 'close')
-    return { code, stdout, stderr }
+    return { code, ...said }
+  }
+  // begin is a bp that goes on until the test ends; until waits for what it says.
+  const begin = (...args) => {
+    // A group of its own: what bp started ends with it.
+    const { child, said } = launch(args, { detached: true })
+    const ended = once(child, 'exit')
+    t.after(async () => {
+      process.kill(-child.pid, 'SIGKILL')
+      await ended
+    })
+    const until = async (pattern) => {
+      while (!pattern.test(said.stdout + said.stderr)) {
+        assert.equal(child.exitCode, null, `bp ${args.join(' ')} ended: ${said.stderr}${said.stdout}`)
+        await setTimeout(50)
+      }
+    }
+    return { said, until }
   }
   // json is the printed result of a command that has to succeed.
   const json = async (...args) => {
@@ -58,7 +80,7 @@ export const terminal = async (t) => {
     assert.equal(code, 0, `bp ${args.join(' ')}: ${stderr}${stdout}`)
     return JSON.parse(stdout)
   }
-  return { home, bp, json }
+  return { home, bp, begin, json }
 }
 
 export const loggedIn = async (t) => {
