@@ -5,7 +5,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { refused, unused, uuid } from './server.mjs'
+import { createAccount, refused, unused, uuid } from './server.mjs'
 import { loggedIn } from './terminal.mjs'
 
 const modules = fileURLToPath(new URL('../node_modules', import.meta.url))
@@ -105,4 +105,50 @@ test('bp deploys a bot with an integration, again, and without it', async (t) =>
   const { bot: without } = await client.getBot({ id })
   assert.deepEqual(without.integrations, {})
   assert.deepEqual(without.events, {})
+})
+
+test('bp adds integrations of the hub, by name, version and id', async (t) => {
+  const maker = await createAccount()
+  const handle = unused('maker')
+  await maker.client.updateWorkspace({ id: maker.workspaceId, handle })
+  const name = `${handle}/tools`
+  const publish = async (version, action) => (await maker.client.createIntegration({
+    name, version, visibility: 'public', url: 'http://127.0.0.1:1',
+    actions: { [action]: { input: { schema: { type: 'object', properties: { at: { type: 'string' } } } }, output: { schema: { type: 'object' } } } },
+    channels: { desk: { messages: { text: { schema: { type: 'object', properties: { text: { type: 'string' } } } } } } },
+  })).integration
+  const old = await publish('1.0.0', 'lend')
+  const newest = await publish('2.0.0', 'borrow')
+  const hidden = (await maker.client.createIntegration({ name: `${handle}/hidden`, version: '1.0.0' })).integration
+
+  const { client, bp, run, edit, home } = await workshop(t)
+  await run('init', '--type', 'bot', '--name', 'user')
+  const added = async () => {
+    const index = await readFile(join(home, 'user/.botpress/index.ts'), 'utf8')
+    const [, module, folder] = /export \* as (\w+) from '\.\/([^']*)'/.exec(index) ?? assert.fail(index)
+    return { module, json: JSON.parse(await readFile(join(home, 'user/.botpress', folder, 'integration.json'), 'utf8')) }
+  }
+  for (const [reference, id, version] of [
+    [name, newest.id, '2.0.0'], [`${name}@1.0.0`, old.id, '1.0.0'], [newest.id, newest.id, '2.0.0'], [`${name}@latest`, newest.id, '2.0.0'],
+  ]) {
+    assert.match(await run('add', reference, '--work-dir', 'user'), /Installed integration/, reference)
+    const { json } = await added()
+    assert.deepEqual({ id: json.id, name: json.name, version: json.version }, { id, name, version }, reference)
+  }
+  for (const reference of [`${handle}/hidden`, hidden.id, `${name}@3.0.0`]) {
+    const { code, stderr } = await bp('add', reference, '--work-dir', 'user', '-y')
+    assert.equal(code, 1, reference)
+    assert.match(stderr, /not found/, reference)
+  }
+
+  const { module } = await added()
+  const type = module[0].toUpperCase() + module.slice(1)
+  await edit('user/src/index.ts', (text) => text
+    .replace(/\/\/ import \* as bp.*/, "import * as bp from '../.botpress'")
+    .replace('integrations: {},', `integrations: { tools: new bp.${module}.${type}({ enabled: false, config: {} }) },`))
+  assert.match(await run('deploy', '--work-dir', 'user', '--create-new-bot'), /Bot deployed/)
+  const { botId: id } = JSON.parse(await readFile(join(home, 'user/.botpress/project.cache.json'), 'utf8'))
+  const installed = Object.values((await client.getBot({ id })).bot.integrations)
+  assert.deepEqual(installed.map(({ id, name, version, enabled }) => ({ id, name, version, enabled })), [{ id: newest.id, name, version: '2.0.0', enabled: false }])
+  assert.equal((await client.getPublicIntegrationById({ id: newest.id })).integration.meta.installs, 1)
 })

@@ -2,7 +2,7 @@
 // loads into it.
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { connect, createAccount, instant, operate, pages, refused, ulid, unused } from './server.mjs'
+import { connect, createAccount, instant, missingId, operate, pages, refused, ulid, unused } from './server.mjs'
 import { loggedIn } from './terminal.mjs'
 
 let client, handle, stranger, bypassing
@@ -145,7 +145,7 @@ test('the hub is loaded with the popular interfaces, once', async (t) => {
     }
   }
 
-  const { bp, json } = await loggedIn(t)
+  const { bp, client: own, json } = await loggedIn(t)
   const shown = await json('interfaces', 'get', 'hitl')
   assert.equal(shown.name, 'hitl')
   assert.deepEqual(Object.keys(shown.actions).toSorted(), ['createUser', 'startHitl', 'stopHitl'])
@@ -156,6 +156,18 @@ test('the hub is loaded with the popular interfaces, once', async (t) => {
 
   // This bp finds the interface and does not install interfaces yet; later ones do.
   await bp('init', '--type', 'bot', '--name', 'adder', '-y')
-  const added = await bp('add', 'hitl', '--work-dir', 'adder', '-y')
-  assert.match(added.stderr, /Installing interfaces is not supported yet/)
+  const add = async (reference) => {
+    const { code, stderr } = await bp('add', reference, '--work-dir', 'adder', '-y')
+    assert.equal(code, 1, reference)
+    return stderr
+  }
+  for (const reference of ['hitl', 'hitl@latest', `hitl@${shown.version}`]) {
+    assert.match(await add(reference), /Installing interfaces is not supported yet/, reference)
+  }
+  // It asks by id too, but only for what it takes for an id; no interface's is.
+  assert.deepEqual((await own.getInterface({ type: 'id', id: shown.id })).interface, shown)
+  for (const [reference, sought] of [['nosuch', 'nosuch@latest'], ['hitl@99.0.0', 'hitl@99.0.0'], [missingId.bot, missingId.bot]]) {
+    const printed = await add(reference)
+    assert.ok(printed.includes(`Integration "${sought}" not found`), printed)
+  }
 })
