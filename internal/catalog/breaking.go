@@ -68,15 +68,15 @@ func broken(changes []definition.Change, what, right string) error {
 }
 
 // brokenUpdate is the fault of an update that breaks who uses the version.
-func brokenUpdate(k Kind, name, version string, changes []definition.Change) error {
-	return broken(changes, "This breaks those who use the "+string(k)+" "+fault.Bounded(name)+"@"+fault.Bounded(version),
+func brokenUpdate(r release, changes []definition.Change) error {
+	return broken(changes, "This breaks those who use the "+r.String(),
 		"Publish it as a new version, or send the header x-bypass-breaking-changes-detection: true.")
 }
 
 // brokenVersion is the fault of a new version that breaks users of an older one who
 // get it without asking.
-func brokenVersion(k Kind, name, version, base string, changes []definition.Change) error {
-	return broken(changes, "The "+string(k)+" "+fault.Bounded(name)+"@"+fault.Bounded(version)+" breaks users of "+fault.Bounded(base),
+func brokenVersion(r release, base string, changes []definition.Change) error {
+	return broken(changes, "The "+r.String()+" breaks users of "+fault.Bounded(base),
 		"This is allowed with a major version increment (a minor one below 1.0.0), or with the header x-bypass-breaking-changes-detection: true.")
 }
 

@@ -29,7 +29,7 @@ func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, 
 		if err != nil || done == "" {
 			return db.Convert(err)
 		}
-		return s.record(ctx, tx, w, string(i), found.Name, found.Version, done)
+		return s.record(ctx, tx, found.release(), done)
 	})
 }
 

@@ -123,7 +123,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 		return Integration{}, err
 	}
 	if err := insertIntegration(ctx, tx, i); err != nil {
-		return Integration{}, takenOr(IntegrationKind, i.Name, i.Version, err)
+		return Integration{}, takenOr(i.release(), err)
 	}
 	if b.icon != nil && !i.Dev {
 		if err := updateIcon(ctx, tx, i.Workspace, i.Name, i.Icon); err != nil {
@@ -136,7 +136,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err := s.index(ctx, tx, i, len(u.Definition.Interfaces) > 0); err != nil {
 		return Integration{}, err
 	}
-	return i, s.record(ctx, tx, i.Workspace, string(i.ID), i.Name, i.Version, "integration created")
+	return i, s.record(ctx, tx, i.release(), "integration created")
 }
 
 // index writes what an integration is found by: its words and, when asked, the
@@ -160,14 +160,10 @@ func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interface
 // versions of its name that there are.
 func (s *Service) admitIntegration(ctx context.Context, tx *db.Tx, i Integration, siblings []sibling, allowBreaking bool) error {
 	versions := versionsOf(siblings)
-	p, err := s.publisher(ctx, tx, i.Workspace)
-	if err != nil {
+	if err := s.mayPublish(ctx, tx, i.release()); err != nil {
 		return err
 	}
-	if err := p.mayPublish(i.Name); err != nil {
-		return err
-	}
-	if err := checkVersions(IntegrationKind, i.Name, i.Version, versions); err != nil {
+	if err := checkVersions(i.release(), versions); err != nil {
 		return err
 	}
 	if i.Visibility.open() {
@@ -175,19 +171,16 @@ func (s *Service) admitIntegration(ctx context.Context, tx *db.Tx, i Integration
 			return err
 		}
 	}
-	base, bound := compatibleBase(versions, i.Version)
-	if !bound || allowBreaking {
+	if allowBreaking {
 		return nil
 	}
-	before, found, err := selectIntegration(ctx, tx, i.Workspace, siblingOf(siblings, base).id)
-	if err != nil || !found {
-		return db.Convert(err)
-	}
-	changes, err := before.breaks(i)
-	if err != nil {
-		return err
-	}
-	return brokenVersion(IntegrationKind, i.Name, i.Version, base, changes)
+	return checkBase(i.release(), versions, func(base string) ([]definition.Change, error) {
+		before, found, err := selectIntegration(ctx, tx, i.Workspace, siblingOf(siblings, base).id)
+		if err != nil || !found {
+			return nil, db.Convert(err)
+		}
+		return before.breaks(i)
+	})
 }
 
 func versionsOf(siblings []sibling) []string {
@@ -337,7 +330,7 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 		return Integration{}, err
 	}
 	if err := updateIntegration(ctx, tx, after); err != nil {
-		return Integration{}, takenOr(IntegrationKind, after.Name, after.Version, err)
+		return Integration{}, takenOr(after.release(), err)
 	}
 	if b.icon != nil {
 		if after.Dev {
@@ -355,7 +348,7 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err := s.rewrite(ctx, tx, before, after, len(u.Definition.Interfaces) > 0); err != nil {
 		return Integration{}, err
 	}
-	return after, s.record(ctx, tx, actor.Workspace, string(i), after.Name, after.Version, "integration updated: "+strings.Join(u.members(), ", "))
+	return after, s.record(ctx, tx, after.release(), "integration updated: "+strings.Join(u.members(), ", "))
 }
 
 // rewrite brings what stands apart from an integration's row to its new state,
@@ -390,7 +383,7 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 			return err
 		}
 		if len(parts) > 0 {
-			return frozen(IntegrationKind, before.Name, before.Version, before.Visibility, parts)
+			return frozen(before.release(), before.Visibility, parts)
 		}
 		if after.Visibility.open() {
 			return nil
@@ -403,17 +396,13 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := checkClosing(IntegrationKind, before.Name, before.Version, before.Visibility, after.Visibility, others); err != nil {
+		if err := checkClosing(before.release(), before.Visibility, after.Visibility, others); err != nil {
 			return err
 		}
-		return checkHiding(IntegrationKind, before.Name, before.Version, by)
+		return checkHiding(before.release(), by)
 	}
 	if after.Visibility.open() {
-		p, err := s.publisher(ctx, tx, before.Workspace)
-		if err != nil {
-			return err
-		}
-		if err := p.mayPublish(before.Name); err != nil {
+		if err := s.mayPublish(ctx, tx, before.release()); err != nil {
 			return err
 		}
 		if err := checkNameFree(ctx, tx, before); err != nil {
@@ -436,7 +425,7 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 	if err != nil {
 		return err
 	}
-	return brokenUpdate(IntegrationKind, before.Name, before.Version, changes)
+	return brokenUpdate(before.release(), changes)
 }
 
 // DeleteIntegration deletes a version of an integration with its secrets and keys.
@@ -453,25 +442,25 @@ func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i i
 		if !ok {
 			return noSuch(IntegrationKind, string(i))
 		}
-		if err := mayDelete(actor, IntegrationKind, string(i), found.CreatedBy); err != nil {
+		if err := mayDelete(actor, found.release(), found.CreatedBy); err != nil {
 			return err
 		}
 		own, others, err := s.Installs.IntegrationUsers(ctx, tx, actor.Workspace, i)
 		if err != nil {
 			return err
 		}
-		if err := installed(IntegrationKind, found.Name, found.Version, users{own, others}); err != nil {
+		if err := installed(found.release(), users{own, others}); err != nil {
 			return err
 		}
 		by, err := selectDependents(ctx, tx, actor.Workspace, string(i))
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := needed(IntegrationKind, found.Name, found.Version, by); err != nil {
+		if err := needed(found.release(), by); err != nil {
 			return err
 		}
 		if found.Visibility.open() {
-			return kept(IntegrationKind, found.Name, found.Version, found.Visibility)
+			return kept(found.release(), found.Visibility)
 		}
 		if err := deleteIntegration(ctx, tx, actor.Workspace, i); err != nil {
 			return db.Convert(err)
@@ -487,7 +476,7 @@ func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i i
 		if err := s.releaseName(ctx, tx, found); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, actor.Workspace, string(i), found.Name, found.Version, "integration deleted")
+		return s.record(ctx, tx, found.release(), "integration deleted")
 	})
 }
 

@@ -210,10 +210,10 @@ func (d dependents) names() string {
 }
 
 // needed is the fault of deleting what other packages are built on; nil when none is.
-func needed(k Kind, name, version string, by dependents) error {
+func needed(r release, by dependents) error {
 	if by.none() {
 		return nil
 	}
-	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot be deleted while other packages are built on it: %s. Change or delete those first.",
-		k, fault.Bounded(name), fault.Bounded(version), by.names())
+	return fault.New(fault.ReferenceConstraint, "The %s cannot be deleted while other packages are built on it: %s. Change or delete those first.",
+		r, by.names())
 }

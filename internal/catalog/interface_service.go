@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/botyard/botyard/internal/access"
-	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
@@ -48,82 +47,48 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 	var i Interface
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		i = draft
-		p, err := s.publisher(ctx, tx, i.Workspace)
-		if err != nil {
+		r := i.release()
+		if err := s.mayPublish(ctx, tx, r); err != nil {
 			return err
 		}
-		if err := p.mayPublish(i.Name); err != nil {
-			return err
-		}
-		versions, err := selectInterfaceVersions(ctx, tx, i.Workspace, i.Name)
+		versions, err := selectVersions(ctx, tx, r.kind, r.workspace, r.name)
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := s.admitInterface(ctx, tx, i, versions); err != nil {
+		if err := checkVersions(r, versions); err != nil {
 			return err
 		}
-		if !allowBreaking {
-			if err := checkInterfaceBase(ctx, tx, i, versions); err != nil {
+		if i.Public {
+			if err := checkOpen(ctx, tx, r); err != nil {
 				return err
 			}
 		}
-		if i.Icon, err = shareInterfaceIcon(ctx, tx, i, icon); err != nil {
+		if !allowBreaking {
+			if err := checkBase(r, versions, i.breaksOf(ctx, tx)); err != nil {
+				return err
+			}
+		}
+		if i.Icon, err = shareIcon(ctx, tx, r, icon); err != nil {
 			return db.Convert(err)
 		}
 		if err := insertInterface(ctx, tx, i); err != nil {
-			return takenOr(InterfaceKind, i.Name, i.Version, err)
+			return takenOr(i.release(), err)
 		}
-		return s.record(ctx, tx, i.Workspace, string(i.ID), i.Name, i.Version, "interface created")
+		return s.record(ctx, tx, i.release(), "interface created")
 	})
 	return i, err
 }
 
-// admitInterface says whether a new version has room among those of its name.
-func (s *Service) admitInterface(ctx context.Context, tx *db.Tx, i Interface, versions []string) error {
-	if err := checkVersions(InterfaceKind, i.Name, i.Version, versions); err != nil || !i.Public {
-		return err
+// breaksOf lists what the interface would break for users of another version of its
+// name in its workspace.
+func (i Interface) breaksOf(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
+	return func(base string) ([]definition.Change, error) {
+		before, found, err := selectInterfaceNamed(ctx, tx, i.Workspace, i.Name, base)
+		if err != nil || !found {
+			return nil, db.Convert(err)
+		}
+		return before.breaks(i)
 	}
-	return checkInterfaceOpen(ctx, tx, i)
-}
-
-// checkInterfaceOpen says whether a version may be open to all under its name:
-// another workspace may have published it while it had the handle.
-func checkInterfaceOpen(ctx context.Context, tx *db.Tx, i Interface) error {
-	other, found, err := selectInterfaceNamed(ctx, tx, "", i.Name, i.Version)
-	if err != nil {
-		return db.Convert(err)
-	}
-	if found && other.ID != i.ID {
-		return taken(InterfaceKind, i.Name, i.Version)
-	}
-	return nil
-}
-
-// checkInterfaceBase says whether a new version keeps what its number promises to
-// users of the version below it.
-func checkInterfaceBase(ctx context.Context, tx *db.Tx, i Interface, versions []string) error {
-	version, bound := compatibleBase(versions, i.Version)
-	if !bound {
-		return nil
-	}
-	base, found, err := selectInterfaceNamed(ctx, tx, i.Workspace, i.Name, version)
-	if err != nil || !found {
-		return db.Convert(err)
-	}
-	changes, err := base.breaks(i)
-	if err != nil {
-		return err
-	}
-	return brokenVersion(InterfaceKind, i.Name, i.Version, base.Version, changes)
-}
-
-// shareInterfaceIcon gives all versions of a name the icon of this one; when this
-// one says nothing of an icon, it gets theirs.
-func shareInterfaceIcon(ctx context.Context, tx *db.Tx, i Interface, icon *blob.Hash) (blob.Hash, error) {
-	if icon == nil {
-		return selectInterfaceIcon(ctx, tx, i.Workspace, i.Name)
-	}
-	return *icon, updateInterfaceIcon(ctx, tx, i.Workspace, i.Name, *icon)
 }
 
 // GetInterface reads an interface as the workspace sees it: its own, or a public one.
@@ -164,7 +129,7 @@ func visibleInterfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, na
 }
 
 func interfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, name, reference string) (Interface, bool, error) {
-	versions, err := selectInterfaceVersions(ctx, q, w, name)
+	versions, err := selectVersions(ctx, q, InterfaceKind, w, name)
 	if err != nil {
 		return Interface{}, false, err
 	}
@@ -217,14 +182,14 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 			return err
 		}
 		if icon != nil {
-			if after.Icon, err = shareInterfaceIcon(ctx, tx, after, icon); err != nil {
+			if after.Icon, err = shareIcon(ctx, tx, after.release(), icon); err != nil {
 				return db.Convert(err)
 			}
 		}
 		if err := updateInterface(ctx, tx, after); err != nil {
-			return takenOr(InterfaceKind, after.Name, after.Version, err)
+			return takenOr(after.release(), err)
 		}
-		return s.record(ctx, tx, actor.Workspace, string(i), after.Name, after.Version, "interface updated")
+		return s.record(ctx, tx, after.release(), "interface updated")
 	})
 	return after, err
 }
@@ -237,7 +202,7 @@ func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interfac
 			return err
 		}
 		if len(parts) > 0 {
-			return frozen(InterfaceKind, before.Name, before.Version, Public, parts)
+			return frozen(before.release(), Public, parts)
 		}
 	}
 	if before.Public == after.Public && before.Definition == after.Definition {
@@ -247,12 +212,13 @@ func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interfac
 	if err != nil {
 		return db.Convert(err)
 	}
-	if before.Public && !after.Public && by.others > 0 {
-		return fault.New(fault.ReferenceConstraint, "The interface %s@%s cannot become private: %s of other workspaces are built on it.",
-			fault.Bounded(before.Name), fault.Bounded(before.Version), count(by.others, "package"))
+	if before.Public && !after.Public {
+		if err := checkHiding(before.release(), by); err != nil {
+			return err
+		}
 	}
 	if !before.Public && after.Public {
-		if err := checkInterfaceOpen(ctx, tx, after); err != nil {
+		if err := checkOpen(ctx, tx, after.release()); err != nil {
 			return err
 		}
 	}
@@ -263,7 +229,7 @@ func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interfac
 	if err != nil {
 		return err
 	}
-	return brokenUpdate(InterfaceKind, before.Name, before.Version, changes)
+	return brokenUpdate(before.release(), changes)
 }
 
 // DeleteInterface deletes a version of an interface. Forbidden when it is public, or
@@ -279,23 +245,23 @@ func (s *Service) DeleteInterface(ctx context.Context, actor access.Actor, i id.
 		if !ok {
 			return noSuch(InterfaceKind, string(i))
 		}
-		if err := mayDelete(actor, InterfaceKind, string(i), found.CreatedBy); err != nil {
+		if err := mayDelete(actor, found.release(), found.CreatedBy); err != nil {
 			return err
 		}
 		by, err := selectDependents(ctx, tx, actor.Workspace, string(i))
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := needed(InterfaceKind, found.Name, found.Version, by); err != nil {
+		if err := needed(found.release(), by); err != nil {
 			return err
 		}
 		if found.Public {
-			return kept(InterfaceKind, found.Name, found.Version, Public)
+			return kept(found.release(), Public)
 		}
 		if err := deleteInterface(ctx, tx, actor.Workspace, i); err != nil {
 			return db.Convert(err)
 		}
-		return s.record(ctx, tx, actor.Workspace, string(i), found.Name, found.Version, "interface deleted")
+		return s.record(ctx, tx, found.release(), "interface deleted")
 	})
 }
 

@@ -145,15 +145,15 @@ func TestInterfaceUpdate(t *testing.T) {
 }
 
 func TestNeeded(t *testing.T) {
-	if err := needed(InterfaceKind, "i", "1.0.0", dependents{}); err != nil {
+	if err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{}); err != nil {
 		t.Error(err)
 	}
-	err := needed(InterfaceKind, "i", "1.0.0", dependents{own: []string{"plugin a@1.0.0"}, others: 2})
+	err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: []string{"plugin a@1.0.0"}, others: 2})
 	if !fault.Is(err, fault.ReferenceConstraint) || !strings.Contains(err.Error(), "interface i@1.0.0") || !strings.Contains(err.Error(), "plugin a@1.0.0, 2 packages of other workspaces") {
 		t.Error(err)
 	}
 	many := make([]string, mostNamed+1)
-	if err := needed(InterfaceKind, "i", "1.0.0", dependents{own: many}); !strings.Contains(err.Error(), "more of this workspace") {
+	if err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: many}); !strings.Contains(err.Error(), "more of this workspace") {
 		t.Error(err)
 	}
 }

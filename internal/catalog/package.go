@@ -156,35 +156,35 @@ func (v Visibility) open() bool { return v != Private }
 
 // frozen is the fault of an update that would change what an open version is made
 // of; parts names what would change.
-func frozen(k Kind, name, version string, v Visibility, parts []string) error {
-	return fault.New(fault.Forbidden, "The %s %s@%s is %s, so what it is made of cannot be changed, and this would change %s. Publish a new version.",
-		k, fault.Bounded(name), fault.Bounded(version), v, fault.Bounded(strings.Join(parts, ", ")))
+func frozen(r release, v Visibility, parts []string) error {
+	return fault.New(fault.Forbidden, "The %s is %s, so what it is made of cannot be changed, and this would change %s. Publish a new version.",
+		r, v, fault.Bounded(strings.Join(parts, ", ")))
 }
 
 // checkClosing says whether a version may become private: nobody outside its
 // workspace may depend on it. ReferenceConstraint when others do.
-func checkClosing(k Kind, name, version string, before, after Visibility, others int) error {
+func checkClosing(r release, before, after Visibility, others int) error {
 	if !before.open() || after.open() || others == 0 {
 		return nil
 	}
-	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot become private: %s of other workspaces have it installed.",
-		k, fault.Bounded(name), fault.Bounded(version), count(others, "bot"))
+	return fault.New(fault.ReferenceConstraint, "The %s cannot become private: %s of other workspaces have it installed.",
+		r, count(others, "bot"))
 }
 
 // kept is the fault of deleting a version that is open to all.
-func kept(k Kind, name, version string, v Visibility) error {
-	return fault.New(fault.Forbidden, "The %s %s@%s is %s, and what is open to others is kept for them. Make it private first, which can be done while no other workspace uses it.",
-		k, fault.Bounded(name), fault.Bounded(version), v)
+func kept(r release, v Visibility) error {
+	return fault.New(fault.Forbidden, "The %s is %s, and what is open to others is kept for them. Make it private first, which can be done while no other workspace uses it.",
+		r, v)
 }
 
 // checkHiding says whether a version may become private as far as packages of
 // others are built on it. ReferenceConstraint when some are.
-func checkHiding(k Kind, name, version string, by dependents) error {
+func checkHiding(r release, by dependents) error {
 	if by.others == 0 {
 		return nil
 	}
-	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot become private: %s of other workspaces are built on it.",
-		k, fault.Bounded(name), fault.Bounded(version), count(by.others, "package"))
+	return fault.New(fault.ReferenceConstraint, "The %s cannot become private: %s of other workspaces are built on it.",
+		r, count(by.others, "package"))
 }
 
 // users are the bots that have a version installed.
@@ -197,7 +197,7 @@ type users struct {
 const mostNamed = 5
 
 // installed is the fault of deleting what bots have installed; nil when none has.
-func installed(k Kind, name, version string, by users) error {
+func installed(r release, by users) error {
 	if len(by.own) == 0 && by.others == 0 {
 		return nil
 	}
@@ -212,8 +212,8 @@ func installed(k Kind, name, version string, by users) error {
 	if by.others > 0 {
 		who = append(who, count(by.others, "bot")+" of other workspaces")
 	}
-	return fault.New(fault.ReferenceConstraint, "The %s %s@%s cannot be deleted while it is installed, and it is in: %s. Remove it there first.",
-		k, fault.Bounded(name), fault.Bounded(version), strings.Join(who, ", "))
+	return fault.New(fault.ReferenceConstraint, "The %s cannot be deleted while it is installed, and it is in: %s. Remove it there first.",
+		r, strings.Join(who, ", "))
 }
 
 // noSuch is the one answer for what does not exist and for what the caller may not
@@ -223,8 +223,8 @@ func noSuch(k Kind, what string) error {
 }
 
 // taken is the fault of publishing a name and version that there is already.
-func taken(k Kind, name, version string) error {
-	return fault.New(fault.AlreadyExists, "The %s %s@%s exists already. Update it, or publish another version.", k, fault.Bounded(name), fault.Bounded(version))
+func taken(r release) error {
+	return fault.New(fault.AlreadyExists, "The %s exists already. Update it, or publish another version.", r)
 }
 
 // checkText says whether title and description are within their bounds; nil was

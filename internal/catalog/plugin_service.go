@@ -47,41 +47,40 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 
 	var p Plugin
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		under, err := s.publisher(ctx, tx, draft.Workspace)
-		if err != nil {
-			return err
-		}
-		if err := under.mayPublish(draft.Name); err != nil {
+		r := draft.release()
+		if err := s.mayPublish(ctx, tx, r); err != nil {
 			return err
 		}
 		if p, err = draft.apply(made, findInterface(ctx, tx, draft.Workspace), findIntegration(ctx, tx, draft.Workspace), now); err != nil {
 			return err
 		}
-		versions, err := selectPluginVersions(ctx, tx, p.Workspace, p.Name)
+		versions, err := selectVersions(ctx, tx, r.kind, r.workspace, r.name)
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := checkVersions(PluginKind, p.Name, p.Version, versions); err != nil {
+		if err := checkVersions(r, versions); err != nil {
 			return err
 		}
-		if err := checkPluginOpen(ctx, tx, p); err != nil {
-			return err
-		}
-		if !allowBreaking {
-			if err := checkPluginBase(ctx, tx, p, versions); err != nil {
+		if p.Visibility.open() {
+			if err := checkOpen(ctx, tx, r); err != nil {
 				return err
 			}
 		}
-		if p.Icon, err = sharePluginIcon(ctx, tx, p, stored.icon); err != nil {
+		if !allowBreaking {
+			if err := checkBase(r, versions, p.breaksOf(ctx, tx)); err != nil {
+				return err
+			}
+		}
+		if p.Icon, err = shareIcon(ctx, tx, r, stored.icon); err != nil {
 			return db.Convert(err)
 		}
 		if err := insertPlugin(ctx, tx, p); err != nil {
-			return takenOr(PluginKind, p.Name, p.Version, err)
+			return takenOr(p.release(), err)
 		}
 		if err := keepDependencies(ctx, tx, p); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, p.Workspace, string(p.ID), p.Name, p.Version, "plugin created")
+		return s.record(ctx, tx, p.release(), "plugin created")
 	})
 	return p, err
 }
@@ -127,47 +126,16 @@ func keepDependencies(ctx context.Context, tx *db.Tx, p Plugin) error {
 	return db.Convert(writeDependencies(ctx, tx, p.ID, d))
 }
 
-// checkPluginOpen says whether a version may be open to others under its name:
-// another workspace may have published it while it had the handle.
-func checkPluginOpen(ctx context.Context, tx *db.Tx, p Plugin) error {
-	if !p.Visibility.open() {
-		return nil
+// breaksOf lists what the plugin would break for users of another version of its
+// name in its workspace.
+func (p Plugin) breaksOf(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
+	return func(base string) ([]definition.Change, error) {
+		before, found, err := selectPluginNamed(ctx, tx, p.Workspace, p.Name, base)
+		if err != nil || !found {
+			return nil, db.Convert(err)
+		}
+		return before.breaks(p)
 	}
-	other, found, err := selectPluginNamed(ctx, tx, "", p.Name, p.Version)
-	if err != nil {
-		return db.Convert(err)
-	}
-	if found && other.ID != p.ID {
-		return taken(PluginKind, p.Name, p.Version)
-	}
-	return nil
-}
-
-// checkPluginBase says whether a new version keeps what its number promises to users
-// of the version below it.
-func checkPluginBase(ctx context.Context, tx *db.Tx, p Plugin, versions []string) error {
-	version, bound := compatibleBase(versions, p.Version)
-	if !bound {
-		return nil
-	}
-	base, found, err := selectPluginNamed(ctx, tx, p.Workspace, p.Name, version)
-	if err != nil || !found {
-		return db.Convert(err)
-	}
-	changes, err := base.breaks(p)
-	if err != nil {
-		return err
-	}
-	return brokenVersion(PluginKind, p.Name, p.Version, base.Version, changes)
-}
-
-// sharePluginIcon gives all versions of a name the icon of this one; when this one
-// says nothing of an icon, it gets theirs.
-func sharePluginIcon(ctx context.Context, tx *db.Tx, p Plugin, icon *blob.Hash) (blob.Hash, error) {
-	if icon == nil {
-		return selectPluginIcon(ctx, tx, p.Workspace, p.Name)
-	}
-	return *icon, updatePluginIcon(ctx, tx, p.Workspace, p.Name, *icon)
 }
 
 // findInterface finds the interfaces that packages of a workspace may be built on:
@@ -247,7 +215,7 @@ func (s *Service) GetPlugin(ctx context.Context, w id.Workspace, p id.Plugin) (P
 // or by a range of npm.
 func (s *Service) GetPluginByName(ctx context.Context, w id.Workspace, name, reference string) (Plugin, error) {
 	q := s.DB.Reader(ctx)
-	versions, err := selectPluginVersions(ctx, q, w, name)
+	versions, err := selectVersions(ctx, q, PluginKind, w, name)
 	if err != nil {
 		return Plugin{}, db.Convert(err)
 	}
@@ -399,17 +367,17 @@ func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plu
 			return err
 		}
 		if stored.icon != nil {
-			if after.Icon, err = sharePluginIcon(ctx, tx, after, stored.icon); err != nil {
+			if after.Icon, err = shareIcon(ctx, tx, after.release(), stored.icon); err != nil {
 				return db.Convert(err)
 			}
 		}
 		if err := updatePlugin(ctx, tx, after); err != nil {
-			return takenOr(PluginKind, after.Name, after.Version, err)
+			return takenOr(after.release(), err)
 		}
 		if err := keepDependencies(ctx, tx, after); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, actor.Workspace, string(p), after.Name, after.Version, "plugin updated")
+		return s.record(ctx, tx, after.release(), "plugin updated")
 	})
 	return after, err
 }
@@ -422,7 +390,7 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 			return err
 		}
 		if len(parts) > 0 {
-			return frozen(PluginKind, before.Name, before.Version, before.Visibility, parts)
+			return frozen(before.release(), before.Visibility, parts)
 		}
 	}
 	if before.Visibility == after.Visibility && before.Definition == after.Definition {
@@ -432,11 +400,11 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 	if err != nil {
 		return err
 	}
-	if err := checkClosing(PluginKind, before.Name, before.Version, before.Visibility, after.Visibility, others); err != nil {
+	if err := checkClosing(before.release(), before.Visibility, after.Visibility, others); err != nil {
 		return err
 	}
-	if !before.Visibility.open() {
-		if err := checkPluginOpen(ctx, tx, after); err != nil {
+	if !before.Visibility.open() && after.Visibility.open() {
+		if err := checkOpen(ctx, tx, after.release()); err != nil {
 			return err
 		}
 	}
@@ -447,7 +415,7 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 	if err != nil {
 		return err
 	}
-	return brokenUpdate(PluginKind, before.Name, before.Version, changes)
+	return brokenUpdate(before.release(), changes)
 }
 
 // DeprecatePlugin keeps a version from being newly installed; bots that have it keep
@@ -470,7 +438,7 @@ func (s *Service) DeprecatePlugin(ctx context.Context, p id.Plugin) error {
 		if err := updatePlugin(ctx, tx, plugin); err != nil {
 			return db.Convert(err)
 		}
-		return s.record(ctx, tx, w, string(p), plugin.Name, plugin.Version, "plugin deprecated")
+		return s.record(ctx, tx, plugin.release(), "plugin deprecated")
 	})
 }
 
@@ -487,23 +455,23 @@ func (s *Service) DeletePlugin(ctx context.Context, actor access.Actor, p id.Plu
 		if !ok {
 			return noSuch(PluginKind, string(p))
 		}
-		if err := mayDelete(actor, PluginKind, string(p), found.CreatedBy); err != nil {
+		if err := mayDelete(actor, found.release(), found.CreatedBy); err != nil {
 			return err
 		}
 		var by users
 		if by.own, by.others, err = s.Installs.PluginUsers(ctx, tx, actor.Workspace, p); err != nil {
 			return err
 		}
-		if err := installed(PluginKind, found.Name, found.Version, by); err != nil {
+		if err := installed(found.release(), by); err != nil {
 			return err
 		}
 		if found.Visibility.open() {
-			return kept(PluginKind, found.Name, found.Version, found.Visibility)
+			return kept(found.release(), found.Visibility)
 		}
 		if err := deletePlugin(ctx, tx, actor.Workspace, p); err != nil {
 			return db.Convert(err)
 		}
-		return s.record(ctx, tx, actor.Workspace, string(p), found.Name, found.Version, "plugin deleted")
+		return s.record(ctx, tx, found.release(), "plugin deleted")
 	})
 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
-	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/internal/wire"
@@ -86,41 +84,4 @@ func (s *Service) UsesBlob(ctx context.Context, h blob.Hash) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// mayDelete says whether the actor may delete what the account made. Forbidden when
-// not.
-func mayDelete(actor access.Actor, k Kind, what string, createdBy id.Account) error {
-	if actor.Role.Allows(access.CatalogDelete) || createdBy != "" && createdBy == actor.Account {
-		return nil
-	}
-	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, k, fault.Bounded(what))
-}
-
-// record keeps in the trail what was done to a version. The public API has no
-// actions of its own for packages.
-func (s *Service) record(ctx context.Context, tx *db.Tx, w id.Workspace, what, name, version, done string) error {
-	return s.Trail.Record(ctx, tx, w, access.Act{Action: "UNKNOWN", Resource: what, Name: name + "@" + version, Value: done})
-}
-
-// checkVersions says whether a name has room for a version beside those it has.
-func checkVersions(k Kind, name, version string, versions []string) error {
-	for _, v := range versions {
-		if v == version {
-			return taken(k, name, version)
-		}
-	}
-	if len(versions) >= mostVersions {
-		return tooMany("The "+string(k)+" "+fault.Bounded(name), "versions", mostVersions, len(versions)+1)
-	}
-	return nil
-}
-
-// takenOr is the fault of writing a version that another transaction published
-// meanwhile, and any other failure as it is.
-func takenOr(k Kind, name, version string, err error) error {
-	if err = db.Convert(err); fault.Is(err, fault.AlreadyExists) {
-		return taken(k, name, version)
-	}
-	return err
 }

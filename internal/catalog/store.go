@@ -1,10 +1,13 @@
 package catalog
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
 )
 
 func scanTexts(rows *sql.Rows, err error) ([]string, error) {
@@ -47,4 +50,42 @@ func listQuery(table, columns, narrow string, of any, f Filter, page db.Page) *d
 	}
 	s.Add(" ORDER BY created_at DESC, id DESC LIMIT ?", page.Size+1)
 	return &s
+}
+
+// storedIn is where versions of interfaces and of plugins are kept, and which of those
+// are open to all. Integrations are read with more beside them; see sibling.
+var storedIn = map[Kind]struct{ table, open string }{
+	InterfaceKind: {"interfaces", "public"},
+	PluginKind:    {"plugins", "visibility <> 'private'"},
+}
+
+// selectVersions reads the versions of a name in the workspace; of the empty
+// workspace, those that are open to all.
+func selectVersions(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string) ([]string, error) {
+	in := storedIn[k]
+	if w == "" {
+		return scanTexts(q.Query(ctx, `SELECT version FROM `+in.table+` WHERE name = $1 AND `+in.open, name))
+	}
+	return scanTexts(q.Query(ctx, `SELECT version FROM `+in.table+` WHERE name = $1 AND workspace_id = $2`, name, string(w)))
+}
+
+// selectOpenVersion reads the id of a version that is open to all.
+func selectOpenVersion(ctx context.Context, q db.Querier, k Kind, name, version string) (packageID string, found bool, err error) {
+	in := storedIn[k]
+	err = q.QueryRow(ctx, `SELECT id FROM `+in.table+` WHERE name = $1 AND version = $2 AND `+in.open, name, version).Scan(&packageID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return packageID, err == nil, err
+}
+
+// selectSharedIcon reads the icon that all versions of a name share; empty when they
+// have none.
+func selectSharedIcon(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string) (blob.Hash, error) {
+	return scanHash(q.QueryRow(ctx, `SELECT MAX(icon_hash) FROM `+storedIn[k].table+` WHERE name = $1 AND workspace_id = $2`, name, string(w)))
+}
+
+func updateSharedIcon(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string, icon blob.Hash) error {
+	_, err := q.Exec(ctx, `UPDATE `+storedIn[k].table+` SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), db.Text(string(icon)))
+	return err
 }

@@ -84,15 +84,6 @@ func oneInterface(row *sql.Row) (Interface, bool, error) {
 	return i, err == nil, err
 }
 
-// selectInterfaceVersions reads the versions of a name in the workspace; of the
-// empty workspace, those that are open to all.
-func selectInterfaceVersions(ctx context.Context, q db.Querier, w id.Workspace, name string) ([]string, error) {
-	if w == "" {
-		return scanTexts(q.Query(ctx, `SELECT version FROM interfaces WHERE name = $1 AND public`, name))
-	}
-	return scanTexts(q.Query(ctx, `SELECT version FROM interfaces WHERE name = $1 AND workspace_id = $2`, name, string(w)))
-}
-
 // selectInterfaces reads a page and one more, so that the caller sees whether
 // another page follows.
 func selectInterfaces(ctx context.Context, q db.Querier, f Filter, page db.Page) (list []Interface, err error) {
@@ -114,17 +105,6 @@ func selectInterfaces(ctx context.Context, q db.Querier, f Filter, page db.Page)
 		list = append(list, i)
 	}
 	return list, rows.Err()
-}
-
-// selectInterfaceIcon reads the icon that all versions of a name share; empty when
-// they have none.
-func selectInterfaceIcon(ctx context.Context, q db.Querier, w id.Workspace, name string) (blob.Hash, error) {
-	return scanHash(q.QueryRow(ctx, `SELECT MAX(icon_hash) FROM interfaces WHERE name = $1 AND workspace_id = $2`, name, string(w)))
-}
-
-func updateInterfaceIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
-	_, err := q.Exec(ctx, `UPDATE interfaces SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), db.Text(string(icon)))
-	return err
 }
 
 func selectInterfaceUses(ctx context.Context, q db.Querier, h blob.Hash) (used bool, err error) {

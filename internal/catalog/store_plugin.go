@@ -118,15 +118,6 @@ func onePlugin(row *sql.Row) (Plugin, bool, error) {
 	return p, err == nil, err
 }
 
-// selectPluginVersions reads the versions of a name in the workspace; of the empty
-// workspace, those that are open to all.
-func selectPluginVersions(ctx context.Context, q db.Querier, w id.Workspace, name string) ([]string, error) {
-	if w == "" {
-		return scanTexts(q.Query(ctx, `SELECT version FROM plugins WHERE name = $1 AND visibility <> 'private'`, name))
-	}
-	return scanTexts(q.Query(ctx, `SELECT version FROM plugins WHERE name = $1 AND workspace_id = $2`, name, string(w)))
-}
-
 // selectPlugins reads a page and one more, so that the caller sees whether another
 // page follows.
 func selectPlugins(ctx context.Context, q db.Querier, f Filter, page db.Page) (list []Plugin, err error) {
@@ -148,17 +139,6 @@ func selectPlugins(ctx context.Context, q db.Querier, f Filter, page db.Page) (l
 		list = append(list, p)
 	}
 	return list, rows.Err()
-}
-
-// selectPluginIcon reads the icon that all versions of a name share; empty when
-// they have none.
-func selectPluginIcon(ctx context.Context, q db.Querier, w id.Workspace, name string) (blob.Hash, error) {
-	return scanHash(q.QueryRow(ctx, `SELECT MAX(icon_hash) FROM plugins WHERE name = $1 AND workspace_id = $2`, name, string(w)))
-}
-
-func updatePluginIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
-	_, err := q.Exec(ctx, `UPDATE plugins SET icon_hash = $3 WHERE name = $1 AND workspace_id = $2`, name, string(w), db.Text(string(icon)))
-	return err
 }
 
 func selectPluginUses(ctx context.Context, q db.Querier, h blob.Hash) (used bool, err error) {

@@ -170,7 +170,7 @@ func TestPluginRoundTrip(t *testing.T) {
 				if _, found, err := selectPluginNamed(t.Context(), q, w, want.Name, want.Version); found != seen || err != nil {
 					t.Errorf("%s from %q by name: found %v, %v", v, w, found, err)
 				}
-				if versions, err := selectPluginVersions(t.Context(), q, w, want.Name); len(versions) == 1 != seen || err != nil {
+				if versions, err := selectVersions(t.Context(), q, PluginKind, w, want.Name); len(versions) == 1 != seen || err != nil {
 					t.Errorf("%s from %q: %v, %v", v, w, versions, err)
 				}
 			}

@@ -1,0 +1,123 @@
+package catalog
+
+import (
+	"context"
+	"slices"
+
+	"github.com/botyard/botyard/internal/access"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/definition"
+	"github.com/botyard/botyard/internal/fault"
+	"github.com/botyard/botyard/internal/id"
+)
+
+// release is one version of a package, as far as rules know it that are the same for
+// integrations, interfaces and plugins.
+type release struct {
+	kind      Kind
+	workspace id.Workspace
+	id        string
+	name      string
+	version   string
+}
+
+func (i Integration) release() release {
+	return release{IntegrationKind, i.Workspace, string(i.ID), i.Name, i.Version}
+}
+
+func (i Interface) release() release {
+	return release{InterfaceKind, i.Workspace, string(i.ID), i.Name, i.Version}
+}
+
+func (p Plugin) release() release {
+	return release{PluginKind, p.Workspace, string(p.ID), p.Name, p.Version}
+}
+
+// String is the release in a message, as "plugin shop/desk@1.0.0".
+func (r release) String() string {
+	return string(r.kind) + " " + fault.Bounded(r.name) + "@" + fault.Bounded(r.version)
+}
+
+// mayDelete says whether the actor may delete what the account made. Forbidden when
+// not.
+func mayDelete(actor access.Actor, r release, createdBy id.Account) error {
+	if actor.Role.Allows(access.CatalogDelete) || createdBy != "" && createdBy == actor.Account {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, r.kind, fault.Bounded(r.id))
+}
+
+// record keeps in the trail what was done to a version. The public API has no
+// actions of its own for packages.
+func (s *Service) record(ctx context.Context, tx *db.Tx, r release, done string) error {
+	return s.Trail.Record(ctx, tx, r.workspace, access.Act{Action: "UNKNOWN", Resource: r.id, Name: r.name + "@" + r.version, Value: done})
+}
+
+// mayPublish says whether the workspace may publish under the name. Forbidden when
+// not.
+func (s *Service) mayPublish(ctx context.Context, tx *db.Tx, r release) error {
+	p, err := s.publisher(ctx, tx, r.workspace)
+	if err != nil {
+		return err
+	}
+	return p.mayPublish(r.name)
+}
+
+// checkVersions says whether a name has room for a version beside those it has.
+// AlreadyExists when the version is one of them, LimitExceeded when they are too many.
+func checkVersions(r release, versions []string) error {
+	if slices.Contains(versions, r.version) {
+		return taken(r)
+	}
+	if len(versions) >= mostVersions {
+		return tooMany("The "+string(r.kind)+" "+fault.Bounded(r.name), "versions", mostVersions, len(versions)+1)
+	}
+	return nil
+}
+
+// checkBase says whether a new version keeps what its number promises to users of
+// the version below it. changes lists what would break them.
+func checkBase(r release, versions []string, changes func(base string) ([]definition.Change, error)) error {
+	base, bound := compatibleBase(versions, r.version)
+	if !bound {
+		return nil
+	}
+	breaking, err := changes(base)
+	if err != nil {
+		return err
+	}
+	return brokenVersion(r, base, breaking)
+}
+
+// checkOpen says whether a version of an interface or a plugin may be open to others
+// under its name: another workspace may have published it while it had the handle.
+// AlreadyExists then.
+func checkOpen(ctx context.Context, tx *db.Tx, r release) error {
+	other, found, err := selectOpenVersion(ctx, tx, r.kind, r.name, r.version)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if found && other != r.id {
+		return taken(r)
+	}
+	return nil
+}
+
+// shareIcon gives all versions of the name of an interface or a plugin the icon of
+// this one; when this one says nothing of an icon, it gets theirs.
+func shareIcon(ctx context.Context, tx *db.Tx, r release, icon *blob.Hash) (blob.Hash, error) {
+	if icon == nil {
+		return selectSharedIcon(ctx, tx, r.kind, r.workspace, r.name)
+	}
+	return *icon, updateSharedIcon(ctx, tx, r.kind, r.workspace, r.name, *icon)
+}
+
+// takenOr is the fault of writing a version that another transaction published
+// meanwhile, and any other failure as it is.
+func takenOr(r release, err error) error {
+	if err = db.Convert(err); fault.Is(err, fault.AlreadyExists) {
+		return taken(r)
+	}
+	return err
+}
