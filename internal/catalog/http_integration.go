@@ -92,10 +92,6 @@ type (
 	integrationInput struct {
 		ID string `path:"id" doc:"The integration."`
 	}
-	integrationNamedInput struct {
-		Name    string `path:"name" doc:"The name."`
-		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
-	}
 	verificationInput struct{ Body VerificationBody }
 	integrationOutput struct {
 		Body wire.Document[IntegrationAnswer]
@@ -139,7 +135,7 @@ func mountIntegrations(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getIntegrationByName", Method: http.MethodGet, Path: integrationsPath + "/{name}/{version}", Area: "integrations",
 		Summary: "Show an integration of the workspace by its name", Detail: "In the highest version that matches.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
-		func(ctx context.Context, in *integrationNamedInput) (*integrationOutput, error) {
+		func(ctx context.Context, in *namedInput) (*integrationOutput, error) {
 			i, err := s.IntegrationNamed(ctx, access.From(ctx).Workspace, in.Name, in.Version)
 			return s.showIntegration(i, "", err)
 		})

@@ -115,7 +115,7 @@ func mountIntegrationHub(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getPublicIntegration", Method: http.MethodGet, Path: hubIntegrationsPath + "/{name}/{version}", Area: "hub",
 		Summary: "Show an integration of the hub by its name", Detail: "A public or an unlisted one, in the highest version that matches.",
 		Scope: wire.Outside, Permission: access.Self},
-		func(ctx context.Context, in *integrationNamedInput) (*publicIntegrationOutput, error) {
+		func(ctx context.Context, in *namedInput) (*publicIntegrationOutput, error) {
 			i, by, err := s.PublicIntegrationNamed(ctx, in.Name, in.Version)
 			return s.showPublicIntegration(i, by, err)
 		})

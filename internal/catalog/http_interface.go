@@ -91,15 +91,6 @@ type (
 	interfaceInput struct {
 		ID string `path:"id" doc:"The interface."`
 	}
-	interfaceNamedInput struct {
-		Name    string `path:"name" doc:"The name."`
-		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
-	}
-	listInterfacesInput struct {
-		Name    string `query:"name" doc:"Only those of this name."`
-		Version string `query:"version" doc:"Only those of exactly this version."`
-		wire.PageQuery
-	}
 	interfaceOutput struct {
 		Body wire.Document[InterfaceAnswer]
 	}
@@ -124,8 +115,8 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listInterfaces", Method: http.MethodGet, Path: interfacesPath, Area: "interfaces",
 		Summary: "List the interfaces of a workspace", Detail: "Every version is one item; the newest come first.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
-		func(ctx context.Context, in *listInterfacesInput) (*listInterfacesOutput, error) {
-			return s.showInterfaces(ctx, m, in, Filter{Workspace: access.From(ctx).Workspace, Name: in.Name, Version: in.Version})
+		func(ctx context.Context, in *listPackagesInput) (*listInterfacesOutput, error) {
+			return s.showInterfaces(ctx, m, in, in.of(access.From(ctx).Workspace))
 		})
 	wire.Register(m, wire.Operation{ID: "getInterface", Method: http.MethodGet, Path: interfacesPath + "/{id}", Area: "interfaces",
 		Summary: "Show an interface", Detail: "One of the workspace, or a public one.",
@@ -136,7 +127,7 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getInterfaceByName", Method: http.MethodGet, Path: interfacesPath + "/{name}/{version}", Area: "interfaces",
 		Summary: "Show an interface by its name", Detail: "In the highest version that matches. One of the workspace, or else a public one.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
-		func(ctx context.Context, in *interfaceNamedInput) (*interfaceOutput, error) {
+		func(ctx context.Context, in *namedInput) (*interfaceOutput, error) {
 			return s.showInterface(s.GetInterfaceByName(ctx, access.From(ctx).Workspace, in.Name, in.Version))
 		})
 	wire.Register(m, wire.Operation{ID: "updateInterface", Method: http.MethodPut, Path: interfacesPath + "/{id}", Area: "interfaces",
@@ -157,8 +148,8 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listPublicInterfaces", Method: http.MethodGet, Path: hubInterfacesPath, Area: "hub",
 		Summary: "List the interfaces of the hub", Detail: "Every version is one item; the newest come first.",
 		Scope: wire.Outside, Permission: access.Self},
-		func(ctx context.Context, in *listInterfacesInput) (*listInterfacesOutput, error) {
-			return s.showInterfaces(ctx, m, in, Filter{Hub: true, Name: in.Name, Version: in.Version})
+		func(ctx context.Context, in *listPackagesInput) (*listInterfacesOutput, error) {
+			return s.showInterfaces(ctx, m, in, in.of(""))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicInterfaceById", Method: http.MethodGet, Path: hubInterfacesPath + "/{id}", Area: "hub",
 		Summary: "Show an interface of the hub", Scope: wire.Outside, Permission: access.Self},
@@ -168,7 +159,7 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getPublicInterface", Method: http.MethodGet, Path: hubInterfacesPath + "/{name}/{version}", Area: "hub",
 		Summary: "Show an interface of the hub by its name", Detail: "In the highest version that matches.",
 		Scope: wire.Outside, Permission: access.Self},
-		func(ctx context.Context, in *interfaceNamedInput) (*interfaceOutput, error) {
+		func(ctx context.Context, in *namedInput) (*interfaceOutput, error) {
 			return s.showInterface(s.GetInterfaceByName(ctx, "", in.Name, in.Version))
 		})
 }
@@ -202,7 +193,7 @@ func (s *Service) showInterface(i Interface, err error) (*interfaceOutput, error
 	return &interfaceOutput{Body: wire.Document[InterfaceAnswer]{Bytes: s.appendInterface(nil, i)}}, nil
 }
 
-func (s *Service) showInterfaces(ctx context.Context, m *wire.Mux, in *listInterfacesInput, f Filter) (*listInterfacesOutput, error) {
+func (s *Service) showInterfaces(ctx context.Context, m *wire.Mux, in *listPackagesInput, f Filter) (*listInterfacesOutput, error) {
 	page, err := m.Page(ctx, in.PageQuery)
 	if err != nil {
 		return nil, err
@@ -229,10 +220,7 @@ func (s *Service) appendInterface(out []byte, i Interface) []byte {
 	out = wire.TimeOf(i.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
 	out = wire.AppendText(append(out, `,"name":`...), i.Name)
 	out = wire.AppendText(append(out, `,"version":`...), i.Version)
-	out = wire.AppendText(append(out, `,"title":`...), i.Title)
-	out = wire.AppendText(append(out, `,"description":`...), i.Description)
-	out = wire.AppendText(append(out, `,"iconUrl":`...), s.IconURL(i.Icon))
-	out = wire.AppendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(i.Readme))
+	out = s.appendLooks(out, i.Title, i.Description, i.Icon, i.Readme)
 	out = strconv.AppendBool(append(out, `,"public":`...), i.Public)
 	out = append(append(out, `,"attributes":`...), i.Attributes...)
 	return append(appendMembers(out, i.Definition), '}')

@@ -1,5 +1,38 @@
 package catalog
 
+import (
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/wire"
+)
+
+type (
+	// namedInput asks for the highest version of a name that a reference admits.
+	namedInput struct {
+		Name    string `path:"name" doc:"The name."`
+		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
+	}
+	// listPackagesInput asks for interfaces or plugins.
+	listPackagesInput struct {
+		Name    string `query:"name" doc:"Only those of this name."`
+		Version string `query:"version" doc:"Only those of exactly this version."`
+		wire.PageQuery
+	}
+)
+
+// of is the filter for the packages of a workspace; of none, for those of the hub.
+func (in *listPackagesInput) of(w id.Workspace) Filter {
+	return Filter{Workspace: w, Hub: w == "", Name: in.Name, Version: in.Version}
+}
+
+// appendLooks writes what people see of a package, behind other members.
+func (s *Service) appendLooks(out []byte, title, description string, icon, readme blob.Hash) []byte {
+	out = wire.AppendText(append(out, `,"title":`...), title)
+	out = wire.AppendText(append(out, `,"description":`...), description)
+	out = wire.AppendText(append(out, `,"iconUrl":`...), s.IconURL(icon))
+	return wire.AppendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(readme))
+}
+
 // appendMembers writes the members of an object that is never empty behind those of
 // another one, and its brace.
 func appendMembers(out []byte, object JSON) []byte {

@@ -120,18 +120,9 @@ type (
 		ID         string   `path:"id" doc:"The plugin."`
 		Interfaces wire.Map `dotted:"interfaces" required:"true" doc:"The integration that backs each interface, by the interface's alias in the plugin."`
 	}
-	pluginNamedInput struct {
-		Name    string `path:"name" doc:"The name."`
-		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
-	}
 	pluginCodeInput struct {
 		ID       string   `path:"id" doc:"The plugin."`
 		Platform Platform `path:"platform" enum:"node,browser" doc:"Where the code is to run."`
-	}
-	listPluginsInput struct {
-		Name    string `query:"name" doc:"Only those of this name."`
-		Version string `query:"version" doc:"Only those of exactly this version."`
-		wire.PageQuery
 	}
 	pluginOutput      struct{ Body wire.Document[PluginAnswer] }
 	pluginCodeOutput  struct{ Body PluginCodeAnswer }
@@ -155,8 +146,8 @@ func mountPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listPlugins", Method: http.MethodGet, Path: pluginsPath, Area: "plugins",
 		Summary: "List the plugins of a workspace", Detail: "Every version is one item; the newest come first.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
-		func(ctx context.Context, in *listPluginsInput) (*listPluginsOutput, error) {
-			return s.showPlugins(ctx, m, in, Filter{Workspace: access.From(ctx).Workspace, Name: in.Name, Version: in.Version})
+		func(ctx context.Context, in *listPackagesInput) (*listPluginsOutput, error) {
+			return s.showPlugins(ctx, m, in, in.of(access.From(ctx).Workspace))
 		})
 	wire.Register(m, wire.Operation{ID: "getPlugin", Method: http.MethodGet, Path: pluginsPath + "/{id}", Area: "plugins",
 		Summary: "Show a plugin", Scope: wire.InHeader, Permission: access.CatalogRead},
@@ -166,7 +157,7 @@ func mountPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getPluginByName", Method: http.MethodGet, Path: pluginsPath + "/{name}/{version}", Area: "plugins",
 		Summary: "Show a plugin by its name", Detail: "In the highest version that matches.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
-		func(ctx context.Context, in *pluginNamedInput) (*pluginOutput, error) {
+		func(ctx context.Context, in *namedInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetPluginByName(ctx, access.From(ctx).Workspace, in.Name, in.Version))
 		})
 	wire.Register(m, wire.Operation{ID: "getDereferencedPlugin", Method: http.MethodGet, Path: pluginsPath + "/{id}/dereferenced", Area: "plugins",
@@ -203,8 +194,8 @@ func mountHubPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listPublicPlugins", Method: http.MethodGet, Path: hubPluginsPath, Area: "hub",
 		Summary: "List the plugins of the hub", Detail: "Every version is one item; the newest come first.",
 		Scope: wire.Outside, Permission: access.Self},
-		func(ctx context.Context, in *listPluginsInput) (*listPluginsOutput, error) {
-			return s.showPlugins(ctx, m, in, Filter{Hub: true, Name: in.Name, Version: in.Version})
+		func(ctx context.Context, in *listPackagesInput) (*listPluginsOutput, error) {
+			return s.showPlugins(ctx, m, in, in.of(""))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicPluginById", Method: http.MethodGet, Path: hubPluginsPath + "/{id}", Area: "hub",
 		Summary: "Show a plugin of the hub", Detail: "Or one that is not listed there.",
@@ -215,7 +206,7 @@ func mountHubPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getPublicPlugin", Method: http.MethodGet, Path: hubPluginsPath + "/{name}/{version}", Area: "hub",
 		Summary: "Show a plugin of the hub by its name", Detail: "In the highest version that matches, listed or not.",
 		Scope: wire.Outside, Permission: access.Self},
-		func(ctx context.Context, in *pluginNamedInput) (*pluginOutput, error) {
+		func(ctx context.Context, in *namedInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetPluginByName(ctx, "", in.Name, in.Version))
 		})
 	wire.Register(m, wire.Operation{ID: "getDereferencedPublicPluginById", Method: http.MethodGet, Path: hubPluginsPath + "/{id}/dereferenced", Area: "hub",
@@ -257,7 +248,7 @@ func (s *Service) showPluginCode(ctx context.Context, w id.Workspace, in *plugin
 	return &pluginCodeOutput{Body: PluginCodeAnswer{Code: code}}, err
 }
 
-func (s *Service) showPlugins(ctx context.Context, m *wire.Mux, in *listPluginsInput, f Filter) (*listPluginsOutput, error) {
+func (s *Service) showPlugins(ctx context.Context, m *wire.Mux, in *listPackagesInput, f Filter) (*listPluginsOutput, error) {
 	page, err := m.Page(ctx, in.PageQuery)
 	if err != nil {
 		return nil, err
@@ -284,10 +275,7 @@ func (s *Service) appendPlugin(out []byte, p Plugin) []byte {
 	out = wire.AppendText(append(out, `,"version":`...), p.Version)
 	out = wire.TimeOf(p.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(p.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
-	out = wire.AppendText(append(out, `,"title":`...), p.Title)
-	out = wire.AppendText(append(out, `,"description":`...), p.Description)
-	out = wire.AppendText(append(out, `,"iconUrl":`...), s.IconURL(p.Icon))
-	out = wire.AppendText(append(out, `,"readmeUrl":`...), s.ReadmeURL(p.Readme))
+	out = s.appendLooks(out, p.Title, p.Description, p.Icon, p.Readme)
 	out = strconv.AppendBool(append(out, `,"public":`...), p.Visibility == Public)
 	out = wire.AppendText(append(out, `,"visibility":`...), string(p.Visibility))
 	out = wire.AppendText(append(out, `,"lifecycleStatus":`...), string(p.Lifecycle))
