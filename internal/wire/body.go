@@ -189,6 +189,24 @@ func brokenGzip(err error) error {
 	return fault.New(fault.InvalidPayload, "The body is not the gzip that its Content-Encoding says.").Because(err)
 }
 
+// arriving is a body as it comes from the connection. Once it is there, a deadline for it
+// is lifted, that of drain too: net/http listens for the end of the connection from then
+// on and takes a deadline that passes for it. This request and every one after it on
+// the connection would find their context canceled.
+type arriving struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *arriving) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		// Not every connection knows deadlines.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
 // How much of an unread body is read, and for how long, before an error is
 // answered: a caller that is still sending would otherwise meet a broken pipe and
 // never see the answer. One that dawdles is answered all the same.

@@ -1,10 +1,15 @@
 package wire
 
 import (
+	"context"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/botyard/botyard/internal/fault"
@@ -134,4 +139,51 @@ func FuzzBounded(f *testing.F) {
 			t.Errorf("fault.BoundedTo(%q, %d) is %q", s, most, got)
 		}
 	})
+}
+
+// slowly is a log that takes a time for each line.
+type slowly struct {
+	slog.Handler
+	time time.Duration
+}
+
+func (s slowly) Handle(context.Context, slog.Record) error {
+	time.Sleep(s.time)
+	return nil
+}
+
+// TestConnectionAfterRefusal: when the refusal of a body that was read takes longer than
+// one that was not may take to come, the next request of the connection is served as if
+// nothing had been.
+func TestConnectionAfterRefusal(t *testing.T) {
+	s := newSample(t, roomy)
+	s.Mux.log = slog.New(slowly{slog.NewTextHandler(io.Discard, nil), drainTime + 300*time.Millisecond})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	reused := false
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+	for _, step := range []struct {
+		body string
+		want int
+	}{{`{"name":"too long"}`, http.StatusBadRequest}, {`{"name":"b"}`, http.StatusOK}} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, server.URL+"/v1/things/a", strings.NewReader(step.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+s.token)
+		r.Header.Set("x-workspace-id", "w")
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != step.want {
+			t.Errorf("%d %s, %v, want %d", answer.StatusCode, text, err, step.want)
+		}
+	}
+	if !reused {
+		t.Error("the second request had a connection of its own")
+	}
 }

@@ -241,6 +241,9 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, x.span = m.begin(ctx, r)
 	r = r.WithContext(ctx)
 	r.RemoteAddr = caller(r, m.proxies)
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &arriving{r.Body, http.NewResponseController(w)}
+	}
 
 	defer func() {
 		if p := recover(); p != nil {
