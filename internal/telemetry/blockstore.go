@@ -164,11 +164,12 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 		if err != nil {
 			return nil, err
 		}
-		if found, err = s.afterIn(ctx, v, &f, after, most, found); err != nil {
+		enough := false
+		if found, enough, err = s.afterIn(ctx, v, &f, after, most, found); err != nil {
 			s.archive.failed(ctx, v, err)
 			return nil, err
 		}
-		if len(found) >= most {
+		if enough {
 			break
 		}
 	}
@@ -181,23 +182,28 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 	return found[:min(most, len(found))], nil
 }
 
-// stepAfter is how many packed blocks are in memory at once while After looks for
-// records. They are unpacked one by one.
-const stepAfter = 16
+const (
+	// stepAfter is how many packed blocks are in memory at once while After looks for
+	// records. They are unpacked one by one.
+	stepAfter = 16
+	// mostAfter is how many bytes of texts After answers, and one block: a reader of
+	// long lines gets fewer at once.
+	mostAfter = 1 << 20
+)
 
 // afterIn adds what one volume has after a place. A block that was merged may hold
-// records of a wide range, so it reads on until the first most records lie before
-// all blocks that were not read.
-func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after int64, most int, found []Record) ([]Record, error) {
-	before := len(found)
+// records of a wide range, so it reads on until enough records lie before all blocks
+// that were not read; those behind are left out then.
+func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after int64, most int, found []Record) (_ []Record, enough bool, err error) {
 	for past := int64(-1); ; {
 		blocks, err := selectAfter(ctx, v.reader(ctx), v, f, after, past, stepAfter)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, b := range blocks {
-			if past = b.sequence; upTo(found[before:], past-1) >= most {
-				return found, nil
+			past = b.sequence
+			if n, size := before(found, past); n >= most || size >= mostAfter {
+				return slices.DeleteFunc(found, func(r Record) bool { return r.Sequence >= past }), true, nil
 			}
 			records, err := b.all(v.class)
 			if err != nil {
@@ -210,20 +216,22 @@ func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after in
 				}
 			}
 		}
-		if len(blocks) < stepAfter || upTo(found[before:], past) >= most {
-			return found, nil
+		if len(blocks) < stepAfter {
+			return found, len(found) >= most, nil
 		}
 	}
 }
 
-// upTo is how many of the records have at most the sequence.
-func upTo(records []Record, sequence int64) (n int) {
+// before is how many of the records have a lesser sequence, and the bytes of their
+// texts.
+func before(records []Record, sequence int64) (n, size int) {
 	for i := range records {
-		if records[i].Sequence <= sequence {
+		if records[i].Sequence < sequence {
 			n++
+			size += textLength(&records[i])
 		}
 	}
-	return n
+	return n, size
 }
 
 // Latest is storage's.

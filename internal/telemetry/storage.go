@@ -21,7 +21,8 @@ type storage interface {
 	// records whose Append returned before it began.
 	Scan(ctx context.Context, f Filter, visit func(*Record) bool) error
 	// After answers the records that were appended after a place, in the order of
-	// Sequence: it is what live tails and roll-ups read.
+	// Sequence: it is what live tails read. They are fewer than most when no more are
+	// there, or when their texts are long: none are left when it answers none.
 	After(ctx context.Context, f Filter, after int64, most int) ([]Record, error)
 	// Latest is the greatest Sequence of a class so far; 0 when it has no records.
 	Latest(ctx context.Context, class Class) (int64, error)

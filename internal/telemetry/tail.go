@@ -37,8 +37,8 @@ func (s *Service) Tail(ctx context.Context, bot id.Bot, after int64, least Level
 		if err != nil {
 			return db.Convert(err)
 		}
-		more := len(records) == mostTailed
-		if len(records) > 0 {
+		more := len(records) > 0
+		if more {
 			after = records[len(records)-1].Sequence
 		}
 		records = slices.DeleteFunc(records, func(r Record) bool { return r.HiddenFromBot || r.Level < least })

@@ -44,8 +44,9 @@ type telemetryFigures struct {
 	records int
 	rate    float64 // records a second, acknowledged
 	keyed   float64 // the same, of records with ids
-	bytes   float64 // on disk for a record; 0: not measured
-	peak    int64   // bytes of memory
+	bytes   float64 // on disk for a record
+	reading int64   // bytes of memory while the logs were read
+	peak    int64   // the most, of all
 	flood   flood
 	queries []hubTime
 }
@@ -87,12 +88,13 @@ func (b *bed) telemetry(ctx context.Context) (all []telemetryFigures, r rivals, 
 
 func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemetryFigures, err error) {
 	f = telemetryFigures{engine: engine, records: b.options.records}
-	dir, program := b.path("telemetry-"+string(engine)), b.botyard
+	dir, program, database := b.path("telemetry-"+string(engine)), b.botyard, ""
 	if engine == db.PostgreSQL {
 		address, err := postgres.Create(ctx)
 		if err != nil {
 			return f, err
 		}
+		database = address
 		program.environment = append(slices.Clone(program.environment), "BOTYARD_DATABASE_URL="+address)
 	}
 	server, _, err := start(ctx, program, dir)
@@ -115,23 +117,33 @@ func (b *bed) measureTelemetry(ctx context.Context, engine db.Engine) (f telemet
 	if err := pause(ctx, settleTime(f.records)); err != nil {
 		return f, err
 	}
-	if f.queries, err = s.queries(ctx); err != nil {
-		return f, err
-	}
 	if f.peak, err = server.peakBytes(); err != nil {
 		return f, err
 	}
+	if err := server.forgetPeak(); err != nil {
+		return f, err
+	}
+	if f.queries, err = s.queries(ctx); err != nil {
+		return f, err
+	}
+	if f.reading, err = server.peakBytes(); err != nil {
+		return f, err
+	}
+	f.peak = max(f.peak, f.reading)
 	// Stopped, the server has put its journals into the files.
 	if err := server.stop(); err != nil {
 		return f, err
 	}
+	size := int64(0)
 	if engine == db.SQLite {
-		size, err := usedSize(ctx, filepath.Join(dir, "telemetry"))
-		if err != nil {
-			return f, err
-		}
-		f.bytes = float64(size) / float64(f.records)
+		size, err = usedSize(ctx, filepath.Join(dir, "telemetry"))
+	} else {
+		size, err = tableSize(ctx, database)
 	}
+	if err != nil {
+		return f, err
+	}
+	f.bytes = float64(size) / float64(f.records)
 	if server, _, err = start(ctx, program, dir); err != nil {
 		return f, err
 	}
@@ -324,6 +336,43 @@ func usedIn(ctx context.Context, file string) (used int64, err error) {
 	defer func() { err = errors.Join(err, d.Close()) }()
 	err = d.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used)
 	return used, err
+}
+
+// tableSize is what the tables of telemetry have on disk in PostgreSQL, with their
+// indexes, once what merging has deleted is free for the next records.
+func tableSize(ctx context.Context, address string) (size int64, err error) {
+	d, err := sql.Open("pgx", address)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	rows, err := d.QueryContext(ctx, `SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname LIKE '%\_telemetry'`)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return 0, err
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	for _, table := range tables {
+		if _, err := d.ExecContext(ctx, `VACUUM `+table); err != nil {
+			return 0, fmt.Errorf("%s: %w", table, err)
+		}
+		var used int64
+		if err := d.QueryRowContext(ctx, `SELECT pg_total_relation_size($1::regclass)`, table).Scan(&used); err != nil {
+			return 0, fmt.Errorf("%s: %w", table, err)
+		}
+		size += used
+	}
+	return size, nil
 }
 
 // measureRivals puts the same lines into SQLite row by row, and into VictoriaLogs'
