@@ -63,27 +63,22 @@ type Server struct {
 // no memory: after 32 MiB in a small heap, and not much later in a large one. With the
 // usual measure, twice what is alive, it would run dozens of times a second under load
 // over a heap of ten megabytes, and leave a hundred megabytes of garbage beside one
-// of a hundred. An operator who sets GOGC has that measure.
+// of a hundred.
 const (
 	heapFloor  = 128 << 20
 	heapGrowth = 25 // percent
 )
 
-// tuneCollector answers the floor, which is to be kept.
-func tuneCollector(limit int64) []byte {
-	if os.Getenv("GOGC") != "" {
-		if limit > 0 {
-			debug.SetMemoryLimit(limit)
-		}
+// tuneCollector answers the floor, which is to be kept. An operator who sets GOGC, or a
+// limit, has Go's own measures: the runtime would take the floor for memory in use.
+func tuneCollector(limit int64) (floor []byte) {
+	if limit > 0 {
+		debug.SetMemoryLimit(limit)
+	}
+	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return nil
 	}
 	debug.SetGCPercent(heapGrowth)
-	if limit <= 0 {
-		limit = debug.SetMemoryLimit(-1) // GOMEMLIMIT's, or none
-	}
-	if limit < math.MaxInt64-heapFloor {
-		debug.SetMemoryLimit(limit + heapFloor) // the runtime takes the floor for memory in use
-	}
 	return make([]byte, heapFloor)
 }
 
