@@ -91,7 +91,7 @@ func mustRollups(t *testing.T, s *Service) Rollups {
 func TestDamagedDayIsSetAside(t *testing.T) {
 	onEngines(t, func(t *testing.T, d *db.DB) {
 		p := newPoisoned(t, d, 1)
-		first := date(dateOf(midnight.UnixMilli()) - 1)
+		first := dateOf(midnight.UnixMilli()) - 1
 		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.Exec(ctx, `INSERT INTO analytics_days (bot_id, day, totals) VALUES ($1, $2, $3)`, string(p.bots[0]), int64(first), []byte("damaged"))
 			return err

@@ -3,11 +3,16 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/botyard/botyard/internal/audit"
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	metering "github.com/botyard/botyard/internal/meter"
+	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -42,6 +47,76 @@ func BenchmarkAnalyticsYear(b *testing.B) {
 			b.Fatal(len(days), err)
 		}
 	}
+}
+
+// BenchmarkRollUp rolls batches of records of fifty bots up, of one kind each and of all
+// kinds together, with the meter behind.
+func BenchmarkRollUp(b *testing.B) {
+	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
+		for _, kind := range []string{"usage", "message", "event", "llm_call", "custom_event", "issue", "all"} {
+			b.Run(string(engine)+"/"+kind, func(b *testing.B) { benchmarkRollUp(b, engine, kind) })
+		}
+	}
+}
+
+func benchmarkRollUp(b *testing.B, engine db.Engine, kind string) {
+	o := db.Options{Dir: b.TempDir(), Synchronous: "NORMAL"}
+	if engine == db.PostgreSQL {
+		o = db.Options{URL: postgres.Database(b)}
+	}
+	d, err := db.Open(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	c := clock.System()
+	log := slog.New(slog.DiscardHandler)
+	trail := audit.New(d, c)
+	s := New(Options{DB: d, Clock: c, Log: log, Meter: metering.New(metering.Options{DB: d, Clock: c, Log: log, Plans: plan.Default(), Trail: trail})})
+	const bots, batch = 50, mostRolledRecords
+	for bot := range bots {
+		addBot(b, d, id.Workspace(fmt.Sprint("wkspace_", bot/5)), id.Bot(fmt.Sprint("bot", bot)))
+	}
+	kinds := []string{kind}
+	if kind == "all" {
+		kinds = []string{"message", "message", "message", "message", "event", "event", "llm_call", "custom_event", "usage", "issue"}
+	}
+	sequence := int64(0)
+	now := time.Now()
+	for b.Loop() {
+		records := make([]Record, batch)
+		for i := range records {
+			sequence++
+			bot := int(sequence) / 100 % bots // as they are sent: a hundred of one bot at a time
+			r := Record{
+				Sequence: sequence, Bot: id.Bot(fmt.Sprint("bot", bot)), At: now.UnixMilli() + sequence/50,
+				User: fmt.Sprint("user_", sequence*7919%2000), Conversation: fmt.Sprint("conv_", sequence*7919%3000),
+			}
+			switch kinds[int(sequence)%len(kinds)] {
+			case "usage":
+				r.Body = &Usage{Type: "invocation_calls", Value: 3}
+			case "message":
+				r.Body = &Message{incoming}
+			case "event":
+				r.Body = &Event{fmt.Sprint("type ", sequence%20)}
+			case "llm_call":
+				r.Body = &LLMCall{Model: "model", InputTokens: 1000, OutputTokens: 100, LatencyMs: 700, CostNanoUSD: 123456}
+			case "custom_event":
+				r.Body = &CustomEvent{fmt.Sprint("name ", sequence%20), 1}
+			case "issue":
+				r.Body = &Issue{Code: "code", Category: "other", Title: "t", Description: "d", Data: map[string]IssueDatum{"name": {Raw: fmt.Sprint(sequence % 3)}}, GroupBy: []string{"name"}}
+			}
+			r.Kind = r.Body.kind()
+			records[i] = r
+		}
+		if err := d.Tx(b.Context(), func(ctx context.Context, tx *db.Tx) error { return s.rollUp(ctx, tx, records) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "records/s")
 }
 
 // BenchmarkScan reads first pages of a bot whose records of one user and one
