@@ -148,7 +148,33 @@ type statements struct {
 }
 
 func newStatements(prepare func(ctx context.Context, query string) (*sql.Stmt, error)) *statements {
-	return &statements{prepare: prepare, byText: map[string]*sql.Stmt{}}
+	return &statements{prepare: func(ctx context.Context, query string) (*sql.Stmt, error) { return prepare(ctx, unnumbered(query)) }, byText: map[string]*sql.Stmt{}}
+}
+
+// unnumbered writes the placeholders $1, $2, … as ?, where they come once each and in
+// order. To SQLite a numbered one is a name, which it looks for among all names for every
+// value that is bound: with a thousand values that took half the time of an insert.
+func unnumbered(query string) string {
+	var b strings.Builder
+	quoted, from := false, 0
+	for i, next := 0, 1; i < len(query); i++ {
+		switch {
+		case query[i] == '\'':
+			quoted = !quoted
+		case query[i] == '$' && i+1 < len(query) && '0' <= query[i+1] && query[i+1] <= '9':
+			number := strconv.Itoa(next)
+			end := i + 1 + len(number)
+			if quoted || !strings.HasPrefix(query[i+1:], number) || end < len(query) && '0' <= query[end] && query[end] <= '9' {
+				return query
+			}
+			b.WriteString(query[from:i])
+			b.WriteByte('?')
+			from, i, next = end, end-1, next+1
+		case query[i] == '?' && !quoted:
+			return query
+		}
+	}
+	return b.String() + query[from:]
 }
 
 // get is the statement, or nil when it is not kept: then the query is to be run as

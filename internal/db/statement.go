@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,9 +49,28 @@ func (s *Statement) Text() string { return s.text.String() }
 // Args are the values of the placeholders, in their order.
 func (s *Statement) Args() []any { return s.args }
 
-// mostValues bounds the placeholders of one statement. Both engines take many more;
-// a few sizes are prepared again and again, and are kept.
-const mostValues = 500
+// mostValues bounds the placeholders of one statement. Both engines take many more.
+const mostValues = 1024
+
+// Chunks cuts rows into parts of at most so many, the sizes of which are powers of two:
+// statements for so many rows have a few texts, which stay prepared.
+func Chunks[T any](rows []T, most int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		size := 1
+		for size*2 <= most {
+			size *= 2
+		}
+		for len(rows) > 0 {
+			for size > len(rows) {
+				size /= 2
+			}
+			if !yield(rows[:size:size]) {
+				return
+			}
+			rows = rows[size:]
+		}
+	}
+}
 
 // InsertRows inserts rows, some hundred values a statement. insert ends with VALUES,
 // conflict is empty or an ON CONFLICT clause. No rows are no statement.
@@ -58,7 +78,7 @@ func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows []
 	if len(rows) == 0 {
 		return nil
 	}
-	for chunk := range slices.Chunk(rows, max(1, mostValues/len(rows[0]))) {
+	for chunk := range Chunks(rows, max(1, mostValues/len(rows[0]))) {
 		var s Statement
 		s.Add(insert)
 		for i, row := range chunk {
@@ -76,13 +96,12 @@ func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows []
 }
 
 // InsertOwned is InsertRows for rows whose first columns are the same: owner stands in
-// each statement once. SQLite looks every value of a statement up among all of them,
-// so that a third of the values take a ninth of the time. Statements have a power of
-// two of rows: those of many owners are few texts, and are kept.
+// each statement once. As its values are used again, SQLite looks every value up among all
+// of them: a statement has fewer than others, in a power of two of rows.
 func InsertOwned(ctx context.Context, q Querier, insert, conflict string, owner []any, rows [][]any) error {
 	for len(rows) > 0 {
 		n := 1
-		for n*2 <= len(rows) && n*2*len(rows[0]) <= mostValues {
+		for n*2 <= len(rows) && n*2*len(rows[0]) <= mostValues/2 {
 			n *= 2
 		}
 		s := Statement{args: slices.Clone(owner)}

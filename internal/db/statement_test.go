@@ -67,3 +67,52 @@ func insertsAll(t *testing.T, d *DB, insert func(ctx context.Context, tx *Tx, id
 		}
 	}
 }
+
+// Every row is in one chunk, in order, and the sizes are few.
+func TestChunks(t *testing.T) {
+	sizes := map[int]bool{}
+	for n := range 1100 {
+		rows := make([]int, n)
+		for i := range rows {
+			rows[i] = i
+		}
+		var all []int
+		for chunk := range Chunks(rows, 300) {
+			sizes[len(chunk)] = true
+			all = append(all, chunk...)
+		}
+		if len(all) != n || n > 0 && (all[0] != 0 || all[n-1] != n-1) {
+			t.Fatalf("%d rows become %d", n, len(all))
+		}
+	}
+	if len(sizes) != 9 || !sizes[256] || !sizes[1] {
+		t.Errorf("the sizes are %v", sizes)
+	}
+	for range Chunks([]int{1, 2, 3}, 2) {
+		break
+	}
+}
+
+func TestUnnumbered(t *testing.T) {
+	for query, want := range map[string]string{
+		"SELECT 1": "SELECT 1",
+		"SELECT a FROM b WHERE c = $1 AND d = $2":               "SELECT a FROM b WHERE c = ? AND d = ?",
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)": "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"a = '' AND b = $1 AND c = 'it''s' AND d = $2":          "a = '' AND b = ? AND c = 'it''s' AND d = ?",
+		// These stay as they are.
+		"a = $2 AND b = $1":      "",
+		"a = $1 OR b = $1":       "",
+		"a = $1 AND b = $12":     "",
+		"a = $1 AND b = '$2'":    "",
+		"a = $1 AND b = ?":       "",
+		"a = $name":              "",
+		"a = 'what?' AND b = $1": "a = 'what?' AND b = ?",
+	} {
+		if want == "" {
+			want = query
+		}
+		if got := unnumbered(query); got != want {
+			t.Errorf("%q becomes %q, want %q", query, got, want)
+		}
+	}
+}

@@ -3,20 +3,19 @@ package meter
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/botyard/botyard/internal/db"
 )
 
 // recordsAtOnce is how many records one statement inserts. Both engines take the
-// eight values of each; fewer sizes of statement are prepared again and again.
-const recordsAtOnce = 250
+// eight values of each.
+const recordsAtOnce = 256
 
 // insertRecords keeps records and answers the keys of those that were not kept
 // before.
 func insertRecords(ctx context.Context, q db.Querier, records []record, day int64) (fresh map[string]bool, err error) {
 	fresh = make(map[string]bool, len(records))
-	for chunk := range slices.Chunk(records, recordsAtOnce) {
+	for chunk := range db.Chunks(records, recordsAtOnce) {
 		var s db.Statement
 		s.Add(`INSERT INTO usage_records (record_key, workspace_id, type, used_at, bot_id, value, metadata, counted_day) VALUES `)
 		for i, r := range chunk {
@@ -41,7 +40,7 @@ func insertRecords(ctx context.Context, q db.Querier, records []record, day int6
 // addMonths adds to the sums of months, and answers what they are now.
 func addMonths(ctx context.Context, q db.Querier, sums []monthSum) ([]monthSum, error) {
 	totals := make([]monthSum, 0, len(sums))
-	for chunk := range slices.Chunk(sums, recordsAtOnce) {
+	for chunk := range db.Chunks(sums, recordsAtOnce) {
 		var s db.Statement
 		s.Add(`INSERT INTO usage_months (workspace_id, bot_id, type, month, value) VALUES `)
 		for i, sum := range chunk {
@@ -87,7 +86,7 @@ func addDays(ctx context.Context, q db.Querier, sums []daySum) error {
 			sum.kind, sum.subtype, sum.source, sum.value,
 		}
 	}
-	for chunk := range slices.Chunk(rows, recordsAtOnce) {
+	for chunk := range db.Chunks(rows, recordsAtOnce) {
 		var s db.Statement
 		s.Add(`INSERT INTO usage_days (workspace_id, type, day, series, bot_id, kind, subtype, source, value) VALUES `)
 		for i, row := range chunk {

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
@@ -13,7 +12,7 @@ import (
 // missing.
 func selectOwners(ctx context.Context, q db.Querier, bots []id.Bot) (map[id.Bot]id.Workspace, error) {
 	owners := make(map[id.Bot]id.Workspace, len(bots))
-	err := ofKeys(ctx, q, bots, `SELECT bot_id, workspace_id FROM bot_workspaces`, "bot_id = ?",
+	err := ofKeys(ctx, q, bots, `SELECT bot_id, workspace_id FROM bot_workspaces`, "bot_id",
 		func(b id.Bot) []any { return []any{string(b)} },
 		func(scan func(...any) error) error {
 			var bot, w string
@@ -76,7 +75,7 @@ func selectDays(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot, f
 // mergeDays adds to days.
 func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*Day) error {
 	merged := make(map[botDay]Day, len(keys))
-	err := ofKeys(ctx, tx, keys, `SELECT bot_id, day, totals FROM analytics_days`, "bot_id = ? AND day = ?",
+	err := ofKeys(ctx, tx, keys, `SELECT bot_id, day, totals FROM analytics_days`, "bot_id, day",
 		func(d botDay) []any { return []any{string(d.bot), int64(d.day)} },
 		func(scan func(...any) error) error {
 			var key botDay
@@ -106,7 +105,7 @@ func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*
 
 // insertUserDays notes who was active when, and answers what was not known.
 func insertUserDays(ctx context.Context, tx *db.Tx, active []botUserDay) (unknown []botUserDay, err error) {
-	for chunk := range slices.Chunk(active, mostKeys) {
+	for chunk := range db.Chunks(active, mostKeys) {
 		var s db.Statement
 		s.Add(`INSERT INTO analytics_user_days (bot_id, user_id, day) VALUES `)
 		for i, u := range chunk {
@@ -136,7 +135,7 @@ func insertUserDays(ctx context.Context, tx *db.Tx, active []botUserDay) (unknow
 // never were.
 func selectFirstDays(ctx context.Context, q db.Querier, users []botUser) (map[botUser]date, error) {
 	first := make(map[botUser]date, len(users))
-	err := ofKeys(ctx, q, users, `SELECT bot_id, user_id, first_day FROM analytics_users`, "bot_id = ? AND user_id = ?",
+	err := ofKeys(ctx, q, users, `SELECT bot_id, user_id, first_day FROM analytics_users`, "bot_id, user_id",
 		func(u botUser) []any { return []any{string(u.bot), u.user} },
 		func(scan func(...any) error) error {
 			var bot, user string
@@ -164,21 +163,21 @@ func writeFirstDays(ctx context.Context, tx *db.Tx, first []botUserDay) error {
 // joined by activity that comes later.
 func selectSessions(ctx context.Context, q db.Querier, lanes []lane, after int64) (map[lane][]span, error) {
 	sessions := make(map[lane][]span, len(lanes))
-	err := ofKeys(ctx, q, lanes, `SELECT bot_id, conversation_id, user_id, starts_at, ends_at FROM analytics_sessions`,
-		"bot_id = ? AND conversation_id = ? AND user_id = ? AND ends_at > ?",
-		func(l lane) []any { return []any{string(l.bot), l.conversation, l.user, after} },
-		func(scan func(...any) error) error {
-			var bot string
+	for chunk := range db.Chunks(lanes, mostKeys) {
+		s := whereAny(chunk, `SELECT bot_id, conversation_id, user_id, starts_at, ends_at FROM analytics_sessions`, "bot_id, conversation_id, user_id",
+			func(l lane) []any { return []any{string(l.bot), l.conversation, l.user} })
+		s.Add(` AND ends_at > ?`, after)
+		if err := scanAll(ctx, q, s, func(scan func(...any) error) error {
 			var l lane
 			var s span
-			if err := scan(&bot, &l.conversation, &l.user, &s.from, &s.to); err != nil {
-				return err
-			}
-			l.bot = id.Bot(bot)
+			err := scan(&l.bot, &l.conversation, &l.user, &s.from, &s.to)
 			sessions[l] = append(sessions[l], s)
-			return nil
-		})
-	return sessions, err
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return sessions, nil
 }
 
 // laneSpan is a session in its lane.
@@ -188,7 +187,7 @@ type laneSpan struct {
 }
 
 func deleteSessions(ctx context.Context, tx *db.Tx, gone []laneSpan) error {
-	return deleteKeys(ctx, tx, gone, `DELETE FROM analytics_sessions`, "bot_id = ? AND conversation_id = ? AND user_id = ? AND ends_at = ?",
+	return deleteKeys(ctx, tx, gone, `DELETE FROM analytics_sessions`, "bot_id, conversation_id, user_id, ends_at",
 		func(s laneSpan) []any { return []any{string(s.bot), s.conversation, s.user, s.to} })
 }
 

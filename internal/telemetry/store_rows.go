@@ -2,13 +2,12 @@ package telemetry
 
 import (
 	"context"
-	"slices"
 
 	"github.com/botyard/botyard/internal/db"
 )
 
 // mostKeys is how many rows are looked for by one statement.
-const mostKeys = 64
+const mostKeys = 256
 
 // scanAll runs a query and calls scan for each of its rows.
 func scanAll(ctx context.Context, q db.Querier, s *db.Statement, scan func(func(...any) error) error) error {
@@ -25,34 +24,50 @@ func scanAll(ctx context.Context, q db.Querier, s *db.Statement, scan func(func(
 	return rows.Err()
 }
 
-// ofKeys runs a query for the rows that keys name, some dozens at a time. where says
-// of one key, with a placeholder for each of its values, which row it is: on both
-// engines the rows are then found by their index, one by one.
-func ofKeys[K any](ctx context.Context, q db.Querier, keys []K, query, where string, values func(K) []any, scan func(func(...any) error) error) error {
-	for chunk := range slices.Chunk(keys, mostKeys) {
-		if err := scanAll(ctx, q, whereAny(chunk, query, where, values), scan); err != nil {
+// ofKeys runs a query for the rows that keys name, some hundreds at a time. columns are
+// those of an index, and values what they are of one key: on both engines the rows are
+// then found by it, one by one. The values are texts and numbers.
+func ofKeys[K any](ctx context.Context, q db.Querier, keys []K, query, columns string, values func(K) []any, scan func(func(...any) error) error) error {
+	for chunk := range db.Chunks(keys, mostKeys) {
+		if err := scanAll(ctx, q, whereAny(chunk, query, columns, values), scan); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func whereAny[K any](keys []K, statement, where string, values func(K) []any) *db.Statement {
+// whereAny names rows by a list of values and not by conditions that are joined by OR,
+// of which PostgreSQL makes a plan for each.
+func whereAny[K any](keys []K, statement, columns string, values func(K) []any) *db.Statement {
 	var s db.Statement
-	s.Add(statement + " WHERE ")
+	s.Add(statement + " WHERE (" + columns + ") IN (VALUES ")
 	for i, key := range keys {
 		if i > 0 {
-			s.Add(" OR ")
+			s.Add(", (")
+		} else {
+			s.Add("(")
 		}
-		s.Add("("+where+")", values(key)...)
+		for j, value := range values(key) {
+			if j > 0 {
+				s.Add(", ")
+			}
+			// The first row says what type a column has.
+			if _, isText := value.(string); isText || i > 0 {
+				s.Add("?", value)
+			} else {
+				s.Add("CAST(? AS BIGINT)", value)
+			}
+		}
+		s.Add(")")
 	}
+	s.Add(")")
 	return &s
 }
 
 // deleteKeys deletes the rows that keys name; table is DELETE FROM it.
-func deleteKeys[K any](ctx context.Context, tx *db.Tx, keys []K, table, where string, values func(K) []any) error {
-	for chunk := range slices.Chunk(keys, mostKeys) {
-		s := whereAny(chunk, table, where, values)
+func deleteKeys[K any](ctx context.Context, tx *db.Tx, keys []K, table, columns string, values func(K) []any) error {
+	for chunk := range db.Chunks(keys, mostKeys) {
+		s := whereAny(chunk, table, columns, values)
 		if _, err := tx.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ type Plan struct {
 // Scans says that rows are read which no index has found.
 func (p Plan) Scans() bool {
 	for line := range strings.Lines(p.Text) {
-		if strings.Contains(line, "Seq Scan") || strings.Contains(line, "SCAN") && !strings.Contains(line, "CONSTANT ROW") {
+		if strings.Contains(line, "Seq Scan") || strings.Contains(line, "SCAN") && !strings.Contains(line, "CONSTANT ROW") && !strings.Contains(line, "VALUES CLAUSE") {
 			return true
 		}
 	}
