@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,26 +12,48 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Billable says whether an integration of that name, in a version that the bot has
-// installed, declares the action as one that costs. What is not installed costs
+// Billable answers, of bots, the actions that an integration of that name declares as
+// ones that cost, in a version that the bot has installed. What is not installed costs
 // nothing.
-func (s *Service) Billable(ctx context.Context, q db.Querier, bot id.Bot, integration, action string) (bool, error) {
-	definitions, err := selectInstalledDefinitions(ctx, q, bot, integration)
+func (s *Service) Billable(ctx context.Context, q db.Querier, integration string, bots []id.Bot) (map[id.Bot][]string, error) {
+	installed, err := selectInstalledVersions(ctx, q, integration, bots)
 	if err != nil {
-		return false, db.Convert(err)
+		return nil, db.Convert(err)
 	}
-	for _, text := range definitions {
-		var d struct {
-			Actions map[string]struct {
-				Billable bool `json:"billable"`
-			} `json:"actions"`
+	// One definition at a time is in memory; many bots have the same.
+	known := map[id.Integration][]string{}
+	billable := map[id.Bot][]string{}
+	for _, i := range installed {
+		actions, asked := known[i.integration]
+		if !asked {
+			if actions, err = billableActions(ctx, q, i.integration); err != nil {
+				return nil, err
+			}
+			known[i.integration] = actions
 		}
-		if err := json.Unmarshal([]byte(text), &d, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
-			return false, fmt.Errorf("the definition of integration %s of bot %s cannot be read: %w", integration, bot, err)
-		}
-		if d.Actions[action].Billable {
-			return true, nil
+		billable[i.bot] = append(billable[i.bot], actions...)
+	}
+	return billable, nil
+}
+
+func billableActions(ctx context.Context, q db.Querier, i id.Integration) (actions []string, err error) {
+	text, found, err := selectIntegrationDefinition(ctx, q, i)
+	if err != nil || !found {
+		return nil, db.Convert(err)
+	}
+	var d struct {
+		Actions map[string]struct {
+			Billable bool `json:"billable"`
+		} `json:"actions"`
+	}
+	if err := json.Unmarshal([]byte(text), &d, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+		return nil, fmt.Errorf("the definition of integration %s cannot be read: %w", i, err)
+	}
+	for name, action := range d.Actions {
+		if action.Billable {
+			actions = append(actions, name)
 		}
 	}
-	return false, nil
+	slices.Sort(actions)
+	return actions, nil
 }

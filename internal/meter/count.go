@@ -153,14 +153,13 @@ func (s *Service) count(ctx context.Context, tx *db.Tx, usages []plan.Usage) ([]
 		return nil, db.Convert(err)
 	}
 	totals = append(totals, values...)
+	var standings []standing
 	for _, total := range totals {
 		if total.bot == "" && total.month.Equal(monthOf(now)) {
-			if err := s.warn(ctx, tx, total.workspace, allowances[total.workspace], total.of, total.value); err != nil {
-				return nil, err
-			}
+			standings = append(standings, s.standing(total.workspace, allowances[total.workspace], total.of, total.value))
 		}
 	}
-	return totals, nil
+	return totals, s.warn(ctx, tx, standings...)
 }
 
 // recordsOf makes the records of usages: each once, and with it that of the type

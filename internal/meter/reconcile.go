@@ -127,7 +127,7 @@ func (s *Service) reconcile(ctx context.Context, tx *db.Tx, workspaces []id.Work
 			if t.Monthly() {
 				used = sums[measure{subject{workspace: w}, t}]
 			}
-			if err := s.warn(ctx, tx, w, allowances[w], t, used); err != nil {
+			if err := s.warn(ctx, tx, s.standing(w, allowances[w], t, used)); err != nil {
 				return nil, err
 			}
 		}

@@ -81,7 +81,7 @@ func (s *Service) Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.T
 	if err := setMonth(ctx, tx, w, t, monthOf(s.Clock.Now()), max(value, 0)); err != nil {
 		return db.Convert(err)
 	}
-	return s.warn(ctx, tx, w, a, t, value)
+	return s.warn(ctx, tx, s.standing(w, a, t, value))
 }
 
 func noSuchWorkspace(w id.Workspace) error { return access.NoSuchWorkspace(w) }

@@ -161,22 +161,41 @@ func takeBotGauges(ctx context.Context, q db.Querier, w id.Workspace, b id.Bot) 
 	})
 }
 
-// insertWarnings notes thresholds that are told of in a month, and answers the
-// highest of those that had not been.
-func insertWarnings(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type, month time.Time, reached []int64, now time.Time) (highest int64, err error) {
-	var s db.Statement
-	s.Add(`INSERT INTO quota_warnings (workspace_id, type, month, threshold, warned_at) VALUES `)
-	for i, threshold := range reached {
-		if i > 0 {
-			s.Add(", ")
+// warned is a threshold that a workspace has come to.
+type warned struct {
+	workspace id.Workspace
+	of        plan.Type
+	threshold int64
+}
+
+// insertWarnings notes thresholds that are told of in a month, and answers those that
+// had not been.
+func insertWarnings(ctx context.Context, q db.Querier, all []standing, month, now time.Time) (untold map[warned]bool, err error) {
+	var reached []warned
+	for _, one := range all {
+		for _, threshold := range one.passed {
+			reached = append(reached, warned{one.workspace, one.of, threshold})
 		}
-		s.AddList(string(w), string(t), month.UnixMilli(), threshold, now.UnixMilli())
 	}
-	s.Add(` ON CONFLICT (workspace_id, type, month, threshold) DO NOTHING RETURNING threshold`)
-	return highest, each(ctx, q, s, func(rows *sql.Rows) error {
-		var threshold int64
-		err := rows.Scan(&threshold)
-		highest = max(highest, threshold)
-		return err
-	})
+	untold = make(map[warned]bool, len(reached))
+	for chunk := range db.Chunks(reached, recordsAtOnce) {
+		var s db.Statement
+		s.Add(`INSERT INTO quota_warnings (workspace_id, type, month, threshold, warned_at) VALUES `)
+		for i, one := range chunk {
+			if i > 0 {
+				s.Add(", ")
+			}
+			s.AddList(string(one.workspace), string(one.of), month.UnixMilli(), one.threshold, now.UnixMilli())
+		}
+		s.Add(` ON CONFLICT (workspace_id, type, month, threshold) DO NOTHING RETURNING workspace_id, type, threshold`)
+		if err := each(ctx, q, s, func(rows *sql.Rows) error {
+			var one warned
+			err := rows.Scan(&one.workspace, &one.of, &one.threshold)
+			untold[one] = true
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return untold, nil
 }

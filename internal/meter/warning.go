@@ -49,24 +49,51 @@ func reached(used, limit int64) []int64 {
 	return nil
 }
 
-// warn tells of the highest threshold that a workspace has come to, if it was not
-// told of in this month: its members by a record in the audit trail, the operator's
-// webhook by a job, and the owners of its bots by an issue when nothing is left. Lower ones that were passed on the way are told of no more.
-func (s *Service) warn(ctx context.Context, tx *db.Tx, w id.Workspace, a allowance, t plan.Type, used int64) error {
+// standing is how much a workspace has used of a type, and what it is allowed.
+type standing struct {
+	workspace id.Workspace
+	of        plan.Type
+	used      int64
+	limit     int64
+	passed    []int64 // thresholds, the highest first
+}
+
+func (s *Service) standing(w id.Workspace, a allowance, t plan.Type, used int64) standing {
 	limit := s.limit(a, t)
-	passed := reached(used, limit)
-	if len(passed) == 0 {
+	return standing{w, t, used, limit, reached(used, limit)}
+}
+
+// warn tells of the highest threshold that workspaces have come to, if it was not
+// told of in this month: their members by a record in the audit trail, the operator's
+// webhook by a job, and the owners of their bots by an issue when nothing is left. Lower
+// ones that were passed on the way are told of no more. Each type of a workspace is among
+// them once.
+func (s *Service) warn(ctx context.Context, tx *db.Tx, all ...standing) error {
+	all = slices.DeleteFunc(all, func(one standing) bool { return len(one.passed) == 0 })
+	if len(all) == 0 {
 		return nil
 	}
 	now := s.Clock.Now()
 	month := monthOf(now)
-	highest, err := insertWarnings(ctx, tx, w, t, month, passed, now)
+	untold, err := insertWarnings(ctx, tx, all, month, now)
 	if err != nil {
 		return db.Convert(err)
 	}
-	if highest != passed[0] {
-		return nil
+	for _, one := range all {
+		highest := warned{one.workspace, one.of, one.passed[0]}
+		if !untold[highest] {
+			continue
+		}
+		if err := s.tell(ctx, tx, one, month, now); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// tell tells of the highest threshold that a workspace has come to.
+func (s *Service) tell(ctx context.Context, tx *db.Tx, one standing, month, now time.Time) error {
+	w, t, limit, used, highest := one.workspace, one.of, one.limit, one.used, one.passed[0]
 	period := month.Format("2006-01")
 	if highest == usedUp {
 		if err := s.tellBots(ctx, tx, w, t, limit, used, period); err != nil {

@@ -28,9 +28,9 @@ type meter interface {
 
 // actions knows what bots can do through their integrations; package catalog.
 type actions interface {
-	// Billable says whether the integration of that name, as the bot has it installed,
-	// declares the action as one that costs.
-	Billable(ctx context.Context, q db.Querier, bot id.Bot, integration, action string) (bool, error)
+	// Billable answers, of bots, the actions that cost: those that the integration of that
+	// name declares so, as the bot has it installed.
+	Billable(ctx context.Context, q db.Querier, integration string, bots []id.Bot) (map[id.Bot][]string, error)
 }
 
 // readers knows who may read a bot; package bot.

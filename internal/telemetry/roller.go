@@ -8,11 +8,14 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// mostRolled bounds the fresh blocks of one transaction of the roll-ups, and
-// mostRolledRecords their records.
+// mostRolled bounds the fresh blocks of one transaction of the roll-ups,
+// mostRolledRecords their records and mostRolledBytes their texts. They are read
+// stepRolled at a time.
 const (
-	mostRolled        = 64
+	mostRolled        = 512
 	mostRolledRecords = 5_000
+	mostRolledBytes   = 16 << 20
+	stepRolled        = 16
 )
 
 // roll brings the roll-ups up to what is appended. The place up to which a volume
@@ -70,30 +73,13 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 			return err
 		}
 		// What failed may have been too much for the time that a transaction has.
-		blocks, err := selectFresh(ctx, v.reader(ctx), v, from, max(1, mostRolled>>s.stalls.tries(v.name())))
+		records, to, err := s.fresh(ctx, v, from, max(1, mostRolled>>s.stalls.tries(v.name())))
 		if err != nil {
 			s.archive.failed(ctx, v, err)
 			return err
 		}
-		if len(blocks) == 0 {
+		if to == from {
 			return nil
-		}
-		var records []Record
-		to := from
-		for _, b := range blocks {
-			var own []Record
-			o, err := b.open(v.class)
-			if err == nil {
-				own, err = o.whole(nil)
-			}
-			if err != nil {
-				s.tear(ctx, v, b, err)
-			} else {
-				records = append(records, own...)
-			}
-			if to = b.lastSequence; len(records) >= mostRolledRecords {
-				break
-			}
 		}
 		err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, _ []Record, bad []refusal) (proceed bool, err error) {
 			at, err := selectCursor(ctx, tx, name)
@@ -109,6 +95,40 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 			return err
 		}
 	}
+}
+
+// fresh reads the records of the blocks behind a place, of so many blocks at most, and
+// answers the place behind them.
+func (s *blockStore) fresh(ctx context.Context, v *volume, from int64, most int) (records []Record, to int64, err error) {
+	to = from
+	for size := 0; most > 0; {
+		step := min(most, stepRolled)
+		blocks, err := selectFresh(ctx, v.reader(ctx), v, to, step)
+		if err != nil {
+			return nil, from, err
+		}
+		for _, b := range blocks {
+			var own []Record
+			o, err := b.open(v.class)
+			if err == nil {
+				own, err = o.whole(nil)
+			}
+			if err != nil {
+				s.tear(ctx, v, b, err)
+			} else {
+				records = append(records, own...)
+				size += o.end(o.block.records - 1)
+			}
+			to = b.lastSequence
+			if len(records) >= mostRolledRecords || size >= mostRolledBytes {
+				return records, to, nil
+			}
+		}
+		if most -= step; len(blocks) < step {
+			break
+		}
+	}
+	return records, to, nil
 }
 
 // note keeps, in the transaction of a roll-up, that good records are counted in it and

@@ -14,19 +14,25 @@ import (
 )
 
 // mergeIssues opens issues, or adds to those that are open. The texts are those of
-// the event with the greatest id, which is the newest, whichever comes first.
+// the event with the greatest id, which is the newest, whichever comes first. Each issue
+// is among them once.
 func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting, newID func() id.Issue) error {
-	for _, m := range issues {
-		grouped, err := json.Marshal(m.grouped, json.Deterministic(true))
-		if err != nil {
-			return err
+	for chunk := range db.Chunks(issues, mostIssues) {
+		var s db.Statement
+		s.Add(`INSERT INTO issues (id, bot_id, group_key, code, category, title, description, resolution_link, grouped_data,
+			events_count, first_seen_at, last_seen_at, last_event_id) VALUES `)
+		for i, m := range chunk {
+			grouped, err := json.Marshal(m.grouped, json.Deterministic(true))
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				s.Add(", ")
+			}
+			s.AddList(string(newID()), string(m.bot), m.group, m.newest.Code, m.newest.Category, m.newest.Title, m.newest.Description,
+				m.newest.ResolutionLink, string(grouped), m.count, m.first, m.last, string(m.events[len(m.events)-1].id))
 		}
-		var issue string
-		newest := m.events[len(m.events)-1].id
-		err = tx.QueryRow(ctx, `
-			INSERT INTO issues (id, bot_id, group_key, code, category, title, description, resolution_link, grouped_data,
-				events_count, first_seen_at, last_seen_at, last_event_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		s.Add(`
 			ON CONFLICT (bot_id, group_key) DO UPDATE SET
 				category = CASE WHEN excluded.last_event_id > issues.last_event_id THEN excluded.category ELSE issues.category END,
 				title = CASE WHEN excluded.last_event_id > issues.last_event_id THEN excluded.title ELSE issues.title END,
@@ -36,36 +42,62 @@ func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting, newID func()
 				events_count = issues.events_count + excluded.events_count,
 				first_seen_at = CASE WHEN excluded.first_seen_at < issues.first_seen_at THEN excluded.first_seen_at ELSE issues.first_seen_at END,
 				last_seen_at = CASE WHEN excluded.last_seen_at > issues.last_seen_at THEN excluded.last_seen_at ELSE issues.last_seen_at END
-			RETURNING id`,
-			string(newID()), string(m.bot), m.group, m.newest.Code, m.newest.Category, m.newest.Title, m.newest.Description,
-			m.newest.ResolutionLink, string(grouped), m.count, m.first, m.last, string(newest)).Scan(&issue)
-		if err != nil {
+			RETURNING id, bot_id, group_key, events_count`)
+		opened := make(map[issueKey]id.Issue, len(chunk))
+		var full []id.Issue
+		if err := scanAll(ctx, tx, &s, func(scan func(...any) error) error {
+			var issue id.Issue
+			var key issueKey
+			var events int64
+			err := scan(&issue, &key.bot, &key.group, &events)
+			if opened[key] = issue; events > mostIssueEvents {
+				full = append(full, issue)
+			}
+			return err
+		}); err != nil {
 			return err
 		}
-		if err := insertIssueEvents(ctx, tx, id.Issue(issue), m.events); err != nil {
+		if err := insertIssueEvents(ctx, tx, chunk, opened); err != nil {
+			return err
+		}
+		if err := trimIssues(ctx, tx, full); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insertIssueEvents adds events and drops those that are too many, the oldest.
-func insertIssueEvents(ctx context.Context, tx *db.Tx, issue id.Issue, events []met) error {
-	rows := make([][]any, len(events))
-	for i, e := range events {
-		data, err := json.Marshal(e.data, json.Deterministic(true), json.FormatNilMapAsNull(false))
-		if err != nil {
+// insertIssueEvents adds the events of meetings to their issues.
+func insertIssueEvents(ctx context.Context, tx *db.Tx, issues []*meeting, opened map[issueKey]id.Issue) error {
+	var rows [][]any
+	for _, m := range issues {
+		for _, e := range m.events {
+			data, err := json.Marshal(e.data, json.Deterministic(true), json.FormatNilMapAsNull(false))
+			if err != nil {
+				return err
+			}
+			rows = append(rows, []any{string(opened[m.issueKey]), string(e.id), e.at, string(data)})
+		}
+	}
+	return db.InsertRows(ctx, tx, `INSERT INTO issue_events (issue_id, id, created_at, data) VALUES `, "", rows)
+}
+
+// mostIssues is how many issues one statement writes.
+const mostIssues = 64
+
+// trimIssues drops the events that issues have too many of, the oldest.
+func trimIssues(ctx context.Context, q db.Querier, issues []id.Issue) error {
+	for chunk := range db.Chunks(issues, mostIssues) {
+		s := whereAny(chunk, `
+			DELETE FROM issue_events WHERE (issue_id, id) IN (SELECT issue_id, id FROM (
+				SELECT issue_id, id, ROW_NUMBER() OVER (PARTITION BY issue_id ORDER BY id DESC) AS place FROM issue_events`, "issue_id",
+			func(i id.Issue) []any { return []any{string(i)} })
+		s.Add(`) AS placed WHERE place > ?)`, mostIssueEvents)
+		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err
 		}
-		rows[i] = []any{string(issue), string(e.id), e.at, string(data)}
 	}
-	if err := db.InsertRows(ctx, tx, `INSERT INTO issue_events (issue_id, id, created_at, data) VALUES `, "", rows); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, `
-		DELETE FROM issue_events WHERE issue_id = $1 AND id <=
-			(SELECT id FROM issue_events WHERE issue_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)`, string(issue), mostIssueEvents)
-	return err
+	return nil
 }
 
 const issueColumns = `

@@ -82,7 +82,10 @@ func (u *uses) call(r *Record) {
 // calls of language models and billable actions cost, and what is reported as such.
 func (s *Service) rollUpUsage(ctx context.Context, tx *db.Tx, records []Record) error {
 	u := uses{calls: map[calls]*plan.Usage{}}
-	billable := billing{known: map[action]bool{}, actions: s.actions}
+	billable, err := s.billable(ctx, tx, records)
+	if err != nil {
+		return err
+	}
 	for i := range records {
 		r := &records[i]
 		switch body := r.Body.(type) {
@@ -95,14 +98,7 @@ func (s *Service) rollUpUsage(ctx context.Context, tx *db.Tx, records []Record) 
 		case *LLMCall:
 			u.use(r, plan.AISpend, body.CostNanoUSD, map[string]string{"type": "IntegrationAction", "subtype": body.Model})
 		case *ActionRun:
-			if body.CostNanoUSD == 0 || body.Cached {
-				continue
-			}
-			counts, err := billable.ask(ctx, tx, action{r.Bot, body.IntegrationName, body.ActionType})
-			if err != nil {
-				return err
-			}
-			if counts {
+			if body.costs() && slices.Contains(billable[body.IntegrationName][r.Bot], body.ActionType) {
 				u.use(r, plan.AISpend, body.CostNanoUSD, map[string]string{
 					"type": "IntegrationAction", "subtype": body.ActionType, "source": body.IntegrationName,
 				})
@@ -141,23 +137,29 @@ func textsOf(object jsontext.Value) map[string]string {
 	return texts
 }
 
-// action is an action of an integration, as a bot has it.
-type action struct {
-	bot               id.Bot
-	integration, name string
-}
+// billing knows, for one batch, which actions are billable: by integration and bot.
+type billing map[string]map[id.Bot][]string
 
-// billing remembers, for one batch, which actions are billable.
-type billing struct {
-	known   map[action]bool
-	actions actions
-}
-
-func (b *billing) ask(ctx context.Context, q db.Querier, a action) (bool, error) {
-	if billable, known := b.known[a]; known {
-		return billable, nil
+// billable asks for the runs of a batch that say what they cost: once an integration.
+func (s *Service) billable(ctx context.Context, q db.Querier, records []Record) (billing, error) {
+	asked := map[string][]id.Bot{}
+	for i := range records {
+		if run, is := records[i].Body.(*ActionRun); is && run.costs() {
+			asked[run.IntegrationName] = append(asked[run.IntegrationName], records[i].Bot)
+		}
 	}
-	billable, err := b.actions.Billable(ctx, q, a.bot, a.integration, a.name)
-	b.known[a] = billable
-	return billable, err
+	known := billing{}
+	for _, integration := range slices.Sorted(maps.Keys(asked)) {
+		bots := asked[integration]
+		slices.Sort(bots)
+		of, err := s.actions.Billable(ctx, q, integration, slices.Compact(bots))
+		if err != nil {
+			return nil, err
+		}
+		known[integration] = of
+	}
+	return known, nil
 }
+
+// costs says whether a run says what it cost, and did anything for it.
+func (a *ActionRun) costs() bool { return a.CostNanoUSD != 0 && !a.Cached }
