@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"sync"
@@ -29,13 +30,29 @@ const (
 	usagesSettle = 2 * time.Minute
 )
 
-// usageSender sends the records of one bot, one batch after the other.
-type usageSender struct {
+// sender sends the records of one bot, one batch after the other.
+type sender struct {
 	bot   string
+	line  func(n int) string // the n-th record
+	size  int                // of a batch
+	count int                // records in all
+	next  int                // the first that is not acknowledged
+	sent  int                // the first of the batch that was sent last
+}
+
+// usageSender sends records of usage.
+type usageSender struct {
+	sender
 	first time.Time
-	count int // records in all
-	next  int // the first that is not acknowledged
-	sent  int // the first of the batch that was sent last
+}
+
+func newUsageSender(bot string, count int, first time.Time) *usageSender {
+	s := &usageSender{sender{bot: bot, size: usageBatch, count: count}, first}
+	s.line = func(n int) string {
+		at, value, name := s.record(n)
+		return fmt.Sprintf(`{"kind":"usage","type":"invocation_calls","value":%d,"id":%q,"timestamp":%q}`, value, name, at.Format("2006-01-02T15:04:05.000Z"))
+	}
+	return s
 }
 
 // record is the n-th record: when, how much, and its id. Every tenth is an earlier one
@@ -54,15 +71,14 @@ func (s *usageSender) record(n int) (at time.Time, value int, name string) {
 }
 
 // batch is the batch that begins with a record, as NDJSON in gzip.
-func (s *usageSender) batch(from int) (body []byte, lines int, err error) {
+func (s *sender) batch(from int) (body []byte, lines int, err error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {
 		return nil, 0, err
 	}
-	for n := from; n < min(from+usageBatch, s.count); n++ {
-		at, value, name := s.record(n)
-		if _, err := fmt.Fprintf(z, `{"kind":"usage","type":"invocation_calls","value":%d,"id":%q,"timestamp":%q}`+"\n", value, name, at.Format("2006-01-02T15:04:05.000Z")); err != nil {
+	for n := from; n < min(from+s.size, s.count); n++ {
+		if _, err := io.WriteString(z, s.line(n)+"\n"); err != nil {
 			return nil, 0, err
 		}
 		lines++
@@ -73,7 +89,7 @@ func (s *usageSender) batch(from int) (body []byte, lines int, err error) {
 
 // deliver sends the batch that begins with a record until it is taken, and answers how
 // many of its records were new.
-func (s *usageSender) deliver(ctx context.Context, owner *harness.Actor, from int) (accepted, lines int, err error) {
+func (s *sender) deliver(ctx context.Context, owner *harness.Actor, from int) (accepted, lines int, err error) {
 	body, lines, err := s.batch(from)
 	if err != nil {
 		return 0, 0, err
@@ -115,8 +131,8 @@ func (s *usageSender) expected() sums {
 	return want
 }
 
-// counted are the sums that the API answers of a bot, or of the workspace.
-func counted(t *testing.T, owner *harness.Actor, of string) sums {
+// counted are the sums of a type that the API answers of a bot, or of the workspace.
+func counted(t *testing.T, owner *harness.Actor, of, usageType string) sums {
 	t.Helper()
 	got := sums{map[string]float64{}, map[string]float64{}}
 	var history struct {
@@ -125,7 +141,7 @@ func counted(t *testing.T, owner *harness.Actor, of string) sums {
 			Value  float64
 		}
 	}
-	owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/history?type=invocation_calls", nil, &history)
+	owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/history?type="+usageType, nil, &history)
 	for _, u := range history.Usages {
 		if u.Value != 0 {
 			got.Months[u.Period.Format("2006-01")] = u.Value
@@ -139,7 +155,7 @@ func counted(t *testing.T, owner *harness.Actor, of string) sums {
 			}
 			Meta meta
 		}
-		owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/daily-activity?type=invocation_calls&pageSize=100&nextToken="+url.QueryEscape(next), nil, &page)
+		owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/daily-activity?type="+usageType+"&pageSize=100&nextToken="+url.QueryEscape(next), nil, &page)
 		for _, d := range page.Data {
 			got.Days[d.Date[:len("2006-01-02")]] += d.Value
 		}
@@ -158,43 +174,37 @@ func TestKillUsages(t *testing.T) {
 			server := harness.StartBinary(t, dir, databaseURL)
 			owner := server.Owner(t)
 			first := time.Now().UTC().Add(-usageDays * 24 * time.Hour)
-			senders := make([]*usageSender, usageBots)
+			senders, all := make([]*usageSender, usageBots), make([]*sender, usageBots)
 			for i := range senders {
 				var made struct{ Bot struct{ ID string } }
 				owner.Do(t, http.MethodPost, "/v1/admin/bots", map[string]any{"name": fmt.Sprint("b", i)}, &made)
-				senders[i] = &usageSender{bot: made.Bot.ID, first: first, count: *usages / usageBots}
+				senders[i] = newUsageSender(made.Bot.ID, *usages/usageBots, first)
+				all[i] = &senders[i].sender
 			}
 			began := time.Now()
 			for kill := range usageKills {
-				sendUsages(t, server, owner, senders, *usages*(kill+1)/(usageKills+1))
+				sendAll(t, server, owner, all, *usages, *usages*(kill+1)/(usageKills+1), 0)
 				server = harness.StartBinary(t, dir, databaseURL)
 				owner = server.Owner(t)
-				for _, s := range senders {
-					// Whether it was taken or not, and whether the answer came or not.
-					if _, lines, err := s.deliver(t.Context(), owner, s.sent); err != nil {
-						t.Fatal(err)
-					} else if s.next == s.sent {
-						s.next += lines
-					}
-				}
+				sendAgain(t, owner, all)
 			}
-			sendUsages(t, server, owner, senders, 0)
+			sendAll(t, server, owner, all, *usages, 0, 0)
 			sent := time.Since(began)
 
 			want := make(map[string]sums, len(senders)+1)
-			all := sums{map[string]float64{}, map[string]float64{}}
+			whole := sums{map[string]float64{}, map[string]float64{}}
 			for _, s := range senders {
 				of := s.expected()
 				want[s.bot] = of
 				for day, value := range of.Days {
-					all.Days[day] += value
+					whole.Days[day] += value
 				}
 				for month, value := range of.Months {
-					all.Months[month] += value
+					whole.Months[month] += value
 				}
 			}
-			want[owner.Workspace] = all
-			for deadline := time.Now().Add(usagesSettle); !cmp.Equal(counted(t, owner, owner.Workspace), all) && time.Now().Before(deadline); {
+			want[owner.Workspace] = whole
+			for deadline := time.Now().Add(usagesSettle); !cmp.Equal(counted(t, owner, owner.Workspace, "invocation_calls"), whole) && time.Now().Before(deadline); {
 				time.Sleep(100 * time.Millisecond)
 			}
 			t.Logf("%d records were sent in %s and counted %s later", *usages, sent.Round(time.Millisecond), (time.Since(began) - sent).Round(time.Millisecond))
@@ -204,7 +214,7 @@ func TestKillUsages(t *testing.T) {
 			owner = server.Owner(t)
 			time.Sleep(time.Second)
 			for of, sums := range want {
-				if diff := cmp.Diff(sums, counted(t, owner, of)); diff != "" {
+				if diff := cmp.Diff(sums, counted(t, owner, of, "invocation_calls")); diff != "" {
 					t.Errorf("of %s: %s", of, diff)
 				}
 			}
@@ -213,9 +223,22 @@ func TestKillUsages(t *testing.T) {
 	}
 }
 
-// sendUsages has every sender go on, until so many records are taken in all and the
-// server is killed; 0 is until everything is sent.
-func sendUsages(t *testing.T, server *harness.Process, owner *harness.Actor, senders []*usageSender, killAt int) {
+// sendAgain sends the batch of every sender that was sent last, whether it was taken or
+// not, and whether the answer came or not.
+func sendAgain(t *testing.T, owner *harness.Actor, senders []*sender) {
+	t.Helper()
+	for _, s := range senders {
+		if _, lines, err := s.deliver(t.Context(), owner, s.sent); err != nil {
+			t.Fatal(err)
+		} else if s.next == s.sent {
+			s.next += lines
+		}
+	}
+}
+
+// sendAll has every sender go on up to so many records each, until so many are taken in
+// all and, a moment after, the server is killed; 0 is until everything is sent.
+func sendAll(t *testing.T, server *harness.Process, owner *harness.Actor, senders []*sender, most, killAt int, after time.Duration) {
 	t.Helper()
 	var taken atomic.Int64
 	var killed atomic.Bool
@@ -226,7 +249,7 @@ func sendUsages(t *testing.T, server *harness.Process, owner *harness.Actor, sen
 	var all sync.WaitGroup
 	for _, s := range senders {
 		all.Go(func() {
-			for s.next < s.count {
+			for s.next < min(most, s.count) {
 				_, lines, err := s.deliver(t.Context(), owner, s.next)
 				if err != nil {
 					if !killed.Load() {
@@ -237,10 +260,12 @@ func sendUsages(t *testing.T, server *harness.Process, owner *harness.Actor, sen
 				s.next += lines
 				if killAt > 0 && taken.Add(int64(lines)) >= int64(killAt) {
 					kill.Do(func() {
-						killed.Store(true)
-						server.Kill()
+						all.Go(func() {
+							time.Sleep(after)
+							killed.Store(true)
+							server.Kill()
+						})
 					})
-					return
 				}
 			}
 		})
