@@ -47,6 +47,8 @@ func (s *Service) HandleCalls(q *jobs.Queue, callTime time.Duration) {
 	policy := jobs.Policy{MaxAttempts: 1 << 20, Timeout: 2*callTime + time.Minute, Backoff: time.Second, MaxBackoff: time.Minute}
 	q.Handle(jobCallInstance, s.fairly(s.tellInstance), policy)
 	q.Handle(jobCallBot, s.fairly(s.tellBot), policy)
+	policy.Timeout = installsTime
+	q.Handle(jobRegisterInstalls, s.registerInstalls, policy)
 }
 
 // calling counts the calls that run for each workspace.

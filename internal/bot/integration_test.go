@@ -93,7 +93,7 @@ func TestSetUpIntegration(t *testing.T) {
 		}},
 		"nothing runs it": {Instance{}, IntegrationSetup{Configuration: token}, idle, func(i *Instance) {
 			i.Enabled, i.Configuration, i.DisabledChannels, i.CreatedAt, i.Status = true, token, "[]", now, Pending
-			i.StatusReason = "Nothing runs this integration: it has no url, and this server does not run code. Deploy it with a url, then save this configuration again."
+			i.StatusReason = "Nothing runs this integration: it has no url, and this server does not run code. It is registered when the integration is deployed with a url."
 		}},
 		"nothing said": {old, IntegrationSetup{}, runnable, func(*Instance) {}},
 		"the same":     {old, IntegrationSetup{Configuration: token, Enabled: ptr(true)}, runnable, func(*Instance) {}},

@@ -21,7 +21,7 @@ const (
 // The reasons of those that wait.
 const (
 	notCalled    = "The integration was not called yet."
-	noURL        = "Nothing runs this integration: it has no url, and this server does not run code. Deploy it with a url, then save this configuration again."
+	noURL        = "Nothing runs this integration: it has no url, and this server does not run code. It is registered when the integration is deployed with a url."
 	noIdentifier = "The integration has to be authorised first: its configuration needs an identifier."
 )
 

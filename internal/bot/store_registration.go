@@ -167,3 +167,39 @@ func selectCallableBot(ctx context.Context, q db.Querier, bot id.Bot) (b Bot, fo
 	b.ID, b.URL, b.MaxExecutionTime = bot, url.String, most.Int64
 	return b, err == nil, err
 }
+
+// selectInstalls reads the instances of an integration in the order of bots, as far as
+// their registration is concerned.
+func selectInstalls(ctx context.Context, q db.Querier, integration id.Integration, after installedKey, most int) (page []calledRow, err error) {
+	rows, err := q.Query(ctx, `
+		SELECT i.webhook_id, i.bot_id, i.alias, b.workspace_id, i.enabled, i.configuration_type, i.identifier, i.status, i.status_reason
+		FROM bot_integrations i JOIN bots b ON b.id = i.bot_id
+		WHERE i.integration_id = $1 AND (i.bot_id, i.alias) > ($2, $3)
+		ORDER BY i.bot_id, i.alias LIMIT $4`, string(integration), string(after.bot), after.alias, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r calledRow
+		var configurationType, identifier, reason sql.NullString
+		i := &r.instance
+		if err := rows.Scan(&i.Webhook, &r.bot, &i.Alias, &r.workspace, &i.Enabled, &configurationType, &identifier, &i.Status, &reason); err != nil {
+			return nil, err
+		}
+		if configurationType.Valid {
+			i.ConfigurationType = &configurationType.String
+		}
+		i.Integration, i.Identifier, i.StatusReason = integration, identifier.String, reason.String
+		page = append(page, r)
+	}
+	return page, rows.Err()
+}
+
+// updateStanding lets an instance stand where the caller says; what comes of a call
+// that began before does not count any more.
+func updateStanding(ctx context.Context, q db.Querier, w id.Webhook, to standing) error {
+	_, err := q.Exec(ctx, `UPDATE bot_integrations SET status = $2, status_reason = $3, generation = generation + 1 WHERE webhook_id = $1`,
+		string(w), string(to.status), db.Text(to.reason))
+	return err
+}

@@ -348,6 +348,11 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err := s.rewrite(ctx, tx, before, after, len(u.Definition.Interfaces) > 0); err != nil {
 		return Integration{}, err
 	}
+	if after.URL != "" && after.URL != before.URL {
+		if err := s.Installs.EndpointChanged(ctx, tx, i); err != nil {
+			return Integration{}, err
+		}
+	}
 	return after, s.record(ctx, tx, after.release(), "integration updated: "+strings.Join(u.members(), ", "))
 }
 

@@ -40,6 +40,9 @@ type keys interface {
 type installs interface {
 	IntegrationUsers(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (own []string, others int, err error)
 	PluginUsers(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (own []string, others int, err error)
+	// EndpointChanged tells it of an integration that runs somewhere else, or somewhere
+	// at last.
+	EndpointChanged(ctx context.Context, tx *db.Tx, i id.Integration) error
 }
 
 // Leaver is whoever keeps things of an integration that leave with it.
