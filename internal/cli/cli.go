@@ -40,6 +40,7 @@ type grammar struct {
 	Backup      backupCommand      `cmd:"" help:"Make, check and restore backups."`
 	Migrate     migrateCommand     `cmd:"" help:"Look at or change the database's schema."`
 	Doctor      doctorCommand      `cmd:"" help:"Check an installation."`
+	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready, for health checks."`
 	Logs        logsCommand        `cmd:"" help:"Read what bots log."`
 	Analytics   analyticsCommand   `cmd:"" help:"Read what bots do."`
 	OpenAPI     openAPICommand     `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/botyard/botyard/internal/fault"
+)
+
+type readyCommand struct {
+	URL string `name:"url" env:"BOTYARD_URL" default:"http://127.0.0.1:8400" help:"The server."`
+}
+
+const (
+	// readyTime is a little more than the server takes at most to look.
+	readyTime = 6 * time.Second
+	// mostReasons bounds what is read of the answer, in bytes.
+	mostReasons = 4 << 10
+)
+
+// Run asks a running server, as the health check of a container does, which may hold
+// no other program that could.
+func (r *readyCommand) Run(ctx context.Context, c console) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(r.URL, "/")+"/readyz", nil)
+	if err != nil {
+		return usageError{fmt.Errorf("--url: %w", err)}
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("the server does not answer: %w", err)
+	}
+	defer answer.Body.Close()
+	reasons, err := io.ReadAll(io.LimitReader(answer.Body, mostReasons))
+	if err != nil {
+		return fmt.Errorf("the server broke its answer off: %w", err)
+	}
+	text := strings.TrimSpace(string(reasons))
+	if answer.StatusCode != http.StatusOK {
+		return errors.New("the server is not ready: HTTP " + answer.Status + " " + fault.BoundedTo(text, mostReasons))
+	}
+	_, err = fmt.Fprintln(c.out, text)
+	return err
+}
