@@ -223,6 +223,7 @@ func TestInstalledUsesItsIndexes(t *testing.T) {
 			"packages":            {packageQuery, []any{"b"}},
 			"integration users":   {ownIntegrationUsers, []any{"i", "w"}},
 			"integration others":  {otherIntegrationUsers, []any{"i", "w"}},
+			"installs":            {installsQuery, []any{"i", "b", "a", 500}},
 			"plugin users":        {ownPluginUsers, []any{"p", "w"}},
 			"plugin others":       {otherPluginUsers, []any{"p", "w"}},
 			"list by integration": {byIntegration.Text(), byIntegration.Args()},

@@ -168,14 +168,16 @@ func selectCallableBot(ctx context.Context, q db.Querier, bot id.Bot) (b Bot, fo
 	return b, err == nil, err
 }
 
+const installsQuery = `
+	SELECT i.webhook_id, i.bot_id, i.alias, b.workspace_id, i.enabled, i.configuration_type, i.identifier, i.status, i.status_reason
+	FROM bot_integrations i JOIN bots b ON b.id = i.bot_id
+	WHERE i.integration_id = $1 AND (i.bot_id, i.alias) > ($2, $3)
+	ORDER BY i.bot_id, i.alias LIMIT $4`
+
 // selectInstalls reads the instances of an integration in the order of bots, as far as
 // their registration is concerned.
 func selectInstalls(ctx context.Context, q db.Querier, integration id.Integration, after installedKey, most int) (page []calledRow, err error) {
-	rows, err := q.Query(ctx, `
-		SELECT i.webhook_id, i.bot_id, i.alias, b.workspace_id, i.enabled, i.configuration_type, i.identifier, i.status, i.status_reason
-		FROM bot_integrations i JOIN bots b ON b.id = i.bot_id
-		WHERE i.integration_id = $1 AND (i.bot_id, i.alias) > ($2, $3)
-		ORDER BY i.bot_id, i.alias LIMIT $4`, string(integration), string(after.bot), after.alias, most)
+	rows, err := q.Query(ctx, installsQuery, string(integration), string(after.bot), after.alias, most)
 	if err != nil {
 		return nil, err
 	}
