@@ -29,16 +29,14 @@ func (i installation) do(t *testing.T) (n int) {
 	t.Helper()
 	due := i.due(t, i.Clock.Now())
 	for _, job := range due {
-		if err := i.Billing.Do(t.Context(), job); err != nil {
-			t.Log(job.Kind, err)
-			continue
-		}
+		// It is gone before it is done, so that one for the same invoice can be enqueued.
 		must(t, func() error {
 			return i.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
 				_, err := tx.Exec(ctx, `DELETE FROM jobs WHERE id = $1`, string(job.ID))
 				return err
 			})
 		})
+		must(t, func() error { return i.Billing.Do(t.Context(), job) })
 		n++
 	}
 	return n
@@ -417,5 +415,37 @@ func TestDecidedWhileCharged(t *testing.T) {
 		if amount, times := bank.taken(i.ID); times != 1 || amount != i.Total {
 			t.Errorf("%s were taken %d times", amount, times)
 		}
+	})
+}
+
+// TestRetryAfterPayingByHand: who pays by hand, and is refused, when a retry is due that
+// no server has made yet, is tried again all the same.
+func TestRetryAfterPayingByHand(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, clock := open(), newTill(), &hand{}
+		it.assign(t, plan.Team)
+		it.do(t) // nobody takes payments yet
+		i := it.invoices(t, it.w)[0]
+		clock.now = it.Clock.Now()
+		it.Billing.Provider, it.Billing.Clock, it.Billing.Queue = bank, clock, jobs.New(it.DB, clock, it.Log)
+		it.Clock = clock
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
+		look := func(tries int64) {
+			t.Helper()
+			for it.do(t) > 0 {
+			}
+			var err error
+			if i, err = it.Billing.Invoice(t.Context(), it.w, i.ID); err != nil || i.Attempts != tries {
+				t.Fatalf("it was tried %d times (%v), want %d", i.Attempts, err, tries)
+			}
+		}
+		look(1)
+		clock.now = i.NextAttempt.Add(time.Hour)
+		if _, err := it.Billing.Pay(t.Context(), it.w, i.ID, ""); !fault.Is(err, fault.PaymentRequired) {
+			t.Fatal(err)
+		}
+		look(2) // the retry that was due finds that it was made
+		clock.now = i.NextAttempt
+		look(3)
 	})
 }

@@ -27,7 +27,7 @@ type retrying struct {
 	Invoice id.Invoice `json:"invoice"`
 	Request string     `json:"request,omitempty"`
 	// Begin has the collection begin: whoever issued the invoice knew no provider.
-	Begin bool `json:"begin,omitempty"`
+	Begin bool `json:"begin,omitzero"`
 }
 
 // ofPayment is the payload of jobConclude and jobRefund.
@@ -89,7 +89,8 @@ func (s *Service) schedule(ctx context.Context, tx *db.Tx, i Invoice) error {
 }
 
 // retry tries to have an invoice paid, when it is still to be paid and its time has
-// come. Run again, it finds the time moved on and does nothing.
+// come. When its time has moved on, because it was tried by hand meanwhile or this runs
+// again, it waits for that: the job that waited for the earlier time is the only one.
 func (s *Service) retry(ctx context.Context, of retrying) error {
 	i, found, err := selectInvoiceOf(ctx, s.DB.Reader(ctx), of.Invoice)
 	if err != nil {
@@ -101,7 +102,10 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 	if of.Begin {
 		return s.beginCollecting(ctx, i)
 	}
-	if of.Request == "" && (i.NextAttempt.IsZero() || i.NextAttempt.After(s.Clock.Now())) {
+	if of.Request == "" && i.NextAttempt.After(s.Clock.Now()) {
+		return s.again(ctx, i.ID)
+	}
+	if of.Request == "" && i.NextAttempt.IsZero() {
 		return nil
 	}
 	_, err = s.collect(ctx, i.Workspace, i.ID, of.Request)
@@ -109,6 +113,17 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 		return nil // paid or void meanwhile
 	}
 	return err
+}
+
+// again has the job of an invoice wait for its next try.
+func (s *Service) again(ctx context.Context, which id.Invoice) error {
+	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		i, found, err := selectInvoiceOf(ctx, tx, which)
+		if err != nil || !found || i.Status != Open {
+			return db.Convert(err)
+		}
+		return s.schedule(ctx, tx, i)
+	})
 }
 
 // beginCollecting has an invoice collected that nobody has begun to collect.

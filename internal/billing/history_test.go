@@ -1,452 +1,473 @@
-package billing
+package billing_test
 
 import (
+	"context"
 	"flag"
-	"math/big"
+	"fmt"
+	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/go-json-experiment/json"
 
+	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/billing"
+	"github.com/botyard/botyard/internal/config"
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/postgres"
 )
 
-// histories is how many random histories TestHistories lives through. Ten thousand
-// take some minutes.
-var histories = flag.Int("histories", 150, "how many random histories of 24 months to bill")
+var (
+	histories = flag.Int("histories", 200, "how many random histories of 24 months to live through; beyond 200 on SQLite alone")
+	seed      = flag.Uint64("seed", 1, "what the histories are drawn from")
+)
 
-// oracle is what a history should have cost, reckoned in the most naive way: every
-// single thing is a lot of its own, with an exact price, bought for a time; it is
-// given back by the exact part that is left. It shares nothing with rate but the
-// catalogue.
-type oracle struct {
-	catalogue *plan.Catalog
-	lots      []*lot
-	plan      plan.ID
-	term      plan.Interval
-	until     time.Time // of the plan
-	next      *Change
-	addons    map[string]*[2]int64 // now, and from the next month on
-	coupons   []coupon
-	redeemed  map[string]bool
-	// cost is what was charged but for AI and tax, less what was given back.
-	cost *big.Rat
-	// rounded counts what was rounded: each is wrong by a cent at most, and what is
-	// given back of it once more.
-	rounded int
-	// spend is what each month's AI spend is to be billed with, in all.
-	spend map[time.Time]plan.Cents
-}
+// inOneWorld is how many workspaces live in one installation.
+const inOneWorld = 100
 
-type lot struct {
-	what        string
-	price       *big.Rat
-	from, until time.Time
-}
-
-type coupon struct {
-	of    plan.Coupon
-	start time.Time
-	month time.Time // in which an amount was taken off last
-}
-
-func (o *oracle) price(p plan.ID, i plan.Interval) plan.Cents {
-	of, _ := o.catalogue.Plan(p)
-	price, _ := of.Price(i)
-	return price
-}
-
-func firstOf(at time.Time, later int) time.Time {
-	return time.Date(at.Year(), at.Month()+time.Month(later), 1, 0, 0, 0, 0, time.UTC)
-}
-
-// part is how much of a period is left at a moment.
-func part(at, start, end time.Time) *big.Rat {
-	if at.Before(start) {
-		at = start
+// TestHistories: whatever happens to workspaces in two years, purchases, coupons, usage,
+// trials, cards that are declined, payments that nobody knows the outcome of, the
+// operator's decisions: every invoice is over what the ledger says, to the cent, with
+// numbers that have no gap; what was previewed is charged, what was upcoming is issued;
+// the money that the provider really took is what the ledger says was paid, once; and
+// who is past due or blocked is so from the moment that the ledger says.
+func TestHistories(t *testing.T) {
+	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
+		t.Run(string(engine), func(t *testing.T) {
+			most := *histories
+			if engine == db.PostgreSQL {
+				most = min(most, 200)
+			}
+			for n := 0; n < most; n += inOneWorld {
+				t.Run(fmt.Sprint(n), func(t *testing.T) {
+					t.Parallel()
+					live(t, engine, n, min(inOneWorld, most-n))
+				})
+			}
+		})
 	}
-	return big.NewRat(int64(end.Sub(at)/time.Second), int64(end.Sub(start)/time.Second))
 }
 
-// charge buys lots for what is had and has no lot, and gives back those of what is
-// no longer had.
-func (o *oracle) charge(at time.Time) {
-	var fresh []*lot
-	managed := o.plan == plan.Managed
-	keep := func(l *lot) bool {
-		if !l.until.After(at) {
-			return false
-		}
-		had := l.what == "plan "+string(o.plan)+" "+string(o.term) && l.until.Equal(o.until)
-		if !managed && (had || o.addons[l.what] != nil) {
-			return true
-		}
-		o.cost.Sub(o.cost, new(big.Rat).Mul(l.price, part(at, l.from, l.until)))
-		o.rounded++
-		return false
+// hand is a clock that is moved by hand.
+type hand struct{ now time.Time }
+
+func (h *hand) Now() time.Time { return h.now }
+
+// world is an installation whose time is moved day by day.
+type world struct {
+	*testing.T
+	installation
+	*hand
+	r       *rand.Rand
+	bank    *till
+	members []*member
+	papers  map[id.Invoice]*member
+	unknown []*paper // whose payment has no outcome yet
+	uses    int
+	did     map[string]int
+}
+
+// member is a workspace and its ledger.
+type member struct {
+	*ledger
+	w id.Workspace
+	// log is what happened, for whoever has to find out what went wrong.
+	log []string
+}
+
+func live(t *testing.T, engine db.Engine, n, size int) {
+	c := config.Installation{Data: t.TempDir(), Dev: true, SQLiteSynchronous: "NORMAL"}
+	if engine == db.PostgreSQL {
+		c.DatabaseURL = secret.Value(postgres.Database(t))
 	}
-	var kept []*lot
-	for _, l := range o.lots {
-		if keep(l) {
-			kept = append(kept, l)
+	a, err := app.Open(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	w := &world{
+		T: t, installation: installation{App: a}, r: rand.New(rand.NewPCG(*seed, uint64(n))), bank: newTill(), papers: map[id.Invoice]*member{}, did: map[string]int{},
+		hand: &hand{time.Date(2026, time.Month(1+n/inOneWorld%12), 10, 0, 0, 0, 0, time.UTC)},
+	}
+	w.bank.demands = n/inOneWorld%2 == 0
+	catalogue := *plan.Default()
+	catalogue.Tax = plan.Tax{Name: "VAT", BasisPoints: int64(n / inOneWorld % 3 * 975)}
+	catalogue.Coupons = []plan.Coupon{
+		{ID: "half", Code: "HALF", PercentOff: 50, Duration: plan.Once},
+		{ID: "ten", Code: "TEN", AmountOff: 1_000, Duration: plan.Repeating, Months: 3},
+		{ID: "fifth", Code: "FIFTH", PercentOff: 20, Duration: plan.Forever},
+		{ID: "free", Code: "FREE", PercentOff: 100, Duration: plan.Repeating, Months: 1},
+	}
+	a.Billing.Plans, a.Billing.Provider = &catalogue, w.bank
+	a.Billing.Clock, a.Meter.Clock, a.Workspaces.Clock = w.hand, w.hand, w.hand
+	a.Billing.Queue = jobs.New(a.DB, w.hand, a.Log)
+	for i := range size {
+		made, err := a.CreateAccount(t.Context(), fmt.Sprintf("member%d@example.com", i), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.members = append(w.members, &member{ledger: newLedger(&catalogue, w.now), w: made.Workspace})
+	}
+	slices.SortFunc(w.members, func(a, b *member) int { return len(a.w) - len(b.w) + compare(a.w, b.w) })
+	for end := first(w.now, 24); w.now.Before(end); {
+		w.day(w.now.AddDate(0, 0, 1))
+	}
+	w.reckon()
+	if n == 0 {
+		t.Log(w.did)
+	}
+}
+
+func compare(a, b id.Workspace) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// day lives a day up to its end, midnight.
+func (w *world) day(midnight time.Time) {
+	var acts []int64
+	for range w.members {
+		if w.r.IntN(24) == 0 {
+			acts = append(acts, w.r.Int64N(86_400-600))
 		}
 	}
-	o.lots = kept
-	buy := func(what string, price plan.Cents, start, end time.Time, had int64) {
-		for _, l := range o.lots {
-			if l.what == what {
-				had--
+	slices.Sort(acts)
+	for _, second := range acts {
+		if at := midnight.Add(time.Duration(second-86_400) * time.Second); at.After(w.now) {
+			w.now = at
+		}
+		m := w.members[w.r.IntN(len(w.members))]
+		w.act(m)
+		w.run()
+		w.resolve()
+		w.check(m)
+	}
+	if midnight.Day() == 1 {
+		w.closeMonths(midnight)
+	}
+	w.now = midnight
+	for _, m := range w.members {
+		if m.tries != "" && !m.trialEnds.After(w.now) {
+			m.endTrial(w.now)
+		}
+	}
+	w.must(w.only(w.Billing.EndTrials(w.Context())))
+	w.run()
+	for _, m := range w.members {
+		for _, p := range m.open() {
+			if !p.next.IsZero() && !p.next.After(w.now) {
+				w.fail(m, "the invoice %s was to be tried at %s", p.id, p.next)
 			}
 		}
-		for ; had > 0 && price > 0; had-- {
-			from := start
-			if at.After(from) {
-				from = at
-			}
-			l := &lot{what, new(big.Rat).Mul(new(big.Rat).SetInt64(int64(price)), part(at, start, end)), from, end}
-			fresh, o.rounded = append(fresh, l), o.rounded+1
-		}
 	}
-	if !managed {
-		start := firstOf(o.until, -1)
-		if o.term == plan.Year {
-			start = firstOf(o.until, -12)
-		}
-		buy("plan "+string(o.plan)+" "+string(o.term), o.price(o.plan, o.term), start, o.until, 1)
-		for _, a := range o.catalogue.Addons {
-			if had := o.addons[a.ID]; had != nil && a.Month != nil {
-				buy(a.ID, *a.Month, firstOf(at, 0), firstOf(at, 1), had[0])
-			}
-		}
-	}
-	o.discount(at, fresh)
-	for _, l := range fresh {
-		o.cost.Add(o.cost, l.price)
-	}
-	o.lots = append(o.lots, fresh...)
-}
-
-func (o *oracle) discount(at time.Time, fresh []*lot) {
-	// Things of a kind are one line, and lines are in the order of their names.
-	slices.SortStableFunc(fresh, func(a, b *lot) int {
-		if (a.what[:4] == "plan") != (b.what[:4] == "plan") {
-			if a.what[:4] == "plan" {
-				return -1
-			}
-			return 1
-		}
-		if a.what < b.what {
-			return -1
-		} else if a.what > b.what {
-			return 1
-		}
-		return 0
-	})
-	var left []coupon
-	for _, c := range o.coupons {
-		over := c.of.Duration == plan.Repeating && !at.Before(c.start.AddDate(0, c.of.Months, 0))
-		off := new(big.Rat)
-		if !over && !(c.of.AmountOff > 0 && c.month.Equal(firstOf(at, 0))) {
-			rest := new(big.Rat).SetInt64(int64(c.of.AmountOff))
-			for _, l := range fresh {
-				take := new(big.Rat).Mul(l.price, big.NewRat(c.of.PercentOff, 100))
-				if c.of.AmountOff > 0 {
-					take.Set(l.price)
-					if rest.Cmp(take) < 0 {
-						take.Set(rest)
-					}
-					rest.Sub(rest, take)
-				}
-				l.price = new(big.Rat).Sub(l.price, take)
-				off.Add(off, take)
-				o.rounded++
-			}
-		}
-		// What rounds to nothing is not taken off, and the coupon is not used up.
-		used := off.Cmp(big.NewRat(1, 2)) >= 0
-		if used {
-			c.month = firstOf(at, 0)
-		}
-		if !over && !(used && c.of.Duration == plan.Once) {
-			left = append(left, c)
-		}
-	}
-	o.coupons = left
-}
-
-// life is one history: a subscription beside its oracle.
-type life struct {
-	t        *testing.T
-	r        *rand.Rand
-	c        *plan.Catalog
-	sub      Subscription
-	o        *oracle
-	invoices []bill
-	used     map[time.Time]plan.Nano
-	numbers  int
-}
-
-func (l *life) invoice(b bill) {
-	l.t.Helper()
-	total := plan.Cents(0)
-	for _, line := range b.Lines {
-		total += line.Amount
-	}
-	if total != b.Total || b.Total < 0 {
-		l.t.Fatalf("the lines add up to %s, the total is %s", total, b.Total)
-	}
-	if b.Subscription.Balance < 0 {
-		l.t.Fatalf("the balance is %s", b.Subscription.Balance)
-	}
-	// What is covered is covered once.
-	covered := map[string]int64{}
-	for _, c := range b.Subscription.Coverages {
-		if c.Net < 0 {
-			l.t.Fatalf("%+v cost less than nothing", c)
-		}
-		covered[c.ID] += c.Quantity
-	}
-	for what, n := range covered {
-		most := int64(1)
-		if a := b.Subscription.addon(what); a != nil {
-			most = a.Quantity
-		}
-		if n > most {
-			l.t.Fatalf("%d of %s are covered, and %d had", n, what, most)
-		}
-	}
-	l.sub, l.invoices = b.Subscription, append(l.invoices, b)
-}
-
-func (l *life) newID() id.Invoice {
-	l.numbers++
-	return id.Invoice("invoice_" + string(rune('a'+l.numbers%26)) + time.Duration(l.numbers).String())
-}
-
-// same holds that two bills have the same lines and leave the same.
-func (l *life) same(what string, a, b bill) {
-	l.t.Helper()
-	options := cmp.Options{cmpopts.IgnoreUnexported(Subscription{}), cmpopts.IgnoreFields(Coverage{}, "Invoice"), cmpopts.IgnoreFields(Discount{}, "ID"), cmpopts.EquateEmpty()}
-	if diff := cmp.Diff(a, b, options); diff != "" {
-		l.t.Fatalf("%s:\n%s", what, diff)
+	if midnight.Day()%5 == 0 {
+		w.recharge()
+		w.run()
 	}
 }
 
-func (l *life) spends() ([]Spend, *Arrears) {
-	month := monthOf(l.sub.CycleEnd.Add(-time.Second))
-	if l.sub.Plan == plan.Managed {
+func (w *world) only(_ any, err error) error { return err }
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(w.now, err)
+	}
+}
+
+// refused holds what an act was answered against what the ledger expects; an empty kind
+// is success.
+func (w *world) refused(m *member, err error, want fault.Type) {
+	w.Helper()
+	if want == "" && err == nil || want != "" && fault.Is(err, want) {
+		return
+	}
+	w.fail(m, "it was answered %v, want %q", err, want)
+}
+
+func (w *world) fail(m *member, format string, args ...any) {
+	w.Helper()
+	for _, line := range m.log {
+		w.T.Log(line)
+	}
+	w.Fatalf("%s, workspace %s: %s", w.now, m.w, fmt.Sprintf(format, args...))
+}
+
+func (w *world) note(m *member, format string, args ...any) {
+	m.log = append(m.log, w.now.Format(time.DateTime)+" "+fmt.Sprintf(format, args...))
+}
+
+// closeMonths has the months closed, and the ledger close its own.
+func (w *world) closeMonths(at time.Time) {
+	w.now = at.Add(-time.Second)
+	upcoming := map[*member][]billing.Line{}
+	for _, m := range w.members {
+		_, lines, err := w.Billing.Upcoming(w.Context(), m.w)
+		w.must(err)
+		upcoming[m] = lines
+	}
+	w.now = at.Add(3 * time.Second)
+	w.must(w.only(w.Billing.CloseMonths(w.Context())))
+	for _, m := range w.members {
+		p := m.closeMonth(at, w.now)
+		w.note(m, "closed: %d lines, %s", p.lines, p.total)
+		issued := w.issued(m, p)
+		if diff := differ(upcoming[m], issued.Lines); diff != "" {
+			w.fail(m, "upcoming was not what was issued: %s", diff)
+		}
+		if w.r.IntN(6) == 0 && m.late != nil { // some of it is told only now
+			w.use(m, plan.AISpend, w.r.Int64N(9_000_000_000), m.late.month)
+		}
+	}
+	w.run()
+	for _, m := range w.members {
+		w.check(m)
+	}
+}
+
+func differ(a, b []billing.Line) string {
+	short := func(lines []billing.Line) (text string) {
+		for _, l := range lines {
+			text += fmt.Sprintf("[%s %s %s %d]", l.Kind, l.ID, l.Amount, l.Quantity)
+		}
+		return text
+	}
+	if short(a) == short(b) {
+		return ""
+	}
+	return short(a) + " became " + short(b)
+}
+
+// issued takes a paper into the ledger, and holds the newest invoice against it.
+func (w *world) issued(m *member, p *paper) (i billing.Invoice) {
+	w.Helper()
+	if p.lines == 0 {
+		return i
+	}
+	list, _, err := w.Billing.Invoices(w.Context(), m.w, db.Page{Size: 1})
+	w.must(err)
+	if len(list) == 0 || w.papers[list[0].ID] != nil {
+		w.fail(m, "the invoice over %s was not issued", p.total)
+	}
+	i = list[0]
+	sum := plan.Cents(0)
+	for _, l := range i.Lines {
+		sum += l.Amount
+	}
+	if i.Total != p.total || sum != i.Total || i.Total < 0 || string(i.Kind) != p.kind || len(i.Lines) != p.lines {
+		w.fail(m, "the invoice %s is over %s, want %s by %d lines: %+v", i.Kind, i.Total, p.total, p.lines, i.Lines)
+	}
+	if p.state == "open" {
+		if p.next = p.due; m.card != "" {
+			p.next = w.now
+		}
+	}
+	p.id = i.ID
+	w.papers[i.ID], m.papers = m, append(m.papers, p)
+	return i
+}
+
+func (w *world) paper(which id.Invoice) (*member, *paper) {
+	m := w.papers[which]
+	if m == nil {
 		return nil, nil
 	}
-	var spends []Spend
-	if late := l.sub.Arrears; late != nil {
-		spends = append(spends, Spend{monthOf(late.Month), l.used[late.Month], late.Free, late.Limit, late.Billed})
-	}
-	now := Spend{Month: month, Used: l.used[month.Start], Free: 5_000_000_000, Limit: 50_000_000_000}
-	return append(spends, now), &Arrears{month.Start, now.Free, now.Limit, max(now.cost(), 0)}
+	return m, m.papers[slices.IndexFunc(m.papers, func(p *paper) bool { return p.id == which })]
 }
 
-func (l *life) closeMonth() {
-	at := l.sub.CycleEnd
-	// Some of the month before is told only now.
-	if l.sub.Arrears != nil && l.r.IntN(3) == 0 {
-		l.used[l.sub.Arrears.Month] += plan.Nano(l.r.Int64N(9_000_000_000))
-	}
-	spends, arrears := l.spends()
-	upcoming := rate(rating{Catalog: l.c, Subscription: l.sub.closing(l.c), At: at, Spends: spends})
-	issued := rate(rating{Catalog: l.c, Subscription: l.sub.closing(l.c), At: at, Invoice: l.newID(), Spends: spends})
-	l.same("the upcoming invoice is not the issued one", upcoming, issued)
-	// On managed nothing costs anything; what was billed before stays billed.
-	for _, spend := range spends {
-		l.o.spend[spend.Month.Start] = over(l.used[spend.Month.Start])
-	}
-	issued.Subscription.Arrears = arrears
-	l.invoice(issued)
-
-	o := l.o
-	if !o.until.After(at) {
-		if o.next != nil {
-			o.plan, o.term, o.next = o.next.Plan, o.next.Term, nil
-		}
-		if o.until = firstOf(at, 1); o.term == plan.Year {
-			o.until = firstOf(at, 12)
+// stray fails about an invoice that the ledger knows nothing of.
+func (w *world) stray(which id.Invoice) {
+	w.Helper()
+	for _, m := range w.members {
+		if i, err := w.Billing.Invoice(w.Context(), m.w, which); err == nil {
+			w.fail(m, "the ledger has no invoice %+v", i)
 		}
 	}
-	for name, n := range o.addons {
-		if n[0] = n[1]; n[0] == 0 {
-			delete(o.addons, name)
-		}
-	}
-	o.charge(at)
+	w.Fatalf("there is no invoice %s", which)
 }
 
-// over is what a month's AI spend costs.
-func over(used plan.Nano) plan.Cents {
-	beyond := min(used-5_000_000_000, 50_000_000_000)
-	if beyond <= 0 {
-		return 0
-	}
-	cents := new(big.Int).Div(big.NewInt(int64(beyond)+5_000_000), big.NewInt(10_000_000))
-	return plan.Cents(cents.Int64())
-}
-
-var tiers = map[plan.ID]int{plan.Community: 0, plan.Plus: 1, plan.Team: 2, plan.Enterprise: 3, plan.Managed: 4}
-
-// act does one random thing at a moment, to the subscription and to the oracle.
-func (l *life) act(at time.Time) {
-	p := Purchase{At: at}
-	if l.r.IntN(2) == 0 {
-		ids := []plan.ID{plan.Community, plan.Plus, plan.Plus, plan.Team}
-		p.Change = &Change{ids[l.r.IntN(len(ids))], []plan.Interval{plan.Month, plan.Year}[l.r.IntN(2)]}
-		if l.r.IntN(12) == 0 {
-			p.Operator, p.Change = true, &Change{plan.IDs[l.r.IntN(len(plan.IDs))], plan.Month}
+// run does the jobs that are due, and has the ledger try what they are to try.
+func (w *world) run() {
+	w.Helper()
+	for {
+		due := w.due(w.T, w.now)
+		if len(due) == 0 {
+			return
 		}
-	}
-	if l.r.IntN(2) == 0 {
-		names := []string{"bot_addon", "collaborator_addon", "table_rows_addon", "messages_events_addon"}
-		p.Addons = map[string]int64{}
-		for range 1 + l.r.IntN(2) {
-			p.Addons[names[l.r.IntN(len(names))]] = l.r.Int64N(5)
-		}
-	}
-	if codes := []string{"HALF", "TEN", "FIFTH", "FREE"}; l.r.IntN(8) == 0 {
-		if code := codes[l.r.IntN(len(codes))]; !l.o.redeemed[code] {
-			p.Coupon = code
-		}
-	}
-	o, err := l.sub.ask(l.c, p)
-	if err != nil {
-		return // what is refused changes nothing; a test of its own says what is
-	}
-	v, err := preview(l.c, l.sub, p)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	charged := o.rate(l.c, p, l.newID())
-	l.same("the preview is not what is charged", v.Now, charged)
-	// The next cycle is what the preview said, when nothing else happens until then.
-	next := charged.Subscription
-	for next.CycleEnd.Before(v.At) {
-		next = rate(rating{Catalog: l.c, Subscription: next.closing(l.c), At: next.CycleEnd}).Subscription
-	}
-	next.Balance = 0
-	if b := rate(rating{Catalog: l.c, Subscription: next.closing(l.c), At: v.At}); len(next.Discounts) == len(charged.Subscription.Discounts) {
-		if diff := cmp.Diff(b.Lines, v.Next.Lines); diff != "" {
-			l.t.Fatalf("the next cycle is not as previewed:\n%s", diff)
-		}
-	}
-	adjusted := o.Adjusted
-	l.invoice(charged)
-	l.follow(p, adjusted)
-}
-
-// follow has the oracle do the same by the rules as they are written down.
-func (l *life) follow(p Purchase, adjusted map[string]bool) {
-	o := l.o
-	if p.Change != nil {
-		to := *p.Change
-		if o.price(to.Plan, to.Term) == 0 {
-			to.Term = plan.Month
-		}
-		switch {
-		case to.Plan == o.plan && to.Term == o.term:
-			o.next = nil
-		case p.Operator || o.plan == plan.Managed || tiers[to.Plan] > tiers[o.plan] || to.Plan == o.plan && to.Term == plan.Year:
-			o.plan, o.term, o.next = to.Plan, to.Term, nil
-			if o.until = firstOf(p.At, 1); to.Term == plan.Year {
-				o.until = firstOf(p.At, 12)
+		// A job is gone before it is done, so that one for the same invoice can be enqueued.
+		w.must(w.DB.Tx(w.Context(), func(ctx context.Context, tx *db.Tx) error {
+			for _, job := range due {
+				if _, err := tx.Exec(ctx, `DELETE FROM jobs WHERE id = $1`, string(job.ID)); err != nil {
+					return err
+				}
 			}
-		default:
-			o.next = &to
-		}
-	}
-	for name, n := range p.Addons {
-		had := o.addons[name]
-		if had == nil {
-			had = &[2]int64{}
-			if n > 0 {
-				o.addons[name] = had
+			return nil
+		}))
+		for _, job := range due {
+			var of struct {
+				Invoice id.Invoice `json:"invoice"`
+				Request string     `json:"request"`
 			}
-		}
-		if had[1] = n; n > had[0] {
-			had[0] = n
-		}
-	}
-	// Which add-ons a plan makes needless is held by a test of its own.
-	for name := range adjusted {
-		o.addons[name][1] = l.sub.addon(name).next()
-	}
-	if p.Coupon != "" {
-		k, _ := o.catalogue.Coupon(p.Coupon)
-		o.coupons = append(o.coupons, coupon{of: k, start: p.At})
-		o.redeemed[p.Coupon] = true
-	}
-	o.charge(p.At)
-}
-
-func (l *life) live() {
-	begin := time.Date(2026, 1+time.Month(l.r.IntN(12)), 1+l.r.IntN(28), l.r.IntN(24), l.r.IntN(60), l.r.IntN(60), 0, time.UTC)
-	l.sub = newSubscription("wkspace_1", plan.Community, begin)
-	l.o = &oracle{catalogue: l.c, plan: plan.Community, term: plan.Month, until: firstOf(begin, 1), addons: map[string]*[2]int64{}, redeemed: map[string]bool{}, cost: new(big.Rat), spend: map[time.Time]plan.Cents{}}
-	end := firstOf(begin, 24)
-	for now := begin; now.Before(end); {
-		now = now.Add(time.Duration(1+l.r.Int64N(20*86_400)) * time.Second)
-		for !l.sub.CycleEnd.After(now) {
-			month := monthOf(l.sub.CycleEnd.Add(-time.Second)).Start
-			l.used[month] += plan.Nano(l.r.Int64N(80_000_000_000))
-			l.closeMonth()
-		}
-		if now.Before(end) {
-			l.act(now)
+			w.must(json.Unmarshal(job.Payload, &of))
+			troubled := w.bank.trouble != none
+			w.must(w.Billing.Do(w.Context(), job))
+			if job.Kind != "collect-invoice" {
+				continue
+			}
+			m, p := w.paper(of.Invoice)
+			if p == nil {
+				w.stray(of.Invoice)
+			}
+			if p.state != "open" || of.Request == "" && (p.next.IsZero() || p.next.After(w.now)) {
+				continue
+			}
+			if troubled && p.total >= 50 && m.card != "" {
+				w.unknown = append(w.unknown, p)
+				continue
+			}
+			m.try(p, w.now)
+			w.note(m, "tried %s of %s by the card %q: %s, %d tries, next %s", p.id, p.total, m.card, p.state, p.tries, p.next)
 		}
 	}
 }
 
-// reckon compares what all invoices came to with what the oracle says.
-func (l *life) reckon() {
-	var cost, balance plan.Cents
-	billed := map[time.Time]plan.Cents{}
-	for _, b := range l.invoices {
-		for _, line := range b.Lines {
-			switch line.Kind {
-			case SpendLine:
-				billed[line.From] += line.Amount
-			case BalanceLine:
-				balance += line.Amount
-			case TaxLine:
-			default:
-				cost += line.Amount
+// resolve has the outcomes found out that are not known.
+func (w *world) resolve() {
+	w.Helper()
+	w.bank.trouble = none
+	if len(w.unknown) == 0 {
+		return
+	}
+	w.bank.decide()
+	w.now = w.now.Add(3 * time.Minute)
+	unknown := w.unknown
+	w.unknown = nil
+	w.run()
+	for _, p := range unknown {
+		m := w.papers[p.id]
+		m.try(p, w.now)
+		w.note(m, "found out about %s: %s", p.id, p.state)
+	}
+}
+
+// check holds a workspace against its ledger.
+func (w *world) check(m *member) {
+	w.Helper()
+	var got, want struct {
+		plan, held, term, status string
+		balance                  plan.Cents
+		waits                    string
+		blocked                  bool
+		invoices, open           int
+		total                    plan.Cents
+	}
+	err := w.DB.Reader(w.Context()).QueryRow(w.Context(), `
+		SELECT s.plan, w.plan, s.term, s.status, s.balance, COALESCE(s.held_invoice, ''), w.blocked,
+			COUNT(i.number), COALESCE(SUM(CASE WHEN i.status = 'open' THEN 1 ELSE 0 END), 0), COALESCE(SUM(i.total), 0)
+		FROM workspaces w JOIN subscriptions s ON s.workspace_id = w.id LEFT JOIN invoices i ON i.workspace_id = w.id
+		WHERE w.id = $1 GROUP BY s.plan, w.plan, s.term, s.status, s.balance, s.held_invoice, w.blocked`, string(m.w)).
+		Scan(&got.plan, &got.held, &got.term, &got.status, &got.balance, &got.waits, &got.blocked, &got.invoices, &got.open, &got.total)
+	if err != nil && len(m.papers) == 0 {
+		return // it was never billed
+	}
+	w.must(err)
+	want.plan, want.held, want.term, want.balance = string(m.plan), string(m.plan), string(m.term), m.balance
+	if m.tries != "" {
+		want.held = string(m.tries)
+	}
+	want.status, want.blocked = m.standing()
+	want.invoices, want.open = len(m.papers), len(m.open())
+	for _, p := range m.papers {
+		want.total += p.total
+	}
+	if got != want || got.balance < 0 {
+		w.fail(m, "it is %+v, want %+v", got, want)
+	}
+}
+
+// use uses something.
+func (w *world) use(m *member, of plan.Type, n int64, at time.Time) {
+	w.uses++
+	w.must(w.DB.Tx(w.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return w.Meter.Add(ctx, tx, []plan.Usage{{ID: fmt.Sprint(w.uses), Workspace: m.w, Type: of, Value: n, At: at}})
+	}))
+	if of == plan.AISpend {
+		m.spent[first(at, 0)] += plan.Nano(n)
+	} else {
+		m.messages[first(at, 0)] += n
+	}
+}
+
+func (l *ledger) endTrial(at time.Time) {
+	if l.tries == "" {
+		return
+	}
+	if at.After(l.trialEnds) {
+		at = l.trialEnds
+	}
+	l.tried[l.tries] += at.Sub(l.trialFrom)
+	l.tries = ""
+}
+
+// reckon holds all that was ever issued and taken against the ledgers.
+func (w *world) reckon() {
+	numbers, taken := map[int64]bool{}, map[id.Invoice]plan.Cents{}
+	for _, c := range w.bank.all() {
+		if c.times > 1 || c.refunded || c.times == 1 && taken[c.Invoice] != 0 {
+			w.Fatalf("the charge of %s was taken %d times, refunded %t", c.Invoice, c.times, c.refunded)
+		}
+		if c.times == 1 {
+			taken[c.Invoice] = c.Amount
+		}
+	}
+	for _, m := range w.members {
+		list, _, err := w.Billing.Invoices(w.Context(), m.w, db.Page{})
+		w.must(err)
+		slices.Reverse(list)
+		balance := plan.Cents(0)
+		for n, i := range list {
+			p := m.papers[n]
+			if i.ID != p.id || numbers[i.Number] || string(i.Status) != p.state || i.Attempts != p.tries || !i.NextAttempt.Equal(p.next) && p.state == "open" {
+				w.fail(m, "the invoice is %+v, want %+v", i, p)
+			}
+			if taken[i.ID] != p.money {
+				w.fail(m, "%s were taken for the invoice %s over %s, want %s", taken[i.ID], i.ID, i.Total, p.money)
+			}
+			numbers[i.Number] = true
+			delete(taken, i.ID)
+			for _, l := range i.Lines {
+				if l.Kind == billing.BalanceLine && i.Status != billing.Void {
+					balance += l.Amount
+				}
 			}
 		}
+		if balance != m.balance {
+			w.fail(m, "the invoices leave a balance of %s, it is %s", balance, m.balance)
+		}
 	}
-	if balance != l.sub.Balance {
-		l.t.Fatalf("the balance is %s, the invoices credited %s", l.sub.Balance, balance)
+	for which, amount := range taken {
+		w.Fatalf("%s were taken for %s, which is no invoice", amount, which)
 	}
-	difference := new(big.Rat).Sub(new(big.Rat).SetInt64(int64(cost)), l.o.cost)
-	if difference.Abs(difference).Cmp(big.NewRat(int64(l.o.rounded), 1)) > 0 {
-		l.t.Fatalf("the invoices come to %s, the oracle to %s cents, which is more than %d roundings apart", cost, l.o.cost.FloatString(2), l.o.rounded)
-	}
-	// Every month's AI spend is billed whole, and once.
-	for month, want := range l.o.spend {
-		if billed[month] != want {
-			l.t.Fatalf("the AI spend of %s was billed with %s, it is %s", month, billed[month], want)
+	for n := int64(1); n <= int64(len(numbers)); n++ {
+		if !numbers[n] {
+			w.Fatalf("the number %d is missing among %d", n, len(numbers))
 		}
 	}
 }
 
-// TestHistories: whatever a workspace does in two years, the lines of its invoices add
-// up, what was previewed is charged, what was upcoming is issued, nothing is billed
-// twice or never, and the balance is never negative.
-func TestHistories(t *testing.T) {
-	for seed := range *histories {
-		l := &life{t: t, r: rand.New(rand.NewPCG(7, uint64(seed))), c: own(t, int64(seed%3)*1_000), used: map[time.Time]plan.Nano{}}
-		l.live()
-		l.reckon()
-		if t.Failed() {
-			t.Fatalf("history %d", seed)
-		}
-	}
+var deeds = map[string]int{
+	"plan": 6, "addons": 6, "cancel": 1, "credit": 2, "trial": 2, "stop trial": 1, "card": 5, "pay": 2, "pay all": 1, "spend": 5, "talk": 4,
+	"recharge": 1, "assign": 2, "mark paid": 1, "void": 1, "credit invoice": 1, "limit": 1,
 }
+
+var deedNames = slices.Sorted(maps.Keys(deeds))
