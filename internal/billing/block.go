@@ -12,7 +12,7 @@ import (
 // stand brings the state of a subscription and the block of its workspace in line
 // with the invoices that are not paid.
 func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
-	unpaid, err := selectUnpaid(ctx, tx, w)
+	unpaid, action, err := selectDebts(ctx, tx, w)
 	if err != nil {
 		return db.Convert(err)
 	}
@@ -22,17 +22,6 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	}
 	if !there {
 		return s.forget(ctx, tx, w, unpaid)
-	}
-	action := map[id.Invoice]bool{}
-	for _, i := range unpaid {
-		if i.Attempts == 0 {
-			continue
-		}
-		a, _, err := selectLatest(ctx, tx, w, i.ID)
-		if err != nil {
-			return db.Convert(err)
-		}
-		action[i.ID] = a.State == AttemptActionRequired
 	}
 	status, blocked := standing(unpaid, action)
 	sub, found, err := selectSubscription(ctx, tx, w)

@@ -132,6 +132,32 @@ func countWaiting(ctx context.Context, q db.Querier, before time.Time) (n int, e
 	return n, nil
 }
 
+// selectDebts reads how the collection of a workspace's unpaid invoices stands, the oldest
+// first, and nothing else of them; and of which the bank wanted the payer at the last try.
+func selectDebts(ctx context.Context, q db.Querier, w id.Workspace) (unpaid []Invoice, action map[id.Invoice]bool, err error) {
+	rows, err := q.Query(ctx, `
+		SELECT i.id, i.status, i.attempts, i.next_attempt_at, COALESCE((
+			SELECT a.state FROM payment_attempts a WHERE a.workspace_id = i.workspace_id AND a.invoice_id = i.id ORDER BY a.id DESC LIMIT 1), '')
+		FROM invoices i WHERE i.workspace_id = $1 AND i.status IN ('open', 'uncollectible') ORDER BY i.created_at, i.id`, string(w))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	action = map[id.Invoice]bool{}
+	for rows.Next() {
+		var i Invoice
+		var next sql.NullInt64
+		var last AttemptState
+		if err := rows.Scan(&i.ID, &i.Status, &i.Attempts, &next, &last); err != nil {
+			return nil, nil, err
+		}
+		i.Workspace, i.NextAttempt = w, db.MomentOf(next)
+		action[i.ID] = last == AttemptActionRequired
+		unpaid = append(unpaid, i)
+	}
+	return unpaid, action, rows.Err()
+}
+
 // selectFirstRefusal answers when an invoice was first refused; the zero time is
 // never.
 func selectFirstRefusal(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) (time.Time, error) {

@@ -58,6 +58,8 @@ func TestStatementsUseIndexes(t *testing.T) {
 				is(selectWaiting(ctx, q, false, "i", 10))
 				is(selectWaiting(ctx, q, true, "i", 10))
 				is(countWaiting(ctx, q, at))
+				_, _, err := selectDebts(ctx, q, "w")
+				errs = append(errs, err)
 				is(sumWaived(ctx, q, "w", month))
 				errs = append(errs, deleteGrant(ctx, q, "w", "i"))
 				has(selectPayer(ctx, q, "w"))
