@@ -93,7 +93,7 @@ func TestKilledPurchases(t *testing.T) {
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
 			f, dir, url, reap := stripe.New(t), t.TempDir(), harness.DatabaseURL(t, engine), &killer{}
-			start := func() *harness.Actor {
+			start := func(t *testing.T) *harness.Actor {
 				server := harness.StartBinary(t, dir, url, "--dev", "--payment-provider", "stripe",
 					"--stripe-key", stripe.Key, "--stripe-webhook-secret", stripe.WebhookSecret, "--stripe-url", f.URL)
 				reap.Lock()
@@ -116,47 +116,48 @@ func TestKilledPurchases(t *testing.T) {
 					time.AfterFunc(m.later, reap.kill)
 				}
 			}
-			owner := start()
-			advance := func(by string) { harness.Command(t, "clock", "advance", by, "--data", dir) }
 			// What is bought on the last days of a month costs too little to be charged.
 			if now := time.Now().UTC(); now.AddDate(0, 0, 3).Month() != now.Month() {
-				advance("4d")
+				harness.Command(t, "clock", "advance", "4d", "--data", dir)
 			}
 			bought := map[string]int{}
 			for _, p := range purchases() {
-				for _, m := range p.at {
-					a := ready(t, owner, dir, url)
-					if p.before != nil {
-						p.before(t, a)
-					}
-					dead := reap.arm(m)
-					if m.step == "" {
-						time.AfterFunc(m.later, func() {
-							if _, met := reap.meets("", m.when); met {
-								reap.kill()
-							}
-						})
-					}
-					p.buy(t, a)
-					if p.name == "auto-recharge" {
-						advance("2m")
-					}
-					select {
-					case <-dead:
-					case <-time.After(time.Minute):
-						t.Fatalf("%s, %s: the server did not die; steps %v", p.name, m, f.Steps())
-					}
-					owner = start()
-					a = owner.In(a.Workspace)
-					advance("3m")
-					settled(t, dir, url)
-					if p.again {
+				t.Run(p.name, func(t *testing.T) {
+					owner := start(t)
+					for _, m := range p.at {
+						a := ready(t, owner, dir, url)
+						if p.before != nil {
+							p.before(t, a)
+						}
+						dead := reap.arm(m)
+						if m.step == "" {
+							time.AfterFunc(m.later, func() {
+								if _, met := reap.meets("", m.when); met {
+									reap.kill()
+								}
+							})
+						}
 						p.buy(t, a)
+						if p.name == "auto-recharge" {
+							harness.Command(t, "clock", "advance", "2m", "--data", dir)
+						}
+						select {
+						case <-dead:
+						case <-time.After(time.Minute):
+							t.Fatalf("%s: the server did not die; steps %v", m, f.Steps())
+						}
+						owner = start(t)
+						harness.Command(t, "clock", "advance", "3m", "--data", dir)
+						settled(t, dir, url)
+						a = owner.In(a.Workspace)
+						if p.again {
+							p.buy(t, a)
+						}
+						if once(t, f, a, p, m) {
+							bought[p.name]++
+						}
 					}
-					if once(t, f, a, p, m) {
-						bought[p.name]++
-					}
-				}
+				})
 			}
 			t.Logf("the server died %d times; bought were %v", reap.deaths, bought)
 		})
@@ -203,12 +204,12 @@ func once(t *testing.T, f *stripe.Fake, a *harness.Actor, p purchase, m moment) 
 		issued[i.ID] = true
 		amount, times := f.Taken(i.ID)
 		if i.PaymentStatus != "paid" || times != 1 || amount != int64(math.Round(i.Amount*100)) {
-			t.Errorf("%s, %s: the invoice over %v is %s, and %d cents were taken %d times", p.name, m, i.Amount, i.PaymentStatus, amount, times)
+			t.Errorf("%s: the invoice over %v is %s, and %d cents were taken %d times", m, i.Amount, i.PaymentStatus, amount, times)
 		}
 	}
 	for _, i := range f.Intents() {
 		if i.Metadata["botyard_workspace"] == a.Workspace && i.Taken > 0 && !i.Refunded && !issued[i.Metadata["botyard_invoice"]] {
-			t.Errorf("%s, %s: %d cents were taken for nothing", p.name, m, i.Amount)
+			t.Errorf("%s: %d cents were taken for nothing", m, i.Amount)
 		}
 	}
 	earlier := 0
@@ -216,7 +217,7 @@ func once(t *testing.T, f *stripe.Fake, a *harness.Actor, p purchase, m moment) 
 		earlier = 1
 	}
 	if had = p.had(t, a); had != (len(issued) == earlier+1) || p.again && !had {
-		t.Errorf("%s, %s: it is had: %t; there are %d invoices", p.name, m, had, len(issued))
+		t.Errorf("%s: it is had: %t; there are %d invoices", m, had, len(issued))
 	}
 	return had
 }
@@ -255,9 +256,9 @@ func purchases() []purchase {
 		}
 	}
 	allowed := func(t *testing.T, a *harness.Actor) float64 {
-		var quota struct{ Value float64 }
-		a.Do(t, "GET", "/v1/admin/workspaces/"+a.Workspace+"/quota?type=ai_spend", nil, &quota)
-		return quota.Value
+		var answer struct{ Quota struct{ Value float64 } }
+		a.Do(t, "GET", "/v1/admin/workspaces/"+a.Workspace+"/quota?type=ai_spend", nil, &answer)
+		return answer.Quota.Value
 	}
 	plus := ask("PUT", "/v2/billing/plans", object{"planId": "plus", "interval": "month"})
 	all := append(append([]moment{}, steps...), atRandom...)
