@@ -173,6 +173,7 @@ func (a *App) assemble() {
 	a.Billing = billing.New(billing.Options{
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Plans: a.Plans, Trail: a.Audit, Queue: a.Jobs, Usage: a.Meter, Workspaces: a.Workspaces,
 	})
+	a.Meter.Debtors = a.Billing
 	a.Catalog = catalog.New(catalog.Options{
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Keys: a.Keys, Blobs: a.Blobs,
 		Trail: a.Audit, Quota: a.Meter, Tokens: a.Tokens, Workspaces: a.Workspaces, Installs: a.Bots, PublicURL: address,

@@ -449,3 +449,23 @@ func TestRetryAfterPayingByHand(t *testing.T) {
 		look(3)
 	})
 }
+
+// TestMayOwe: AI spend that is paid later is for who has a card, and owes nothing that was
+// refused.
+func TestMayOwe(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank := open(), newTill()
+		ctx := t.Context()
+		must(t, func() error { return it.Meter.SetSpending(ctx, it.w, 50_00) }) // nobody takes payments: the operator trusts
+		it.Billing.Provider = bank
+		must(t, func() error { return ignore(it.Meter.SetSpending(ctx, it.w, 60_00), fault.PaymentRequired) })
+		must(t, func() error { return it.Meter.SetSpending(ctx, it.w, 5_00) })
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, goodCard); return err })
+		must(t, func() error { return it.Meter.SetSpending(ctx, it.w, 60_00) })
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
+		it.assign(t, plan.Team)
+		for it.do(t) > 0 {
+		}
+		must(t, func() error { return ignore(it.Meter.SetSpending(ctx, it.w, 70_00), fault.PaymentRequired) })
+	})
+}

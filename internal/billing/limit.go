@@ -51,6 +51,32 @@ func (s *Service) trusted(ctx context.Context, tx *db.Tx, of party, w id.Workspa
 	return nil
 }
 
+// MayOwe refuses a workspace that could not be charged at the end of the month for AI
+// spend that it allows itself: where cards are charged, it must have given one, and must
+// not owe what was refused. PaymentRequired says so.
+func (s *Service) MayOwe(ctx context.Context, q db.Querier, w id.Workspace) error {
+	if s.Provider == nil || !s.Provider.Demands() {
+		return nil
+	}
+	from, _, err := selectPayer(ctx, q, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if !s.chargeable(from) {
+		return fault.New(fault.PaymentRequired, "AI spend beyond what the plan brings is paid at the end of the month: set a method of payment first, with POST /v2/billing/payment-methods.")
+	}
+	unpaid, _, err := selectDebts(ctx, q, w)
+	if err != nil {
+		return db.Convert(err)
+	}
+	for _, i := range unpaid {
+		if i.Attempts > 0 || i.Status == Uncollectible {
+			return fault.New(fault.PaymentRequired, "AI spend beyond what the plan brings is paid at the end of the month, and the invoice %s was refused: pay it first.", i.ID).With("invoiceId", string(i.ID))
+		}
+	}
+	return nil
+}
+
 // credit is how much of what is charged is for credit for AI.
 func (s *Service) credit(lines []Line) (total plan.Cents) {
 	for _, l := range lines {

@@ -26,3 +26,10 @@ type issues interface {
 	// ReportToAll makes a fault of a workspace an issue of its bots.
 	ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error
 }
+
+// debtors says who may owe; package billing.
+type debtors interface {
+	// MayOwe refuses a workspace that could not be charged for what it uses and pays
+	// later, with PaymentRequired.
+	MayOwe(ctx context.Context, q db.Querier, w id.Workspace) error
+}

@@ -27,6 +27,8 @@ type Options struct {
 	Queue queue
 	// Issues is told of quotas that are used up; nil is nobody.
 	Issues issues
+	// Debtors says who may allow itself AI spend that is paid later; nil is everybody.
+	Debtors debtors
 	// RateLimit is the most requests a second that the server lets any workspace
 	// make, whatever its plan; 0 is no limit.
 	RateLimit int64
@@ -155,14 +157,22 @@ func (s *Service) SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extr
 }
 
 // SetSpending sets how much AI spend the members want to allow themselves a month, in
-// nano-dollars. InvalidPayload when the amount is out of bounds.
+// nano-dollars. InvalidPayload when the amount is out of bounds, PaymentRequired when it
+// is more than what costs nothing and could not be charged.
 func (s *Service) SetSpending(ctx context.Context, w id.Workspace, limit spending) error {
 	if err := limit.check(); err != nil {
 		return err
 	}
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := s.allowance(ctx, tx, w); err != nil {
+		a, err := s.allowance(ctx, tx, w)
+		if err != nil {
 			return err
+		}
+		free := s.Plans.Limit(a.plan, plan.AISpend)
+		if s.Debtors != nil && free != plan.Unlimited && limit.nano() > free {
+			if err := s.Debtors.MayOwe(ctx, tx, w); err != nil {
+				return err
+			}
 		}
 		if err := setMemberValue(ctx, tx, w, plan.AISpend, limit.nano()); err != nil {
 			return db.Convert(err)
