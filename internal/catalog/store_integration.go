@@ -229,12 +229,12 @@ func writeWords(ctx context.Context, q db.Querier, i Integration, words []string
 	if _, err := q.Exec(ctx, `DELETE FROM integration_words WHERE integration_id = $1`, string(i.ID)); err != nil {
 		return err
 	}
+	listed, installs := i.Visibility == Public, i.listedInstalls()
 	rows := make([][]any, len(words))
 	for n, word := range words {
-		rows[n] = []any{[]byte(word)}
+		rows[n] = []any{string(i.ID), []byte(word), listed, installs}
 	}
-	owner := []any{string(i.ID), i.Visibility == Public, i.listedInstalls()}
-	return db.InsertOwned(ctx, q, `INSERT INTO integration_words (integration_id, listed, installs, word) VALUES `, "", owner, rows)
+	return db.InsertRows(ctx, q, `INSERT INTO integration_words (integration_id, word, listed, installs) VALUES `, "", rows)
 }
 
 // updateListed brings the words of an integration to its visibility.
