@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/botyard/botyard/internal/app"
 	"github.com/botyard/botyard/internal/catalog"
@@ -45,14 +46,22 @@ type deprecateCommand struct {
 
 // Run deprecates an integration. Bots that have it keep it.
 func (d *deprecateCommand) Run(ctx context.Context, c console) error {
-	return withInstallation(ctx, d.Installation, c, func(it *app.App) error {
-		if err := it.Catalog.Deprecate(ctx, id.Integration(d.ID)); err != nil {
+	return deprecate(ctx, d.Installation, c, catalog.IntegrationKind, d.ID, d.JSON, func(s *catalog.Service) error {
+		return s.Deprecate(ctx, id.Integration(d.ID))
+	})
+}
+
+// deprecate has the catalog deprecate a package, and says so.
+func deprecate(ctx context.Context, in config.Installation, c console, k catalog.Kind, packageID string, asJSON bool, do func(*catalog.Service) error) error {
+	return withInstallation(ctx, in, c, func(it *app.App) error {
+		if err := do(it.Catalog); err != nil {
 			return err
 		}
-		if d.JSON {
-			return c.printJSON(map[string]string{"integrationId": d.ID, "lifecycleStatus": string(catalog.Deprecated)})
+		if asJSON {
+			return c.printJSON(map[string]string{string(k) + "Id": packageID, "lifecycleStatus": string(catalog.Deprecated)})
 		}
-		_, err := fmt.Fprintf(c.out, "Integration %s is deprecated: bots that have it keep it, and no other bot can install it.\n", d.ID)
+		kind := strings.ToUpper(string(k[:1])) + string(k[1:])
+		_, err := fmt.Fprintf(c.out, "%s %s is deprecated: bots that have it keep it, and no other bot can install it.\n", kind, packageID)
 		return err
 	})
 }
