@@ -6,13 +6,14 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 )
 
 // TestAdmissionQueries: what every request asks goes by an index on both engines,
 // also the question whether a workspace has a restricted bot.
 func TestAdmissionQueries(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		closed := closedQuery("account", []id.Bot{"a", "b"})
 		for _, query := range []struct {
 			text  string

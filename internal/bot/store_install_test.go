@@ -13,6 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 )
 
@@ -39,7 +40,7 @@ func publish(ctx context.Context, tx *db.Tx, names ...string) error {
 }
 
 func TestInstalled(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		bots := []Bot{sample(t, home, 1), sample(t, home, 2), sample(t, other, 3)}
 		of := Package{
 			Name: "one", Version: "1.0.0", Title: "Title", Description: "Description", Visibility: "public", Verification: "approved", Lifecycle: "published",
@@ -57,7 +58,7 @@ func TestInstalled(t *testing.T) {
 			Of:           of,
 		}
 		plugin.Of.Name, plugin.Of.Visibility, plugin.Of.Verification, plugin.Of.Lifecycle, plugin.Of.Readme = "two", "unlisted", "", "deprecated", "readme"
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := publish(ctx, tx, "one", "two"); err != nil {
 				return err
 			}
@@ -119,7 +120,7 @@ func TestInstalled(t *testing.T) {
 			t.Error(all, err)
 		}
 
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := deleteInstance(ctx, tx, bots[0].ID, "a"); err != nil {
 				return err
 			}
@@ -130,7 +131,7 @@ func TestInstalled(t *testing.T) {
 		})
 		check(bots[0].ID, []Instance{least}, nil)
 		check(bots[1].ID, nil, nil)
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBotsOf(ctx, tx, home) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBotsOf(ctx, tx, home) })
 		check(bots[0].ID, nil, nil)
 		if integrations, plugins, _ := selectPackages(t.Context(), r, bots[2].ID); len(integrations) != 2 || len(plugins) != 1 {
 			t.Errorf("another workspace's bot has %v and %v", integrations, plugins)
@@ -139,11 +140,11 @@ func TestInstalled(t *testing.T) {
 }
 
 func TestOwnDefinition(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		b := sample(t, home, 1)
 		for _, own := range []JSON{`{"own":1}`, ""} {
 			b.Own, b.Packages = own, len(own)
-			inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 				if _, found, err := selectBot(ctx, tx, home, b.ID); err != nil || found {
 					return firstError(err, updateBot(ctx, tx, b))
 				}
@@ -162,8 +163,8 @@ func TestOwnDefinition(t *testing.T) {
 }
 
 func TestListByWhatIsInstalled(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := publish(ctx, tx, "one", "two", "three"); err != nil {
 				return err
 			}
@@ -213,7 +214,7 @@ func TestListByWhatIsInstalled(t *testing.T) {
 
 // What a bot has installed, and who has something, is found by indexes.
 func TestInstalledUsesItsIndexes(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		byIntegration := listQuery("w", Filter{IntegrationNames: []string{"a", "b"}}, db.Page{Size: 20})
 		byPlugin := listQuery("w", Filter{PluginNames: []string{"a", "b"}, Sort: ByUpdate}, db.Page{Size: 20, After: &db.Key{At: 1, ID: "id"}})
 		for name, test := range map[string]struct {
@@ -242,11 +243,11 @@ func TestInstalledUsesItsIndexes(t *testing.T) {
 }
 
 func TestResealConfigurations(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		s := New(Options{DB: d, Clock: clock.System(), Keys: secret.New()})
 		b := sample(t, home, 1)
 		b.SigningSecret = s.sealSigningSecret(b.ID, "s")
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := publish(ctx, tx, "one"); err != nil {
 				return err
 			}

@@ -15,46 +15,12 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 	"github.com/botyard/botyard/test/postgres"
 )
 
 func TestMain(m *testing.M) { postgres.Main(m) }
-
-// each runs a test on a migrated database of both engines.
-func each(t *testing.T, test func(t *testing.T, d *db.DB)) {
-	run := func(o db.Options) func(t *testing.T) {
-		return func(t *testing.T) {
-			if o.URL == "" {
-				o.Dir = t.TempDir()
-			} else {
-				o.URL = postgres.Database(t)
-			}
-			d, err := db.Open(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := d.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			if err := d.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			test(t, d)
-		}
-	}
-	t.Run("sqlite", run(db.Options{}))
-	t.Run("postgres", run(db.Options{URL: "postgres://"}))
-}
-
-func inTx(t *testing.T, d *db.DB, fn func(ctx context.Context, tx *db.Tx) error) {
-	t.Helper()
-	if err := d.Tx(t.Context(), fn); err != nil {
-		t.Fatal(err)
-	}
-}
 
 const home, other = id.Workspace("wkspace_home"), id.Workspace("wkspace_other")
 
@@ -74,7 +40,7 @@ func sample(t *testing.T, w id.Workspace, n int64) Bot {
 }
 
 func TestStore(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		full := sample(t, home, 1)
 		least, err := emptyBot()
 		if err != nil {
@@ -82,7 +48,7 @@ func TestStore(t *testing.T) {
 		}
 		least.ID, least.Workspace, least.Dev, least.Type, least.Status = id.NewBot(true, time.Now()), home, true, Studio, Active
 		least.CreatedAt, least.UpdatedAt = db.Moment(1), db.Moment(1)
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := insertBot(ctx, tx, full); err != nil {
 				return err
 			}
@@ -109,7 +75,7 @@ func TestStore(t *testing.T) {
 		changed.ID, changed.Dev, changed.CreatedAt, changed.CreatedBy, changed.SigningSecret = full.ID, full.Dev, full.CreatedAt, full.CreatedBy, full.SigningSecret
 		foreign := changed
 		foreign.Workspace, foreign.Name = other, "taken over"
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := updateBot(ctx, tx, changed); err != nil {
 				return err
 			}
@@ -119,7 +85,7 @@ func TestStore(t *testing.T) {
 			t.Error(cmp.Diff(changed, got))
 		}
 
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBot(ctx, tx, home, full.ID) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBot(ctx, tx, home, full.ID) })
 		if _, found := read(home, full.ID); found {
 			t.Error("the bot is still there")
 		}
@@ -130,14 +96,14 @@ func TestStore(t *testing.T) {
 }
 
 func TestEntries(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		bots := []Bot{sample(t, home, 1), sample(t, home, 2), sample(t, other, 3)}
 		many := map[string]string{}
 		secrets := map[string]*string{}
 		for i := range 2*mostKeys + 3 {
 			many[fmt.Sprint("k", i)], secrets[fmt.Sprint("K", i)] = "v", ptr("sealed")
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for _, b := range bots {
 				if err := insertBot(ctx, tx, b); err != nil {
 					return err
@@ -167,7 +133,7 @@ func TestEntries(t *testing.T) {
 		for i := 1; i < 2*mostKeys+3; i++ {
 			patch[fmt.Sprint("k", i)], gone[fmt.Sprint("K", i)] = "", nil
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := writeTags(ctx, tx, bots[0].ID, patch); err != nil {
 				return err
 			}
@@ -180,7 +146,7 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%d of the secrets that should stand, of %d", n, count(values, string(bots[0].ID)))
 		}
 
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBotsOf(ctx, tx, home) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBotsOf(ctx, tx, home) })
 		for table, want := range map[string]int{"bots": 1, "bot_tags": 103, "bot_secrets": 103} {
 			if n := count(`SELECT COUNT(*) FROM ` + table); n != want {
 				t.Errorf("%s: %d rows are left, want %d", table, n, want)
@@ -190,9 +156,9 @@ func TestEntries(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		names := map[id.Bot]string{}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			clear(names)
 			for n := range int64(7) {
 				b := sample(t, home, n/2) // two at a time
@@ -257,7 +223,7 @@ func TestList(t *testing.T) {
 // Every list walks an index in its order: nothing is sorted, nothing is read that
 // the page does not hold. PostgreSQL must not scan although the table is small.
 func TestListUsesItsIndexes(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		for _, after := range []*db.Key{nil, {At: 1, ID: "id"}} {
 			for sort, index := range map[Sort]string{ByCreation: "bots_by_creation", ByUpdate: "bots_by_update"} {
 				for _, ascending := range []bool{false, true} {
@@ -279,9 +245,9 @@ func TestListUsesItsIndexes(t *testing.T) {
 }
 
 func TestMembership(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		b, account := sample(t, home, 1), id.NewAccount()
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := insertBot(ctx, tx, b); err != nil {
 				return err
 			}
@@ -307,14 +273,14 @@ func TestMembership(t *testing.T) {
 }
 
 func TestReseal(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		s := New(Options{DB: d, Clock: clock.System(), Keys: secret.New()})
 		bots := make([]Bot, 205)
 		for i := range bots {
 			bots[i] = sample(t, home, int64(i))
 			bots[i].SigningSecret = s.sealSigningSecret(bots[i].ID, "signing "+string(bots[i].ID))
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for _, b := range bots {
 				if err := insertBot(ctx, tx, b); err != nil {
 					return err

@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/internal/wire"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 )
 
@@ -22,7 +23,7 @@ import (
 // versions each, every third of which a person saved.
 func withVersions(t *testing.T, d *db.DB, s *Service, n int) (bots []Bot, versions []Version) {
 	t.Helper()
-	inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+	engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 		bots, versions = nil, nil
 		for i, w := range []id.Workspace{home, home, "wkspace_other"} {
 			b := sample(t, w, int64(i))
@@ -58,7 +59,7 @@ func withVersions(t *testing.T, d *db.DB, s *Service, n int) (bots []Bot, versio
 }
 
 func TestStoreVersions(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		s := New(Options{DB: d, Clock: clock.System(), Keys: secret.New()})
 		bots, versions := withVersions(t, d, s, 30)
 		q := d.Reader(t.Context())
@@ -93,7 +94,7 @@ func TestStoreVersions(t *testing.T) {
 			t.Errorf("people saved %d (%v), want 10", n, err)
 		}
 
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			return deleteOldestAutomatic(ctx, tx, bots[0].ID, 5)
 		})
 		var names []string
@@ -107,7 +108,7 @@ func TestStoreVersions(t *testing.T) {
 		}
 
 		for _, b := range bots[:2] {
-			inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBot(ctx, tx, home, b.ID) })
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBot(ctx, tx, home, b.ID) })
 		}
 		uses := func(content string) bool {
 			used, err := s.UsesBlob(t.Context(), blob.Of([]byte(content)))
@@ -119,7 +120,7 @@ func TestStoreVersions(t *testing.T) {
 		if !uses("content3") || !uses("code4") || uses("code5") {
 			t.Error("the blobs of the other workspace's versions are not the ones that are used")
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBotsOf(ctx, tx, "wkspace_other") })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteBotsOf(ctx, tx, "wkspace_other") })
 		if uses("content3") || uses("code4") {
 			t.Error("blobs are used that no version has any more")
 		}
@@ -127,7 +128,7 @@ func TestStoreVersions(t *testing.T) {
 }
 
 func TestVersionsUseTheirIndexes(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		s := New(Options{DB: d, Clock: clock.System(), Keys: secret.New()})
 		bots, versions := withVersions(t, d, s, 30)
 		bot := string(bots[0].ID)
@@ -152,7 +153,7 @@ func TestVersionsUseTheirIndexes(t *testing.T) {
 }
 
 func TestResealVersions(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		s := New(Options{DB: d, Clock: clock.System(), Keys: secret.New()})
 		_, versions := withVersions(t, d, s, 4)
 		s.Keys = s.Keys.Rotate()

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/botyard/botyard/internal/db"
-	"github.com/botyard/botyard/test/postgres"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // hubVersions is how many versions the hub of the benchmark has: 5,000 names, each
@@ -64,21 +64,9 @@ func exec(b *testing.B, d *db.DB, statement string) {
 
 // BenchmarkHub reads pages of a hub of 100,000 versions.
 func BenchmarkHub(b *testing.B) {
-	for engine, options := range map[string]db.Options{"sqlite": {}, "postgres": {URL: "postgres://"}} {
-		b.Run(engine, func(b *testing.B) {
-			if options.URL == "" {
-				options.Dir = b.TempDir()
-			} else {
-				options.URL = postgres.Database(b)
-			}
-			d, err := db.Open(b.Context(), options)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer d.Close()
-			if err := d.Migrate(b.Context()); err != nil {
-				b.Fatal(err)
-			}
+	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
+		b.Run(string(engine), func(b *testing.B) {
+			d := engines.Open(b, engine)
 			fill(b, d)
 			s := New(Options{DB: d})
 			middle := &db.Key{At: 50_000, ID: "intver_00000000000000000000050000"}

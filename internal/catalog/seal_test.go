@@ -8,12 +8,13 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // TestReseal holds that after a rotation nothing needs the old key, however many
 // values there are.
 func TestReseal(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		old := secret.New()
 		before := New(Options{DB: d, Keys: old})
 		const integrations, secrets = 3, 107
@@ -24,7 +25,7 @@ func TestReseal(t *testing.T) {
 			all = append(all, i)
 		}
 		publish(t, d, all...)
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for _, i := range all {
 				values := map[string]*string{}
 				for n := range secrets {

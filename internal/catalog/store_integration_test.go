@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 )
 
@@ -30,7 +31,7 @@ func sampleIntegration(w id.Workspace, name, version string, v Visibility, at in
 // publish writes integrations with their words, as the service does.
 func publish(t *testing.T, d *db.DB, all ...Integration) {
 	t.Helper()
-	inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+	engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 		for _, i := range all {
 			words, err := i.words()
 			if err != nil {
@@ -50,7 +51,7 @@ func publish(t *testing.T, d *db.DB, all ...Integration) {
 // publishers makes the workspaces of samples known.
 func publishers(t *testing.T, d *db.DB) {
 	t.Helper()
-	inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+	engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 		for _, w := range []id.Workspace{home, abroad} {
 			_, err := tx.Exec(ctx, `
 				INSERT INTO workspaces (id, name, owner_id, handle, plan, billing_version, blocked, spending_limit, about,
@@ -65,7 +66,7 @@ func publishers(t *testing.T, d *db.DB) {
 }
 
 func TestIntegrationRoundTrip(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		publishers(t, d)
 		least := sampleIntegration(home, "least", "1.0.0", Private, 1)
 		full := sampleIntegration(home, "home/full", "2.0.0", Unlisted, 2)
@@ -95,7 +96,7 @@ func TestIntegrationRoundTrip(t *testing.T) {
 		}
 		changed := full
 		changed.Title, changed.URL, changed.Code, changed.Visibility, changed.SecretNames = "Other", "", "", Private, "[]"
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			if err := updateIntegrationDefinition(ctx, tx, full.ID, `{"x":1}`); err != nil {
 				return err
 			}
@@ -105,7 +106,7 @@ func TestIntegrationRoundTrip(t *testing.T) {
 		if got, _, err := selectIntegration(t.Context(), q, home, full.ID); err != nil || !cmp.Equal(got, changed) {
 			t.Error(cmp.Diff(changed, got), err)
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteIntegration(ctx, tx, home, full.ID) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteIntegration(ctx, tx, home, full.ID) })
 		if _, found, err := selectIntegration(t.Context(), q, home, full.ID); found || err != nil {
 			t.Error("deleted and still there", err)
 		}
@@ -115,7 +116,7 @@ func TestIntegrationRoundTrip(t *testing.T) {
 // TestIntegrationVersionsAreUnique holds which versions may stand beside each other: a private
 // one is nobody else's concern, an open one is the only one of its name.
 func TestIntegrationVersionsAreUnique(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		publish(t, d, sampleIntegration(home, "home/a", "1.0.0", Private, 1), sampleIntegration(home, "home/b", "1.0.0", Public, 2))
 		for name, test := range map[string]struct {
 			i     Integration
@@ -145,7 +146,7 @@ func TestIntegrationVersionsAreUnique(t *testing.T) {
 // TestIntegrationLists compares every sort and filter with the same done by hand,
 // page by page.
 func TestIntegrationLists(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		publishers(t, d)
 		var all []Integration
 		for n := range 60 {
@@ -168,7 +169,7 @@ func TestIntegrationLists(t *testing.T) {
 			all = append(all, i)
 		}
 		publish(t, d, all...)
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for n, i := range all {
 				all[n].Installs, all[n].Views = int64(n%4), int64(n%5)
 				if err := addInstalls(ctx, tx, i.ID, all[n].Installs); err != nil {
@@ -254,7 +255,7 @@ func TestIntegrationLists(t *testing.T) {
 // TestInstallsBesideWords holds that what is listed has its installs beside its words,
 // whichever of the two was there first, and what is not has none.
 func TestInstallsBesideWords(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		listed, hidden := sampleIntegration(home, "home/listed", "1.0.0", Public, 1), sampleIntegration(home, "home/hidden", "1.0.0", Private, 2)
 		publish(t, d, listed, hidden)
 		beside := func(when string, want map[id.Integration]int64) {
@@ -270,7 +271,7 @@ func TestInstallsBesideWords(t *testing.T) {
 				}
 			}
 		}
-		change := func(do func(ctx context.Context, tx *db.Tx) error) { t.Helper(); inTx(t, d, do) }
+		change := func(do func(ctx context.Context, tx *db.Tx) error) { t.Helper(); engines.InTx(t, d, do) }
 		install := func(n int64) {
 			change(func(ctx context.Context, tx *db.Tx) error {
 				if err := addInstalls(ctx, tx, listed.ID, n); err != nil {
@@ -331,7 +332,7 @@ func pages(t *testing.T, d *db.DB, f IntegrationFilter, rareToo bool) (all []id.
 // TestIntegrationListPlans holds that lists walk an index in their order, and that
 // those of a filter that few meet start from it.
 func TestIntegrationListPlans(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		key := &db.Key{At: 1, ID: "1\nintver_x"}
 		for name, test := range map[string]struct {
 			f    IntegrationFilter

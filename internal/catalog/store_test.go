@@ -14,46 +14,12 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 	"github.com/botyard/botyard/test/postgres"
 )
 
 func TestMain(m *testing.M) { postgres.Main(m) }
-
-// each runs a test on a migrated database of both engines.
-func each(t *testing.T, test func(t *testing.T, d *db.DB)) {
-	run := func(o db.Options) func(t *testing.T) {
-		return func(t *testing.T) {
-			if o.URL == "" {
-				o.Dir = t.TempDir()
-			} else {
-				o.URL = postgres.Database(t)
-			}
-			d, err := db.Open(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := d.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			if err := d.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			test(t, d)
-		}
-	}
-	t.Run("sqlite", run(db.Options{}))
-	t.Run("postgres", run(db.Options{URL: "postgres://"}))
-}
-
-func inTx(t *testing.T, d *db.DB, f func(ctx context.Context, tx *db.Tx) error) {
-	t.Helper()
-	if err := d.Tx(t.Context(), f); err != nil {
-		t.Fatal(err)
-	}
-}
 
 const home, abroad = id.Workspace("wkspace_home"), id.Workspace("wkspace_abroad")
 
@@ -74,12 +40,12 @@ func samplePlugin(w id.Workspace, name, version string, v Visibility, at int64) 
 }
 
 func TestInterfaceRoundTrip(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		least := sampleInterface(home, "least", "1.0.0", false, 1)
 		full := sampleInterface(home, "full", "1.0.0", true, 2)
 		full.CreatedBy, full.Icon, full.Readme, full.SDKVersion = id.NewAccount(), "icon", "readme", "7"
 		full.Attributes, full.Definition = `{"a":"b"}`, `{"entities":{"e":{"schema":{"n":1.0}}}}`
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for _, i := range []Interface{least, full} {
 				if err := insertInterface(ctx, tx, i); err != nil {
 					return err
@@ -116,16 +82,16 @@ func TestInterfaceRoundTrip(t *testing.T) {
 		after := full
 		after.Public, after.Title, after.Description, after.Readme, after.SDKVersion = false, "U", "e", "", "8"
 		after.UpdatedAt, after.Attributes, after.Definition = full.UpdatedAt.Add(time.Hour), `{}`, `{"entities":{}}`
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return updateInterface(ctx, tx, after) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return updateInterface(ctx, tx, after) })
 		got, _, err := selectInterface(t.Context(), q, home, full.ID)
 		if diff := cmp.Diff(after, got); diff != "" || err != nil {
 			t.Errorf("%v %s", err, diff)
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInterface(ctx, tx, abroad, full.ID) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInterface(ctx, tx, abroad, full.ID) })
 		if _, found, _ := selectInterface(t.Context(), q, home, full.ID); !found {
 			t.Error("another workspace deleted it")
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInterface(ctx, tx, home, full.ID) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInterface(ctx, tx, home, full.ID) })
 		if _, found, _ := selectInterface(t.Context(), q, home, full.ID); found {
 			t.Error("it was not deleted")
 		}
@@ -133,7 +99,7 @@ func TestInterfaceRoundTrip(t *testing.T) {
 }
 
 func TestPluginRoundTrip(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		all := map[Visibility]Plugin{}
 		for n, v := range []Visibility{Private, Public, Unlisted} {
 			p := samplePlugin(home, "p-"+string(v), "1.0.0", v, int64(n))
@@ -145,7 +111,7 @@ func TestPluginRoundTrip(t *testing.T) {
 			Interfaces:   map[string]definition.Reference{"a": {ID: "ifver_1"}, "b": {ID: "ifver_2"}},
 			Integrations: map[string]definition.Reference{"a": {ID: "intver_1"}},
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for _, p := range all {
 				if err := insertPlugin(ctx, tx, p); err != nil {
 					return err
@@ -188,11 +154,11 @@ func TestPluginRoundTrip(t *testing.T) {
 		if built.own != nil || built.others != 3 || err != nil {
 			t.Errorf("%v %v", built, err)
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deletePlugin(ctx, tx, home, all[Private].ID) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deletePlugin(ctx, tx, home, all[Private].ID) })
 		if built, err = selectDependents(t.Context(), q, abroad, "ifver_2"); built.others != 2 || err != nil {
 			t.Errorf("%v %v", built, err)
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deletePluginsOf(ctx, tx, home) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deletePluginsOf(ctx, tx, home) })
 		if built, err = selectDependents(t.Context(), q, abroad, "ifver_2"); built.others != 0 || err != nil {
 			t.Errorf("%v %v", built, err)
 		}
@@ -201,7 +167,7 @@ func TestPluginRoundTrip(t *testing.T) {
 
 // A name and version is one in a workspace, and one among those that are open.
 func TestVersionsAreUnique(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		insert := func(i Interface, p Plugin) (errs [2]error) {
 			errs[0] = d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return db.Convert(insertInterface(ctx, tx, i)) })
 			errs[1] = d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return db.Convert(insertPlugin(ctx, tx, p)) })
@@ -231,7 +197,7 @@ func TestVersionsAreUnique(t *testing.T) {
 
 // Every list goes by an index in its order, and by-name lookups by one too.
 func TestListsUseIndexes(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		for table, columns := range map[string]string{"interfaces": interfaceColumns, "plugins": pluginColumns} {
 			for _, hub := range []bool{false, true} {
 				narrow, of := "workspace_id", any(string(home))
@@ -260,7 +226,7 @@ func TestListsUseIndexes(t *testing.T) {
 // Lookups by name go by an index of names, whoever looks. PostgreSQL takes any index
 // as long as a table is empty.
 func TestLookupsUseIndexes(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		for table, open := range map[string]string{"interfaces": "public", "plugins": "visibility <> 'private'"} {
 			for index, query := range map[string]string{
 				table + "_versions":      `SELECT version FROM ` + table + ` WHERE name = $1 AND workspace_id = $2`,
@@ -279,9 +245,9 @@ func TestLookupsUseIndexes(t *testing.T) {
 }
 
 func TestListPages(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const n = 25
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for i := range n {
 				// Several are made in one millisecond.
 				if err := insertInterface(ctx, tx, sampleInterface(home, "h/x", fmt.Sprintf("1.0.%d", i), i%2 == 0, int64(i/4))); err != nil {
