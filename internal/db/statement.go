@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"iter"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -91,43 +90,6 @@ func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows []
 		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// InsertOwned is InsertRows for rows whose first columns are the same: owner stands in
-// each statement once. As its values are used again, SQLite looks every value up among all
-// of them: a statement has fewer than others, in a power of two of rows.
-func InsertOwned(ctx context.Context, q Querier, insert, conflict string, owner []any, rows [][]any) error {
-	for len(rows) > 0 {
-		n := 1
-		for n*2 <= len(rows) && n*2*len(rows[0]) <= mostValues/2 {
-			n *= 2
-		}
-		s := Statement{args: slices.Clone(owner)}
-		var shared strings.Builder
-		for i := range owner {
-			shared.WriteString("$" + strconv.Itoa(i+1) + ", ")
-		}
-		s.Add(insert)
-		for i, row := range rows[:n] {
-			if i > 0 {
-				s.Add(", ")
-			}
-			s.Add("(" + shared.String())
-			for j, value := range row {
-				if j > 0 {
-					s.Add(", ")
-				}
-				s.Add("?", value)
-			}
-			s.Add(")")
-		}
-		s.Add(conflict)
-		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
-			return err
-		}
-		rows = rows[n:]
 	}
 	return nil
 }

@@ -26,46 +26,28 @@ func TestStatement(t *testing.T) {
 func TestInsertRows(t *testing.T) {
 	each(t, func(t *testing.T, o Options) {
 		d := things(t, o)
-		insertsAll(t, d, func(ctx context.Context, tx *Tx, ids []string) error {
-			var rows [][]any
-			for _, id := range ids {
-				rows = append(rows, []any{id, 1})
-			}
-			return InsertRows(ctx, tx, `INSERT INTO things (id, n) VALUES `, ` ON CONFLICT (id) DO UPDATE SET n = 2`, rows)
-		})
-		insertsAll(t, d, func(ctx context.Context, tx *Tx, ids []string) error {
-			var rows [][]any
-			for _, id := range ids {
-				rows = append(rows, []any{id})
-			}
-			return InsertOwned(ctx, tx, `INSERT INTO things (n, id) VALUES `, ` ON CONFLICT (id) DO UPDATE SET n = 2`, []any{1}, rows)
-		})
-	})
-}
-
-func insertsAll(t *testing.T, d *DB, insert func(ctx context.Context, tx *Tx, ids []string) error) {
-	t.Helper()
-	for _, many := range []int{0, 1, 7, mostValues / 2, mostValues/2 + 1, 3 * mostValues} {
-		var n int
-		err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
-			if _, err := tx.Exec(ctx, `DELETE FROM things`); err != nil {
-				return err
-			}
-			var ids []string
-			for i := range many {
-				ids = append(ids, strconv.Itoa(i))
-			}
-			for range 2 { // the second time, each is there
-				if err := insert(ctx, tx, ids); err != nil {
+		for _, many := range []int{0, 1, mostValues / 2, mostValues/2 + 1, 3 * mostValues} {
+			var n int
+			err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
+				if _, err := tx.Exec(ctx, `DELETE FROM things`); err != nil {
 					return err
 				}
+				var rows [][]any
+				for i := range many {
+					rows = append(rows, []any{strconv.Itoa(i), 1})
+				}
+				for range 2 { // the second time, each is there
+					if err := InsertRows(ctx, tx, `INSERT INTO things (id, n) VALUES `, ` ON CONFLICT (id) DO UPDATE SET n = 2`, rows); err != nil {
+						return err
+					}
+				}
+				return tx.QueryRow(ctx, `SELECT COUNT(*) FROM things WHERE n = 2`).Scan(&n)
+			})
+			if err != nil || n != many {
+				t.Errorf("%d rows of %d went in (%v)", n, many, err)
 			}
-			return tx.QueryRow(ctx, `SELECT COUNT(*) FROM things WHERE n = 2`).Scan(&n)
-		})
-		if err != nil || n != many {
-			t.Errorf("%d rows of %d went in (%v)", n, many, err)
 		}
-	}
+	})
 }
 
 // Every row is in one chunk, in order, and the sizes are few.
