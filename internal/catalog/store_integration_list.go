@@ -224,7 +224,7 @@ func (f IntegrationFilter) startPage(l *listing, page db.Page, direction, behind
 		l.Add("SELECT DISTINCT " + columns + " FROM integration_words WHERE listed = TRUE AND ")
 		l.within("word", f.rare)
 	} else {
-		l.Add("SELECT " + columns + " FROM (SELECT m.integration_id, (SELECT i." + looked + " FROM integrations i WHERE i.id BETWEEN m.integration_id AND m.integration_id) AS place" +
+		l.Add("SELECT " + columns + " FROM (SELECT m.integration_id, (SELECT i." + looked + " FROM integrations i WHERE i.id BETWEEN m.integration_id AND m.integration_id LIMIT 1) AS place" +
 			" FROM (SELECT DISTINCT integration_id FROM integration_words WHERE listed = TRUE AND ")
 		l.within("word", f.rare)
 		l.Add(") m LIMIT ?) x", f.few())
