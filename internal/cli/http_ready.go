@@ -36,7 +36,7 @@ func (r *readyCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return fmt.Errorf("the server does not answer: %w", err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // it was read as far as it is wanted
 	reasons, err := io.ReadAll(io.LimitReader(answer.Body, mostReasons))
 	if err != nil {
 		return fmt.Errorf("the server broke its answer off: %w", err)
