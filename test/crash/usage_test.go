@@ -183,7 +183,7 @@ func TestKillUsages(t *testing.T) {
 			}
 			began := time.Now()
 			for kill := range usageKills {
-				sendAll(t, server, owner, all, *usages, *usages*(kill+1)/(usageKills+1), 0)
+				sendAll(t, server, owner, all, *usages/usageBots*(kill+2)/(usageKills+1), *usages*(kill+1)/(usageKills+1), 0)
 				server = harness.StartBinary(t, dir, databaseURL)
 				owner = server.Owner(t)
 				sendAgain(t, owner, all)
