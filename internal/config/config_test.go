@@ -151,7 +151,7 @@ func TestEverySource(t *testing.T) {
 		"read_timeout": "2s", "request_timeout": "3s", "idle_timeout": "4s", "shutdown_timeout": "1m30s",
 		"bootstrap_email": "a@example.com", "bootstrap_name": "A", "bootstrap_token": "bp_pat_x", "memory_limit": "1GiB",
 		"egress_allow": "10.0.0.0/8, fd00::1", "call_timeout": "9s", "registration_wait": "8s",
-		"webhook_max_body": "1MiB", "tunnels": "true", "webhook_concurrency": "7", "webhook_memory": "16MiB",
+		"webhook_max_body": "1MiB", "tunnels": "true", "trace_calls": "true", "webhook_concurrency": "7", "webhook_memory": "16MiB",
 		"payment_provider": "stripe", "stripe_key": "sk_x", "stripe_webhook_secret": "whsec_x", "stripe_url": "https://stripe.example.com",
 		"invoice_seller": "A Ltd", "invoice_note": "Thank you",
 	}
