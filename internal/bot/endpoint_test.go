@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // late is an integration that has a url at last. The catalog stands beside this package,
@@ -38,12 +39,12 @@ func (late) CountInstalls(context.Context, *db.Tx, id.Integration, int64) error 
 // Of many instances, over several pages, each that waits is called once, and not all at
 // once; a job that is broken off and begins anew changes nothing more.
 func TestRegisterInstallsByPages(t *testing.T) {
-	each(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const bots, aliases = 3*installPage/2 + 1, 2
 		c := clock.System()
 		queue := jobs.New(d, c, nil)
 		s := New(Options{DB: d, Clock: c, Catalog: late{}, Endpoints: late{}, Calls: queue})
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			for n := range bots {
 				b := sample(t, home, int64(n))
 				if err := insertBot(ctx, tx, b); err != nil {
