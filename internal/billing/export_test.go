@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
 )
 
@@ -40,5 +39,5 @@ func (s *Service) Told(ctx context.Context, event string, a Attempt) error {
 }
 
 func eventOf(name string, a Attempt) event {
-	return event{ID: name, Reference: a.Reference, Payment: id.Payment(a.ID), Paid: true, Amount: int64(a.Amount), Currency: a.Currency}
+	return event{ID: name, Reference: a.Reference, Payment: a.ID, Paid: true, Amount: int64(a.Amount), Currency: a.Currency}
 }

@@ -24,8 +24,9 @@ func checkSchema(path string, text wire.Object) error {
 	if len(text) == 0 {
 		return nil // written as {}
 	}
-	s := schemaReaders.Get().(schemaReader)
-	defer schemaReaders.Put(s)
+	reader := schemaReaders.Get().(*jsontext.Decoder)
+	defer schemaReaders.Put(reader)
+	s := schemaReader{reader}
 	s.Reset(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if err := s.schema(0); err != nil {
 		return fault.New(fault.InvalidJSONSchema, "%s is not a JSON schema: %s.", path, err)
@@ -37,7 +38,7 @@ func checkSchema(path string, text wire.Object) error {
 // hundreds of schemas, and was found to have no name twice when it was decoded.
 type schemaReader struct{ *jsontext.Decoder }
 
-var schemaReaders = sync.Pool{New: func() any { return schemaReader{new(jsontext.Decoder)} }}
+var schemaReaders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 // form is what the value of a keyword must be; the zero one is anything.
 type form byte
