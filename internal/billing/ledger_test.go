@@ -85,10 +85,11 @@ type paper struct {
 	credits     []credited
 	credited    plan.Cents // by the operator
 	state       string     // open, paid, void
-	tries       int64
-	action      bool      // the bank wanted the payer at the last try
-	first       time.Time // when it was refused first
-	next        time.Time // when it is tried again
+	tries       int64      // that were refused
+	declined    int64      // of them by a bank: without a card none is asked
+	action      bool       // the bank wanted the payer at the last try
+	first       time.Time  // when it was refused first
+	next        time.Time  // when it is tried again
 	money       plan.Cents
 }
 
@@ -490,6 +491,9 @@ func (l *ledger) try(p *paper, at time.Time) {
 		p.state, p.money, p.next = "paid", p.total, time.Time{}
 	default:
 		p.tries, p.action = p.tries+1, l.card == shyCard
+		if l.card != "" {
+			p.declined++
+		}
 		if p.first.IsZero() {
 			p.first = at
 		}

@@ -3,6 +3,7 @@ package billing_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/botyard/botyard/internal/billing"
@@ -141,6 +142,11 @@ func (t *till) decide() {
 			}
 		}
 	}
+}
+
+// undecided says that a bank has a charge of an invoice yet to decide.
+func (t *till) undecided(i id.Invoice) bool {
+	return slices.ContainsFunc(t.all(), func(c charge) bool { return c.Invoice == i && c.outcome == billing.AttemptPending })
 }
 
 // all are copies of the charges.
