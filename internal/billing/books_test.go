@@ -450,6 +450,87 @@ func TestRetryAfterPayingByHand(t *testing.T) {
 	})
 }
 
+// TestJoinedTry: a scheduled try that finds one under way joins it. It is one charge and
+// one refused try, whether the bank decides before or after.
+func TestJoinedTry(t *testing.T) {
+	for _, trouble := range []trouble{lostBefore, lostAfter, slow} {
+		onBoth(t, func(t *testing.T, open func() installation) {
+			it, bank, clock := open(), newTill(), &hand{}
+			clock.now = it.Clock.Now()
+			it.Billing.Provider, it.Billing.Clock, it.Billing.Queue = bank, clock, jobs.New(it.DB, clock, it.Log)
+			it.Clock = clock
+			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, shyCard); return err })
+			it.assign(t, plan.Team)
+			it.do(t)
+			i := it.invoices(t, it.w)[0]
+			clock.now = i.NextAttempt.Add(time.Hour) // and no server has made it yet
+			bank.trouble = trouble
+			if _, err := it.Billing.Pay(t.Context(), it.w, i.ID, ""); !fault.Is(err, fault.ResourceLockedConflict) {
+				t.Fatalf("a payment of unknown outcome answers %v", err)
+			}
+			it.do(t)
+			bank.decide()
+			clock.now = clock.now.Add(3 * time.Minute)
+			for it.do(t) > 0 {
+			}
+			second := i.NextAttempt.AddDate(0, 0, 2)
+			if i = it.invoices(t, it.w)[0]; i.Attempts != 2 || !i.NextAttempt.Equal(second) {
+				t.Errorf("%d tries were refused, the next is at %s; want 2, and %s", i.Attempts, i.NextAttempt, second)
+			}
+			if n := len(bank.all()); n != 2 {
+				t.Errorf("the bank was asked for %d charges, want 2", n)
+			}
+		})
+	}
+}
+
+// TestMethodSetWhileCharged: a method that is set while a try by another is under way is
+// charged as soon as that one is refused, even if it was the last of the schedule.
+func TestMethodSetWhileCharged(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, clock := open(), newTill(), &hand{}
+		clock.now = it.Clock.Now()
+		it.Billing.Provider, it.Billing.Clock, it.Billing.Queue = bank, clock, jobs.New(it.DB, clock, it.Log)
+		it.Clock = clock
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
+		it.assign(t, plan.Team)
+		it.do(t)
+		i := it.invoices(t, it.w)[0]
+		clock.now = clock.now.AddDate(0, 0, 8)
+		bank.trouble = slow
+		it.do(t) // the last try, and the bank does not decide
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, goodCard); return err })
+		work := func() {
+			t.Helper()
+			for _, job := range it.due(t, clock.now) {
+				if it.Billing.Do(t.Context(), job) != nil {
+					continue // it comes again
+				}
+				must(t, func() error {
+					return it.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+						_, err := tx.Exec(ctx, `DELETE FROM jobs WHERE id = $1`, string(job.ID))
+						return err
+					})
+				})
+			}
+		}
+		work()
+		if n := len(bank.all()); n != 2 {
+			t.Errorf("the bank was asked for %d charges while it decides about the second", n)
+		}
+		bank.decide()
+		clock.now = clock.now.Add(3 * time.Minute)
+		work()
+		work()
+		if amount, times := bank.taken(i.ID); times != 1 || amount != i.Total {
+			t.Errorf("%s were taken %d times", amount, times)
+		}
+		if i = it.invoices(t, it.w)[0]; i.Status != billing.Paid || i.Attempts != 2 {
+			t.Errorf("it is %s after %d tries that were refused, want paid after 2", i.Status, i.Attempts)
+		}
+	})
+}
+
 // TestMayOwe: AI spend that is paid later is for who has a card, and owes nothing that was
 // refused.
 func TestMayOwe(t *testing.T) {

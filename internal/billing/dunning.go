@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -22,10 +23,12 @@ const (
 	jobForget   = "forget-payment-events"
 )
 
-// retrying is the payload of jobRetry. With a request it is a try beside the schedule.
+// retrying is the payload of jobRetry. With a request it is a try beside the schedule,
+// by a method that was set.
 type retrying struct {
 	Invoice id.Invoice `json:"invoice"`
 	Request string     `json:"request,omitempty"`
+	Method  string     `json:"method,omitempty"`
 	// Begin has the collection begin: whoever issued the invoice knew no provider.
 	Begin bool `json:"begin,omitzero"`
 }
@@ -108,9 +111,13 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 	if of.Request == "" && i.NextAttempt.IsZero() {
 		return nil
 	}
-	_, err = s.collect(ctx, i.Workspace, i.ID, of.Request)
+	a, err := s.collect(ctx, i.Workspace, i.ID, of.Request)
 	if fault.Is(err, fault.InvalidPayload) || fault.Is(err, fault.ResourceNotFound) {
 		return nil // paid or void meanwhile
+	}
+	if err == nil && of.Request != a.Request && of.Method != "" && of.Method != a.Method && a.State != AttemptPaid {
+		// What was set is charged after all when the try that it met is over.
+		return fmt.Errorf("the invoice %s is being charged by an earlier method, as %s: %w", i.ID, a.ID, errUnknown)
 	}
 	return err
 }
