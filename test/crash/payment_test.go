@@ -55,8 +55,10 @@ func (r *reaper) kill() {
 // is blocked, and a good card that lifts it, while the server dies between every two
 // steps of every charge. Every try is made once and no money is taken twice.
 func TestKilledPayments(t *testing.T) {
+	t.Parallel()
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			f, dir, url := stripe.New(t), t.TempDir(), harness.DatabaseURL(t, engine)
 			reap := &reaper{seen: map[string]int{}}
 			start := func() *harness.Actor {

@@ -90,8 +90,10 @@ type purchase struct {
 // TestKilledPurchases: whenever the server dies in a purchase, what is bought is had and
 // was paid for once, or it is not had and nothing was taken.
 func TestKilledPurchases(t *testing.T) {
+	t.Parallel()
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			f, dir, url, reap := stripe.New(t), t.TempDir(), harness.DatabaseURL(t, engine), &killer{}
 			start := func(t *testing.T) *harness.Actor {
 				server := harness.StartBinary(t, dir, url, "--dev", "--payment-provider", "stripe",

@@ -108,8 +108,10 @@ func (y yard) endsRegistered(t *testing.T, owner *harness.Actor) {
 // another, and another: in the end each is registered at the last one, and nothing
 // that an earlier one answered counts.
 func TestKillWhileRegistering(t *testing.T) {
+	t.Parallel()
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			flags := []string{"--registration-wait", "0s", "--dev"}
 			dir, url := t.TempDir(), harness.DatabaseURL(t, engine)
 			server := harness.StartBinary(t, dir, url, flags...)

@@ -39,8 +39,10 @@ type appearance struct {
 // Kill -9 while versions are deployed: after the restart the bot is one of them,
 // whole, and it is the one that the trail names last.
 func TestKillWhileDeploying(t *testing.T) {
+	t.Parallel()
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			dir, url := t.TempDir(), harness.DatabaseURL(t, engine)
 			server := harness.StartBinary(t, dir, url, deploying...)
 			made := makeVersions(t, server.Owner(t))
