@@ -138,7 +138,7 @@ func TestTunnel(t *testing.T) {
 // TestTunnelThatFails: whatever the far end does, its callers are told, the others are
 // not troubled, and an address that is opened again is open.
 func TestTunnelThatFails(t *testing.T) {
-	harness.RunAlone(t, []string{"--call-timeout", "1s"}, func(t *testing.T, s *harness.Server) {
+	harness.RunAlone(t, []string{"--call-timeout", "5s"}, func(t *testing.T, s *harness.Server) {
 		caller := stranger(s)
 		ok := func(asked) object { return object{"status": 200, "body": "ok"} }
 		other := uuid.NewString()
@@ -146,7 +146,7 @@ func TestTunnelThatFails(t *testing.T) {
 
 		silent := uuid.NewString()
 		farEnd(t, s.Client, silent, func(asked) object { return nil })
-		caller.Refused(t, fault.OperationTimeout, []string{"1s"}, "GET", "/"+silent, nil)
+		caller.Refused(t, fault.OperationTimeout, []string{"5s"}, "GET", "/"+silent, nil)
 		for what, frame := range map[string]object{
 			"no status": {}, "a status that is none": {"status": 99}, "a switch of protocols": {"status": 101}, "a status that is no number": {"status": "ok"},
 			"a body that is no text": {"status": 200, "body": object{}},
