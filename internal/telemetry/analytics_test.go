@@ -19,6 +19,7 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // midnight is the end of a UTC day, about which the histories of the tests happen.
@@ -167,7 +168,7 @@ func spread(numbers []float64) (m Moments) {
 // TestAnalyticsModel rolls random histories up, in any order, in batches of any size,
 // by two servers at once, and holds the days against the naive count.
 func TestAnalyticsModel(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const w = id.Workspace("wkspace_model")
 		servers := []*Service{over(d), over(d)}
 		for seed := range uint64(100) {
@@ -260,7 +261,7 @@ func TestNamesAreBounded(t *testing.T) {
 // What no record can add to any more is forgotten; the days and who was ever seen
 // stay.
 func TestForgetActivity(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const w, bot = id.Workspace("wkspace_forget"), id.Bot("bot")
 		addBot(t, d, w, bot)
 		s := over(d)
@@ -268,11 +269,11 @@ func TestForgetActivity(t *testing.T) {
 			return []Record{{Bot: bot, At: when.UnixMilli(), User: "u", Conversation: "c", Kind: KindMessage, Body: &Message{incoming}}}
 		}
 		roll := func(when time.Time) {
-			inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return s.rollUpAnalytics(ctx, tx, at(when)) })
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return s.rollUpAnalytics(ctx, tx, at(when)) })
 		}
 		roll(midnight.Add(-24 * time.Hour))
 		roll(midnight.Add(24 * time.Hour))
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			more, err := forgetActivity(ctx, tx, midnight.UnixMilli())
 			if more {
 				t.Error("more is left")

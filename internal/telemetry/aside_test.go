@@ -15,6 +15,7 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // poisoned is a store over a database whose history of two bots is appended and not
@@ -89,10 +90,10 @@ func mustRollups(t *testing.T, s *Service) Rollups {
 // set aside, everything else is counted, and when the row is mended they are too, once,
 // by whichever of two servers.
 func TestDamagedDayIsSetAside(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		p := newPoisoned(t, d, 1)
 		first := dateOf(midnight.UnixMilli()) - 1
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.Exec(ctx, `INSERT INTO analytics_days (bot_id, day, totals) VALUES ($1, $2, $3)`, string(p.bots[0]), int64(first), []byte("damaged"))
 			return err
 		})
@@ -123,7 +124,7 @@ func TestDamagedDayIsSetAside(t *testing.T) {
 			p.clock.forward(2 * time.Minute)
 		}
 		// The second day of the bot is right for those that passed: the rest is missing.
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.Exec(ctx, `DELETE FROM analytics_days WHERE totals = $1`, []byte("damaged"))
 			return errors.Join(err, hastenAside(ctx, tx))
 		})
@@ -156,7 +157,7 @@ func TestDamagedDayIsSetAside(t *testing.T) {
 // A record that PostgreSQL cannot hold, as only a release with weaker checks could have
 // let in, is found among hundreds, and so is one that the program panics over.
 func TestOneRecordIsSetAside(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		p := newPoisoned(t, d, 2)
 		nul := issueOf(p.bots[0], 0, midnight, "code", "name")
 		nul.Body.(*Issue).Title = "a\x00b"
@@ -200,7 +201,7 @@ func TestOneRecordIsSetAside(t *testing.T) {
 			t.Errorf("%+v (%v)", issues, err)
 		}
 		// What is set aside leaves with its bot.
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			return errors.Join(deleteInsight(ctx, tx, p.bots[0]), deleteInsight(ctx, tx, p.bots[1]))
 		})
 		if state := mustRollups(t, p.service); state.Records != 0 {
@@ -212,10 +213,10 @@ func TestOneRecordIsSetAside(t *testing.T) {
 // What fails for the database's own reason sets nothing aside: the volume stalls, is told
 // of, waits longer from try to try, and goes on when all is well.
 func TestStall(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		p := newPoisoned(t, d, 3)
 		rename := func(from, to string) {
-			inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 				_, err := tx.Exec(ctx, `ALTER TABLE `+from+` RENAME TO `+to)
 				return err
 			})
@@ -260,7 +261,7 @@ func TestStall(t *testing.T) {
 // Records are told apart at the cost of a few tries each, and those of other bots never
 // fail with them, however many there are.
 func TestSift(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		s := openStore(t, d, t.TempDir(), &movable{at: noon})
 		defer closeStore(t, s)
 		for _, poison := range []struct{ every, bots, most int }{{1000, 1, 1}, {97, 1, 11}, {3, 1, 1000}, {1, 7, 1000}, {250, 300, 4}} {

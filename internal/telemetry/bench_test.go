@@ -13,6 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 	metering "github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -40,7 +41,7 @@ func BenchmarkAnalyticsYear(b *testing.B) {
 				Record{Bot: bot, At: at, Kind: KindMessage, User: fmt.Sprint(i), Conversation: "c", Body: &Message{incoming}})
 		}
 	}
-	inTx(b, d, func(ctx context.Context, tx *db.Tx) error { return s.rollUpAnalytics(ctx, tx, records) })
+	engines.InTx(b, d, func(ctx context.Context, tx *db.Tx) error { return s.rollUpAnalytics(ctx, tx, records) })
 	for b.Loop() {
 		days, err := s.Analytics(b.Context(), w, bot, midnight.Format(time.DateOnly), midnight.AddDate(0, 0, 364).Format(time.DateOnly))
 		if err != nil || len(days) != 365 {

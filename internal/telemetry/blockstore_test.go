@@ -16,6 +16,7 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // movable is a clock that tests set.
@@ -181,7 +182,7 @@ func drawFilter(t *rapid.T, now time.Time) Filter {
 // repeated, at once, however it is merged, sealed and opened anew meanwhile, and
 // whichever of two servers does it, each filter finds what it would find in a list.
 func TestStorage(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		n := 0
 		rapid.Check(t, func(rt *rapid.T) {
 			n++

@@ -6,47 +6,16 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/postgres"
 )
 
 func TestMain(m *testing.M) { postgres.Main(m) }
 
-// onEngines runs a test on a migrated database of both engines.
-func onEngines(t *testing.T, test func(t *testing.T, d *db.DB)) {
-	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
-		t.Run(string(engine), func(t *testing.T) {
-			o := db.Options{Dir: t.TempDir(), Synchronous: "NORMAL"}
-			if engine == db.PostgreSQL {
-				o = db.Options{URL: postgres.Database(t)}
-			}
-			d, err := db.Open(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := d.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			if err := d.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			test(t, d)
-		})
-	}
-}
-
-func inTx(t testing.TB, d *db.DB, f func(ctx context.Context, tx *db.Tx) error) {
-	t.Helper()
-	if err := d.Tx(t.Context(), f); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // addBot writes the least of a bot, and its workspace when that is not there.
 func addBot(t testing.TB, d *db.DB, w id.Workspace, bot id.Bot) {
 	t.Helper()
-	inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+	engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO workspaces (id, name, owner_id, plan, billing_version, blocked, spending_limit, about, profile_picture,
 				contact_email, website, social_accounts, is_public, created_at, updated_at)

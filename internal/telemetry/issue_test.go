@@ -17,6 +17,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 )
 
 func TestGroup(t *testing.T) {
@@ -68,7 +69,7 @@ func issueOf(bot id.Bot, sequence int64, at time.Time, code, name string, groupB
 // first and last, the texts of the newest, and the newest events must be those of a
 // naive count.
 func TestIssueModel(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const w = id.Workspace("wkspace_issues")
 		servers := []*Service{over(d), over(d)}
 		for seed := range uint64(60) {
@@ -153,14 +154,14 @@ func TestIssueModel(t *testing.T) {
 }
 
 func TestIssueOpensAnew(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const w, bot = id.Workspace("wkspace_anew"), id.Bot("bot")
 		addBot(t, d, w, bot)
 		addBot(t, d, "wkspace_other", "other bot")
 		s := over(d)
 		report := func(i fault.Issue) {
 			t.Helper()
-			inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return s.Report(ctx, tx, w, bot, i) })
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return s.Report(ctx, tx, w, bot, i) })
 		}
 		one := func() OpenIssue {
 			t.Helper()
@@ -203,7 +204,7 @@ func TestIssueOpensAnew(t *testing.T) {
 			t.Errorf("after the deletion the issue is %+v", after)
 		}
 		// A report to a bot of another workspace, or to none, is told to nobody.
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 			return errors.Join(s.Report(ctx, tx, "wkspace_other", bot, failed), s.Report(ctx, tx, w, "none", failed))
 		})
 		if after := one(); after.EventsCount != 1 {
@@ -215,7 +216,7 @@ func TestIssueOpensAnew(t *testing.T) {
 			t.Error("an issue of a category that is none was reported")
 		}
 
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInsight(ctx, tx, bot) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInsight(ctx, tx, bot) })
 		for _, table := range append(slices.Clone(insightTables), "issue_events") {
 			var n int
 			if err := d.Reader(t.Context()).QueryRow(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil || n != 0 {
@@ -226,14 +227,14 @@ func TestIssueOpensAnew(t *testing.T) {
 }
 
 func TestIssuePages(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		const w, bot = id.Workspace("wkspace_pages"), id.Bot("bot")
 		addBot(t, d, w, bot)
 		s := over(d)
 		var want []string
 		for i := range 7 {
 			code := "code" + strconv.Itoa(i)
-			inTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
 				return s.rollUpIssues(ctx, tx, []Record{issueOf(bot, int64(i+1), midnight, code, "n")})
 			})
 			want = append([]string{code}, want...)
@@ -256,7 +257,7 @@ func TestIssuePages(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		inTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInsightOf(ctx, tx, w) })
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return deleteInsightOf(ctx, tx, w) })
 		if issues, _, err := s.Issues(t.Context(), w, bot, db.Page{Size: 3}); err != nil || len(issues) != 0 {
 			t.Errorf("%d issues are left (%v)", len(issues), err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 )
 
 // logLine is a log record of bot b, so long before the clock's now.
@@ -127,7 +128,7 @@ func TestDamagedToday(t *testing.T) {
 
 // One damaged block costs its own records and no others.
 func TestDamagedBlock(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		c := &movable{at: noon}
 		s := openStore(t, d, t.TempDir(), c)
 		defer func() { closeStore(t, s) }()
@@ -156,7 +157,7 @@ func TestDamagedBlock(t *testing.T) {
 // Each class is dropped after its own days, and each workspace's records after its
 // own.
 func TestRetention(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		ctx, c := t.Context(), &movable{at: noon}
 		s := New(Options{DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Synchronous: "NORMAL", Retention: Retention{Logs: 3, Events: 5}, Trail: audit.New(d, c)})
 		if err := s.Open(ctx); err != nil {
@@ -214,7 +215,7 @@ func TestRetention(t *testing.T) {
 
 // What is erased is gone, of a bot and of a workspace, whose moved bots keep theirs.
 func TestErase(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		c := &movable{at: noon}
 		s := openStore(t, d, t.TempDir(), c)
 		defer func() { closeStore(t, s) }()
@@ -243,7 +244,7 @@ func TestErase(t *testing.T) {
 // The keys of a day become runs, of the runs one, and all are still known: over
 // days, and by a server that began before and one that begins after.
 func TestKeyRuns(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		dir, c := t.TempDir(), &movable{at: noon}
 		s, other := openStore(t, d, dir, c), openStore(t, d, dir, c)
 		defer func() { closeStore(t, s); closeStore(t, other) }()

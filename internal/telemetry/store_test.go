@@ -7,12 +7,13 @@ import (
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/explain"
 )
 
 // What is made of records is found by an index, for a read and for the roll-up.
 func TestInsightUsesIndexes(t *testing.T) {
-	onEngines(t, func(t *testing.T, d *db.DB) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
 		user := botUser{"b", "u"}
 		lanes := []lane{{bot: "b", conversation: "c", user: "u"}, {bot: "b", conversation: "d", user: "u"}}
 		explain.NoScans(t, d, func(ctx context.Context, q db.Querier) error {
