@@ -14,5 +14,6 @@
 //   - A run is bounded in time, memory, input and result. An instance that
 //     trapped or was stopped is never used again.
 //   - Numbers are JavaScript's, as they are on the cloud: going in and coming out
-//     they are 64-bit floats, and 1.0 is 1.
+//     they are 64-bit floats, and 1.0 is 1. Up to fifteen digits survive; the
+//     engine may read longer ones wrong in their last bit, here as there.
 package script

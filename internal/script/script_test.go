@@ -1,6 +1,7 @@
 package script
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,7 +109,8 @@ func TestTextThatIsNoText(t *testing.T) {
 	}
 }
 
-// TestDataSurvive sends data through a program that does nothing.
+// TestDataSurvive sends data through a program that does nothing. Its numbers have
+// up to fifteen digits: of longer ones, TestLongNumbers.
 func TestDataSurvive(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		data, err := json.Marshal(genValue(rt, 4), json.Deterministic(true))
@@ -129,6 +131,31 @@ func TestDataSurvive(t *testing.T) {
 	})
 }
 
+// TestLongNumbers holds how far off the engine may read a number that a float64
+// needs sixteen or seventeen digits for. A sample of TestSameAsNode shows that the
+// cloud's is off by as much.
+func TestLongNumbers(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		number := rapid.Float64Range(-1e300, 1e300).Draw(rt, "number")
+		data, err := json.Marshal(number)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r, err := shared.Run(t.Context(), ".", data)
+		if err != nil {
+			rt.Fatalf("%s: %v", data, err)
+		}
+		var got float64
+		if err := json.Unmarshal(r.Value, &got); err != nil {
+			rt.Fatalf("%s: %v", r.Value, err)
+		}
+		// A subnormal number has fewer bits, and so larger steps.
+		if off := math.Abs(got - number); off > math.Abs(number)*0x1p-51 && off > math.SmallestNonzeroFloat64 {
+			rt.Fatalf("%s went in, %s came out", data, r.Value)
+		}
+	})
+}
+
 func genValue(t *rapid.T, depth int) any {
 	kinds := 6
 	if depth == 0 {
@@ -140,7 +167,7 @@ func genValue(t *rapid.T, depth int) any {
 	case 1:
 		return rapid.Int32().Draw(t, "integer")
 	case 2:
-		return float64(rapid.IntRange(-1e9, 1e9).Draw(t, "float")) / 1024
+		return float64(rapid.Int64Range(-999_999_999_999_999, 999_999_999_999_999).Draw(t, "digits")) / math.Pow10(rapid.IntRange(0, 15).Draw(t, "decimals"))
 	case 3:
 		return rapid.SampledFrom([]any{nil, true, false}).Draw(t, "constant")
 	case 4:
