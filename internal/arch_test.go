@@ -66,7 +66,7 @@ func layerOf(pkg string) (layer, bool) {
 	return l, known
 }
 
-const mostLines = 600
+const maxLines = 600
 
 // source is one Go file; path is slash-separated and relative to the module.
 type source struct {
@@ -107,8 +107,8 @@ func fileRules(dir, name string, s source) (found []finding) {
 	report := func(line int, wrong, fix string) {
 		found = append(found, finding{s.path + ":" + strconv.Itoa(line), wrong, fix})
 	}
-	if n := strings.Count(string(s.text), "\n"); n > mostLines {
-		report(n, fmt.Sprintf("the file has %d lines, at most %d are allowed", n, mostLines), "give the second noun in it a file of its own")
+	if n := strings.Count(string(s.text), "\n"); n > maxLines {
+		report(n, fmt.Sprintf("the file has %d lines, at most %d are allowed", n, maxLines), "give the second noun in it a file of its own")
 	}
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, s.path, s.text, parser.ParseComments|parser.SkipObjectResolution)
@@ -312,7 +312,7 @@ func TestRulesCatch(t *testing.T) {
 		{"SQL in a store", "internal/bot/store_tag.go", "package p\nconst q = `DELETE FROM bots`\n", ""},
 		{"SQL in db", "internal/db/migrate.go", "package p\nconst q = `CREATE TABLE t (a TEXT)`\n", ""},
 		{"English that begins like SQL", "internal/bot/service.go", "package p\nconst q = \"Select a bot. It comes from the list.\"\n", ""},
-		{"a long file", "internal/bot/bot.go", "package p\n" + strings.Repeat("\n", mostLines), "at most 600"},
+		{"a long file", "internal/bot/bot.go", "package p\n" + strings.Repeat("\n", maxLines), "at most 600"},
 		{"not Go", "internal/bot/bot.go", "package", "not Go"},
 		{"a doc.go that says nothing", "internal/bot/doc.go", "// Package p is p.\npackage p\n", "does not say what the package owns"},
 	}

@@ -21,14 +21,14 @@ type Account struct {
 }
 
 const (
-	mostEmail = 254 // RFC 5321, 4.5.3.1.3
-	mostName  = 100
-	// mostPicture allows a small picture as a data URL.
-	mostPicture    = 64 << 10
-	mostNote       = 200
-	mostKey        = 200
-	mostPreference = 64 << 10
-	mostPreferred  = 500
+	maxEmail = 254 // RFC 5321, 4.5.3.1.3
+	maxName  = 100
+	// maxPicture allows a small picture as a data URL.
+	maxPicture    = 64 << 10
+	maxNote       = 200
+	maxKey        = 200
+	maxPreference = 64 << 10
+	maxPreferred  = 500
 )
 
 // noExpiry is the expiry of tokens made over the API, whose contract has none.
@@ -39,7 +39,7 @@ var noExpiry = time.Time{}
 func Address(email string) (string, error) {
 	email = strings.TrimSpace(email)
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > mostEmail {
+	if err != nil || parsed.Address != email || len(email) > maxEmail {
 		return "", fault.New(fault.InvalidPayload, "%q is not an e-mail address; one looks like name@example.com.", fault.Bounded(email))
 	}
 	return email, nil
@@ -57,14 +57,14 @@ type Update struct {
 
 func (a *Account) apply(u Update) error {
 	if u.DisplayName != nil {
-		if n := utf8.RuneCountInString(*u.DisplayName); n > mostName {
-			return fault.New(fault.InvalidPayload, "displayName has %d characters; at most %d are allowed.", n, mostName)
+		if n := utf8.RuneCountInString(*u.DisplayName); n > maxName {
+			return fault.New(fault.InvalidPayload, "displayName has %d characters; at most %d are allowed.", n, maxName)
 		}
 		a.DisplayName = *u.DisplayName
 	}
 	if u.ProfilePicture != nil {
-		if n := len(*u.ProfilePicture); n > mostPicture {
-			return fault.New(fault.LimitExceeded, "profilePicture has %d bytes; at most %d are allowed. Give a URL instead.", n, mostPicture)
+		if n := len(*u.ProfilePicture); n > maxPicture {
+			return fault.New(fault.LimitExceeded, "profilePicture has %d bytes; at most %d are allowed. Give a URL instead.", n, maxPicture)
 		}
 		a.ProfilePicture = *u.ProfilePicture
 	}
@@ -72,8 +72,8 @@ func (a *Account) apply(u Update) error {
 }
 
 func checkKey(key string) error {
-	if key == "" || utf8.RuneCountInString(key) > mostKey {
-		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, utf8.RuneCountInString(key))
+	if key == "" || utf8.RuneCountInString(key) > maxKey {
+		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", maxKey, utf8.RuneCountInString(key))
 	}
 	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
@@ -87,12 +87,12 @@ func WorkspaceName(a Account) string {
 	if name == "" {
 		name, _, _ = strings.Cut(a.Email, "@")
 	}
-	if runes := []rune(name); len(runes) > mostWorkspaceOwner {
-		name = string(runes[:mostWorkspaceOwner])
+	if runes := []rune(name); len(runes) > maxWorkspaceOwner {
+		name = string(runes[:maxWorkspaceOwner])
 	}
 	return name + "'s workspace"
 }
 
-// mostWorkspaceOwner leaves room for the rest of a workspace's name, which has 64
+// maxWorkspaceOwner leaves room for the rest of a workspace's name, which has 64
 // characters at most.
-const mostWorkspaceOwner = 50
+const maxWorkspaceOwner = 50

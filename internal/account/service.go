@@ -138,8 +138,8 @@ func mustExist(ctx context.Context, tx *db.Tx, account id.Account) error {
 // CreatePAT makes an access token for the account; value is the only copy.
 // ResourceNotFound when the account is gone.
 func (s *Service) CreatePAT(ctx context.Context, account id.Account, note string) (t access.Token, value string, err error) {
-	if n := utf8.RuneCountInString(note); n > mostNote {
-		return t, "", fault.New(fault.InvalidPayload, "note has %d characters; at most %d are allowed.", n, mostNote)
+	if n := utf8.RuneCountInString(note); n > maxNote {
+		return t, "", fault.New(fault.InvalidPayload, "note has %d characters; at most %d are allowed.", n, maxNote)
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := mustExist(ctx, tx, account); err != nil {
@@ -156,8 +156,8 @@ func (s *Service) SetPreference(ctx context.Context, account id.Account, key, va
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if len(value) > mostPreference {
-		return fault.New(fault.LimitExceeded, "The preference has %d bytes; at most %d are allowed.", len(value), mostPreference)
+	if len(value) > maxPreference {
+		return fault.New(fault.LimitExceeded, "The preference has %d bytes; at most %d are allowed.", len(value), maxPreference)
 	}
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := mustExist(ctx, tx, account); err != nil {
@@ -167,8 +167,8 @@ func (s *Service) SetPreference(ctx context.Context, account id.Account, key, va
 		if err != nil {
 			return db.Convert(err)
 		}
-		if n >= mostPreferred {
-			return fault.New(fault.LimitExceeded, "An account can have %d preferences and this one has %d.", mostPreferred, n)
+		if n >= maxPreferred {
+			return fault.New(fault.LimitExceeded, "An account can have %d preferences and this one has %d.", maxPreferred, n)
 		}
 		return db.Convert(upsertPreference(ctx, tx, account, key, value))
 	})

@@ -16,9 +16,9 @@ import (
 	"github.com/botyard/botyard/internal/script"
 )
 
-// leastDisk is how much room the data directory needs for the server to call
+// minDisk is how much room the data directory needs for the server to call
 // itself ready: below it, writes are about to fail.
-const leastDisk = 64 << 20
+const minDisk = 64 << 20
 
 // Check is one condition of readiness. A reason without unreadiness tells of what
 // this build or installation lacks and can do without.
@@ -101,8 +101,8 @@ func (a *App) checkPayments(ctx context.Context) Check {
 
 func (a *App) checkDisk() error {
 	free, known := freeDisk(a.dir)
-	if known && free < leastDisk {
-		return fmt.Errorf("the data directory has %d MiB free; at least %d are needed", free>>20, leastDisk>>20)
+	if known && free < minDisk {
+		return fmt.Errorf("the data directory has %d MiB free; at least %d are needed", free>>20, minDisk>>20)
 	}
 	return nil
 }

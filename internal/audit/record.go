@@ -39,5 +39,5 @@ func known(action string) string {
 	return Unknown
 }
 
-// mostText bounds a kept value, in bytes: the trail is for reading.
-const mostText = 2000
+// maxText bounds a kept value, in bytes: the trail is for reading.
+const maxText = 2000

@@ -25,7 +25,7 @@ func (s *Service) Record(ctx context.Context, tx *db.Tx, w id.Workspace, act acc
 	actor, now := access.From(ctx), s.clock.Now()
 	return db.Convert(insertRecord(ctx, tx, w, Record{
 		ID: id.NewAudit(now), RecordedAt: now, Account: actor.Account, Email: actor.Email,
-		Action: known(act.Action), Resource: act.Resource, Name: fault.BoundedTo(act.Name, mostText), Value: fault.BoundedTo(act.Value, mostText),
+		Action: known(act.Action), Resource: act.Resource, Name: fault.BoundedTo(act.Name, maxText), Value: fault.BoundedTo(act.Value, maxText),
 	}))
 }
 

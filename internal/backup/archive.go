@@ -110,8 +110,8 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...))
 }
 
-// mostHeader bounds what is read into memory before anything was checked.
-const mostHeader = 16 << 20
+// maxHeader bounds what is read into memory before anything was checked.
+const maxHeader = 16 << 20
 
 // reader reads the parts of a file and holds each against the manifest.
 type reader struct {
@@ -187,8 +187,8 @@ func (r *reader) Read(p []byte) (int, error) {
 
 // text reads a part that fits into memory.
 func (r *reader) text() ([]byte, error) {
-	if r.current.Size > mostHeader {
-		return nil, damaged("%s has %d bytes; it can have %d", r.current.Name, r.current.Size, mostHeader)
+	if r.current.Size > maxHeader {
+		return nil, damaged("%s has %d bytes; it can have %d", r.current.Name, r.current.Size, maxHeader)
 	}
 	return io.ReadAll(r)
 }

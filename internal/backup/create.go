@@ -178,7 +178,7 @@ func (c *creation) copyTable(ctx context.Context, q db.Querier, t db.Table, dir,
 			return err
 		}
 		c.writer.manifest.Rows[name]++
-		if chunk.Len() < mostChunk {
+		if chunk.Len() < maxChunk {
 			return nil
 		}
 		return flush()

@@ -22,8 +22,8 @@ type visitor struct {
 	blob       func(h blob.Hash, content []byte) error
 }
 
-// mostRows is how many rows are given to a visitor at once.
-const mostRows = 1000
+// maxRows is how many rows are given to a visitor at once.
+const maxRows = 1000
 
 // read reads a whole file and holds it against its manifest. Visitors see the parts
 // before that: what they do with them counts only when read answers no error.
@@ -140,7 +140,7 @@ func readRows(r *reader, t db.Table, take func([][]any) error) (n int64, err err
 		if take == nil {
 			continue
 		}
-		if rows = append(rows, row); len(rows) == mostRows {
+		if rows = append(rows, row); len(rows) == maxRows {
 			if err := take(rows); err != nil {
 				return n, err
 			}

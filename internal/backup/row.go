@@ -14,9 +14,9 @@ import (
 // are base64; text is a string, or, when it is not UTF-8, an array of its bytes as
 // base64.
 
-// mostChunk is about how many bytes of rows one part holds. A part's size stands
+// maxChunk is about how many bytes of rows one part holds. A part's size stands
 // before it, so a part is in memory while it is made.
-const mostChunk = 4 << 20
+const maxChunk = 4 << 20
 
 var encoding = base64.StdEncoding
 

@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// mostAddress bounds each part of an address, in characters.
-const mostAddress = 200
+// maxAddress bounds each part of an address, in characters.
+const maxAddress = 200
 
 // check is the address without the white space around its parts. InvalidPayload when
 // a part is missing or too long.
@@ -28,8 +28,8 @@ func (a Address) check() (Address, error) {
 		{"state", &a.State, true}, {"postalCode", &a.PostalCode, false},
 	} {
 		*part.value = strings.TrimSpace(*part.value)
-		if n := utf8.RuneCountInString(*part.value); n > mostAddress || n == 0 && !part.optional {
-			return a, fault.New(fault.InvalidPayload, "%s has %d characters; it must have %d at most, and some unless it is optional.", part.name, n, mostAddress)
+		if n := utf8.RuneCountInString(*part.value); n > maxAddress || n == 0 && !part.optional {
+			return a, fault.New(fault.InvalidPayload, "%s has %d characters; it must have %d at most, and some unless it is optional.", part.name, n, maxAddress)
 		}
 	}
 	a.Country = strings.ToUpper(a.Country)
@@ -94,8 +94,8 @@ func (s *Service) SetReadonly(ctx context.Context, w id.Workspace, planToo, addo
 	return sub, err
 }
 
-// mostGrant bounds one purchase of credit: ten thousand dollars.
-const mostGrant = plan.Nano(10_000_000_000_000)
+// maxGrant bounds one purchase of credit: ten thousand dollars.
+const maxGrant = plan.Nano(10_000_000_000_000)
 
 // Grant is credit for AI that was bought.
 type Grant struct {
@@ -113,8 +113,8 @@ type Grant struct {
 // the same grant and buys nothing. PaymentRequired when it has to be paid first and the
 // payment is declined.
 func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nano, request string) (Grant, error) {
-	if amount < 1 || amount > mostGrant {
-		return Grant{}, fault.New(fault.InvalidPayload, "amount is %d nano-dollars; it must be from 1 to %d.", amount, mostGrant)
+	if amount < 1 || amount > maxGrant {
+		return Grant{}, fault.New(fault.InvalidPayload, "amount is %d nano-dollars; it must be from 1 to %d.", amount, maxGrant)
 	}
 	for again := false; ; again = true {
 		g, found, err := s.bought(ctx, w, request)

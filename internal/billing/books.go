@@ -63,12 +63,12 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, i Invoice, did string) 
 	})
 }
 
-// mostReason bounds the operator's reason, in bytes.
-const mostReason = 500
+// maxReason bounds the operator's reason, in bytes.
+const maxReason = 500
 
 func checkReason(reason string) error {
-	if reason == "" || len(reason) > mostReason {
-		return fault.New(fault.InvalidPayload, "The reason has %d bytes; it must have from 1 to %d.", len(reason), mostReason)
+	if reason == "" || len(reason) > maxReason {
+		return fault.New(fault.InvalidPayload, "The reason has %d bytes; it must have from 1 to %d.", len(reason), maxReason)
 	}
 	return nil
 }

@@ -35,8 +35,8 @@ func (d Discount) applies(at time.Time) bool {
 	return d.Amount == 0 || !d.Used.Equal(monthOf(at).Start)
 }
 
-// mostDiscounts bounds how many discounts a workspace has at once.
-const mostDiscounts = 10
+// maxDiscounts bounds how many discounts a workspace has at once.
+const maxDiscounts = 10
 
 // redeem adds the discount of a code. ReferenceNotFound when there is no such
 // coupon, AlreadyExists when the workspace has had it.
@@ -48,8 +48,8 @@ func (s *Subscription) redeem(c *plan.Catalog, code string, at time.Time) error 
 	if slices.Contains(s.Redeemed, k.ID) {
 		return fault.New(fault.AlreadyExists, "This workspace has redeemed the coupon %q before; each is redeemed once.", k.Code)
 	}
-	if len(s.Discounts) >= mostDiscounts {
-		return fault.New(fault.LimitExceeded, "A workspace has at most %d discounts at once and this one has %d.", mostDiscounts, len(s.Discounts))
+	if len(s.Discounts) >= maxDiscounts {
+		return fault.New(fault.LimitExceeded, "A workspace has at most %d discounts at once and this one has %d.", maxDiscounts, len(s.Discounts))
 	}
 	d := Discount{
 		ID: id.NewDiscount(at), Coupon: k.ID, Code: k.Code, Name: k.Name, Percent: k.PercentOff, Amount: k.AmountOff,

@@ -213,8 +213,8 @@ func addonDetails(currency string, a plan.Addon) AddonDetails {
 // quantitiesOf reads quantities as the API sends them, which are numbers: a part of
 // an add-on is refused.
 func quantitiesOf(in map[string]float64) (map[string]int64, error) {
-	if len(in) > mostKinds {
-		return nil, fault.New(fault.InvalidPayload, "addons names %d add-ons; at most %d are allowed.", len(in), mostKinds)
+	if len(in) > maxKinds {
+		return nil, fault.New(fault.InvalidPayload, "addons names %d add-ons; at most %d are allowed.", len(in), maxKinds)
 	}
 	quantities := map[string]int64{}
 	for name, n := range in {
@@ -226,8 +226,8 @@ func quantitiesOf(in map[string]float64) (map[string]int64, error) {
 	return quantities, nil
 }
 
-// mostKinds bounds how many different add-ons one request names.
-const mostKinds = 100
+// maxKinds bounds how many different add-ons one request names.
+const maxKinds = 100
 
 func text(t time.Time) string { return wire.TimeOf(t).String() }
 

@@ -88,8 +88,8 @@ type (
 	chargeUnpaidOutput struct{ Body ChargeUnpaidAnswer }
 )
 
-// mostRequestKey bounds an idempotency key, in bytes.
-const mostRequestKey = 255
+// maxRequestKey bounds an idempotency key, in bytes.
+const maxRequestKey = 255
 
 func mountPayments(m *wire.Mux, s *Service) {
 	const path = billingPath + "/payment-methods"
@@ -139,8 +139,8 @@ func mountPayments(m *wire.Mux, s *Service) {
 	}, func(ctx context.Context, in *payInvoiceInput) (*payInvoiceOutput, error) {
 		request := wire.RepeatKey(ctx)
 		if in.Body != nil && in.Body.IdempotencyKey != "" {
-			if n := len(in.Body.IdempotencyKey); n > mostRequestKey {
-				return nil, fault.New(fault.InvalidPayload, "idempotencyKey has %d bytes; at most %d are allowed, and a UUID is a good one.", n, mostRequestKey)
+			if n := len(in.Body.IdempotencyKey); n > maxRequestKey {
+				return nil, fault.New(fault.InvalidPayload, "idempotencyKey has %d bytes; at most %d are allowed, and a UUID is a good one.", n, maxRequestKey)
 			}
 			request = "body " + in.Body.IdempotencyKey
 		}
@@ -189,8 +189,8 @@ func methodDetails(m Method) PaymentMethodDetails {
 }
 
 const (
-	// mostEvent bounds an event of Stripe, in bytes: a real one has a few thousand.
-	mostEvent = 256 << 10
+	// maxEvent bounds an event of Stripe, in bytes: a real one has a few thousand.
+	maxEvent = 256 << 10
 	// eventTime bounds how long an event may take to arrive and to be taken in.
 	eventTime = 20 * time.Second
 )
@@ -207,9 +207,9 @@ func mountStripe(m *wire.Mux, s *Service) {
 		if !ok {
 			return fault.New(fault.ResourceNotFound, "This server does not take payments by Stripe.")
 		}
-		payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostEvent))
+		payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 		if err != nil {
-			return fault.New(fault.PayloadTooLarge, "An event has at most %d bytes, and arrives within %s.", mostEvent, eventTime).Because(err)
+			return fault.New(fault.PayloadTooLarge, "An event has at most %d bytes, and arrives within %s.", maxEvent, eventTime).Because(err)
 		}
 		e, matters, err := provider.event(payload, r.Header.Get("Stripe-Signature"))
 		if err == nil && matters {

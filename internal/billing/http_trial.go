@@ -137,8 +137,8 @@ func mountCredit(m *wire.Mux, s *Service) {
 		Detail:  "When as many percent of what is allowed are used as the threshold says, one more is bought, up to the spending limit of the workspace. What a month brings anew is bought for the month alone. It is switched off when it cannot be paid.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite,
 	}, func(ctx context.Context, in *setRechargesInput) (*rechargesOutput, error) {
-		if n := len(in.Body.Settings); n > mostKinds {
-			return nil, fault.New(fault.InvalidPayload, "settings names %d add-ons; at most %d are allowed.", n, mostKinds)
+		if n := len(in.Body.Settings); n > maxKinds {
+			return nil, fault.New(fault.InvalidPayload, "settings names %d add-ons; at most %d are allowed.", n, maxKinds)
 		}
 		settings := map[string]Recharge{}
 		for name, r := range in.Body.Settings {

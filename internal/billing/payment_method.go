@@ -19,15 +19,15 @@ func (s *Service) PaymentMethod(ctx context.Context, w id.Workspace) (m Method, 
 	return p.method, true, nil
 }
 
-// mostMethod bounds the id of a method, in bytes.
-const mostMethod = 255
+// maxMethod bounds the id of a method, in bytes.
+const maxMethod = 255
 
 // SetPaymentMethod makes a method, which the provider knows, the one that the
 // workspace is charged by, and has what is open charged by it. InvalidPayload when
 // the provider does not take it.
 func (s *Service) SetPaymentMethod(ctx context.Context, w id.Workspace, method string) (m Method, err error) {
-	if method == "" || len(method) > mostMethod {
-		return Method{}, fault.New(fault.InvalidPayload, "paymentMethodId has %d bytes; it is the id that the payment provider gave the method, of 1 to %d.", len(method), mostMethod)
+	if method == "" || len(method) > maxMethod {
+		return Method{}, fault.New(fault.InvalidPayload, "paymentMethodId has %d bytes; it is the id that the payment provider gave the method, of 1 to %d.", len(method), maxMethod)
 	}
 	customer, err := s.customer(ctx, w)
 	if err != nil {

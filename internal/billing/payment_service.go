@@ -319,15 +319,15 @@ func underWay(which id.Invoice) error {
 	return fault.New(fault.ResourceLockedConflict, "A payment of the invoice %s is under way and its outcome is not known yet. It is found out by itself, and nothing is charged twice; look at the invoice in a few minutes.", which).After(concludeAfter)
 }
 
-// mostCharged bounds the invoices that one request names.
-const mostCharged = 100
+// maxCharged bounds the invoices that one request names.
+const maxCharged = 100
 
 // ChargeUnpaid charges the given unpaid invoices of a workspace, or all of them when
 // none are given, and answers what became of each. ResourceNotFound, and nothing is
 // charged, when one of them is none of the workspace's.
 func (s *Service) ChargeUnpaid(ctx context.Context, w id.Workspace, only []id.Invoice, request string) (charged []Invoice, failed []Failure, err error) {
-	if len(only) > mostCharged {
-		return nil, nil, fault.New(fault.InvalidPayload, "invoiceIds names %d invoices; at most %d are charged by one request.", len(only), mostCharged)
+	if len(only) > maxCharged {
+		return nil, nil, fault.New(fault.InvalidPayload, "invoiceIds names %d invoices; at most %d are charged by one request.", len(only), maxCharged)
 	}
 	if s.Provider == nil {
 		return nil, nil, noProvider()

@@ -41,8 +41,8 @@ const (
 	Same      Direction = "same"
 )
 
-// mostQuantity bounds how many of one add-on a workspace has.
-const mostQuantity = 10_000
+// maxQuantity bounds how many of one add-on a workspace has.
+const maxQuantity = 10_000
 
 // outcome is what a purchase makes of a subscription, before anything is charged.
 type outcome struct {
@@ -143,8 +143,8 @@ func (o *outcome) stock(c *plan.Catalog, name string, quantity int64) error {
 	if !found {
 		return fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(name))
 	}
-	if quantity < 0 || quantity > mostQuantity {
-		return fault.New(fault.InvalidPayload, "The quantity of %s is %d; it must be from 0 to %d.", name, quantity, mostQuantity)
+	if quantity < 0 || quantity > maxQuantity {
+		return fault.New(fault.InvalidPayload, "The quantity of %s is %d; it must be from 0 to %d.", name, quantity, maxQuantity)
 	}
 	s := &o.Subscription
 	held := s.addon(name)

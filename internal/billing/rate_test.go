@@ -279,13 +279,13 @@ func TestMostOfAll(t *testing.T) {
 	for i := range 1_000 {
 		name := "a" + strconv.Itoa(i)
 		c.Addons = append(c.Addons, plan.Addon{ID: name, Name: name, Month: &price, Increments: map[plan.Feature]int64{plan.FileStorage: 100_000_000_000_000}})
-		asked[name] = mostQuantity
+		asked[name] = maxQuantity
 	}
-	b := bought(t, c, s, Purchase{At: at(t, "2026-05-01 00:00:00"), Addons: asked, Grant: mostGrant})
-	if want := 2 * (1_000*mostQuantity*price + 49_500 + mostGrant.Cents()); b.Total != want {
+	b := bought(t, c, s, Purchase{At: at(t, "2026-05-01 00:00:00"), Addons: asked, Grant: maxGrant})
+	if want := 2 * (1_000*maxQuantity*price + 49_500 + maxGrant.Cents()); b.Total != want {
 		t.Errorf("it costs %s, want %s", b.Total, want)
 	}
-	if extra := b.Subscription.extras(c)[plan.StorageCount]; extra != mostExtra {
+	if extra := b.Subscription.extras(c)[plan.StorageCount]; extra != maxExtra {
 		t.Errorf("it adds %d bytes", extra)
 	}
 }

@@ -201,8 +201,8 @@ func periodOf(term plan.Interval, at time.Time) Period {
 	return monthOf(at)
 }
 
-// mostExtra bounds what add-ons add together, far from where int64 ends.
-const mostExtra = int64(1) << 62
+// maxExtra bounds what add-ons add together, far from where int64 ends.
+const maxExtra = int64(1) << 62
 
 // extras is what the add-ons add to what the plan allows, by type.
 func (s *Subscription) extras(c *plan.Catalog) map[plan.Type]int64 {
@@ -211,7 +211,7 @@ func (s *Subscription) extras(c *plan.Catalog) map[plan.Type]int64 {
 		of, _ := c.Addon(a.ID)
 		for feature, n := range of.Increments {
 			for _, t := range plan.TypesOf(feature) {
-				extras[t] += min(n*a.Quantity, mostExtra-extras[t])
+				extras[t] += min(n*a.Quantity, maxExtra-extras[t])
 			}
 		}
 	}

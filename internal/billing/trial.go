@@ -81,9 +81,9 @@ func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, day
 		if err != nil {
 			return db.Convert(err)
 		}
-		left := time.Duration(s.Plans.Trials.MostDays)*aDay - tried(before, p)
+		left := time.Duration(s.Plans.Trials.MaxDays)*aDay - tried(before, p)
 		if days > int(max(left, 0)/aDay) {
-			return fault.New(fault.Forbidden, "A workspace may try a plan for %d days in all; of %q this one has %d left, and %d are asked for.", s.Plans.Trials.MostDays, p, max(left, 0)/aDay, days)
+			return fault.New(fault.Forbidden, "A workspace may try a plan for %d days in all; of %q this one has %d left, and %d are asked for.", s.Plans.Trials.MaxDays, p, max(left, 0)/aDay, days)
 		}
 		now := s.Clock.Now()
 		t = Trial{ID: id.NewTrial(now), Plan: p, From: sub.Plan, Started: now, Ends: now.Add(time.Duration(days) * aDay)}

@@ -38,8 +38,8 @@ type AllowlistUpdate struct {
 	Users     map[id.Account]bool
 }
 
-// mostSelected bounds the accounts that one update names.
-const mostSelected = 1000
+// maxSelected bounds the accounts that one update names.
+const maxSelected = 1000
 
 // LetIn is nil when none of the bots keeps the account out. What is no bot keeps
 // nobody out, and so does a bot of a workspace that the account is not a member of:
@@ -50,7 +50,7 @@ func (s *Service) LetIn(ctx context.Context, account id.Account, bots []id.Bot) 
 }
 
 func (s *Service) letIn(ctx context.Context, q db.Querier, account id.Account, bots []id.Bot) error {
-	for chunk := range slices.Chunk(bots, mostKeys) {
+	for chunk := range slices.Chunk(bots, maxKeys) {
 		closed, found, err := selectClosed(ctx, q, account, chunk)
 		if err != nil {
 			return db.Convert(err)
@@ -107,9 +107,9 @@ func (s *Service) Allowlist(ctx context.Context, w id.Workspace, bot id.Bot) (Al
 // ReferenceNotFound when an account to be added is no member of the workspace,
 // LimitExceeded when too many are named.
 func (s *Service) UpdateAllowlist(ctx context.Context, w id.Workspace, bot id.Bot, u AllowlistUpdate) error {
-	if len(u.Users) > mostSelected {
-		return fault.New(fault.LimitExceeded, "users names %d users; one update can name %d.", len(u.Users), mostSelected).
-			With("limit", mostSelected).With("count", len(u.Users))
+	if len(u.Users) > maxSelected {
+		return fault.New(fault.LimitExceeded, "users names %d users; one update can name %d.", len(u.Users), maxSelected).
+			With("limit", maxSelected).With("count", len(u.Users))
 	}
 	accounts := slices.Sorted(maps.Keys(u.Users))
 	return s.change(ctx, w, bot, func(ctx context.Context, tx *db.Tx, _ Bot) (string, error) {

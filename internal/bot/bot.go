@@ -98,17 +98,17 @@ func toJSON(v any) (JSON, error) {
 // Limits of a bot. Those of tags, secrets and code are published; the others are
 // our own, because what a caller sends is always bounded.
 const (
-	mostTags        = 50
-	mostSecrets     = 25
-	mostSecretName  = 200        // characters
-	mostSecretValue = 20_000     // characters
-	mostCode        = 52_428_800 // bytes
-	mostName        = 1000       // characters
-	mostURL         = 2000       // characters
-	mostLayers      = 100
-	mostLayer       = 200 // characters
+	maxTags        = 50
+	maxSecrets     = 25
+	maxSecretName  = 200        // characters
+	maxSecretValue = 20_000     // characters
+	maxCode        = 52_428_800 // bytes
+	maxName        = 1000       // characters
+	maxURL         = 2000       // characters
+	maxLayers      = 100
+	maxLayer       = 200 // characters
 	// Callers wait for the answer of a call, so it ends.
-	mostExecutionTime = 900 // seconds
+	maxExecutionTime = 900 // seconds
 )
 
 // Draft is a bot to be made. Nil is what the caller did not say.
@@ -370,8 +370,8 @@ func mergeTags(old JSON, patch map[string]string) (JSON, error) {
 			tags[key] = value
 		}
 	}
-	if len(tags) > mostTags && len(tags) > before {
-		return "", tooMany("tags", mostTags, len(tags))
+	if len(tags) > maxTags && len(tags) > before {
+		return "", tooMany("tags", maxTags, len(tags))
 	}
 	return toJSON(tags)
 }
@@ -392,8 +392,8 @@ func mergeSecretNames(old JSON, patch map[string]*string) (JSON, error) {
 			names = append(names, name)
 		}
 	}
-	if len(names) > mostSecrets && len(names) > len(before) {
-		return "", tooMany("secrets", mostSecrets, len(names))
+	if len(names) > maxSecrets && len(names) > len(before) {
+		return "", tooMany("secrets", maxSecrets, len(names))
 	}
 	slices.Sort(names)
 	return toJSON(names)
@@ -405,15 +405,15 @@ func tooMany(what string, most, count int) error {
 }
 
 func checkName(name string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > mostName {
-		return fault.New(fault.InvalidPayload, "The name has %d characters; a bot's name has 1 to %d.", n, mostName)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
+		return fault.New(fault.InvalidPayload, "The name has %d characters; a bot's name has 1 to %d.", n, maxName)
 	}
 	return nil
 }
 
 func checkURL(address string) error {
-	if n := utf8.RuneCountInString(address); n > mostURL {
-		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, mostURL)
+	if n := utf8.RuneCountInString(address); n > maxURL {
+		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, maxURL)
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -422,35 +422,35 @@ func checkURL(address string) error {
 	return nil
 }
 
-func checkSettings(maxExecutionTime *int64, code *string) error {
-	if maxExecutionTime != nil && (*maxExecutionTime < 1 || *maxExecutionTime > mostExecutionTime) {
-		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 to %d seconds.", *maxExecutionTime, mostExecutionTime)
+func checkSettings(seconds *int64, code *string) error {
+	if seconds != nil && (*seconds < 1 || *seconds > maxExecutionTime) {
+		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 to %d seconds.", *seconds, maxExecutionTime)
 	}
-	if code != nil && len(*code) > mostCode {
-		return fault.New(fault.LimitExceeded, "The code is %d bytes; a bot's code can have %d.", len(*code), mostCode).
-			With("limit", mostCode).With("count", len(*code))
+	if code != nil && len(*code) > maxCode {
+		return fault.New(fault.LimitExceeded, "The code is %d bytes; a bot's code can have %d.", len(*code), maxCode).
+			With("limit", maxCode).With("count", len(*code))
 	}
 	return nil
 }
 
 func checkLayers(layers []string) error {
-	if len(layers) > mostLayers {
-		return tooMany("layers", mostLayers, len(layers))
+	if len(layers) > maxLayers {
+		return tooMany("layers", maxLayers, len(layers))
 	}
 	for i, layer := range layers {
-		if n := utf8.RuneCountInString(layer); n > mostLayer {
-			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, mostLayer)
+		if n := utf8.RuneCountInString(layer); n > maxLayer {
+			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, maxLayer)
 		}
 	}
 	return nil
 }
 
 func checkSecret(name, value string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > mostSecretName {
-		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, mostSecretName)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxSecretName {
+		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, maxSecretName)
 	}
-	if n := utf8.RuneCountInString(value); n > mostSecretValue {
-		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, mostSecretValue)
+	if n := utf8.RuneCountInString(value); n > maxSecretValue {
+		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, maxSecretValue)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func TestCheck(t *testing.T) {
 		"other scheme":     {Update{URL: wire.Set("file:///etc/passwd")}, fault.InvalidPayload, "must be like https://"},
 		"long url":         {Update{URL: wire.Set("https://" + long(2000))}, fault.InvalidPayload, "2008 characters"},
 		"time":             {Update{MaxExecutionTime: ptr(int64(0))}, fault.InvalidPayload, "must be 1 to 900 seconds"},
-		"code":             {Update{Code: ptr(long(mostCode + 1))}, fault.LimitExceeded, "52428801 bytes; a bot's code can have 52428800"},
+		"code":             {Update{Code: ptr(long(maxCode + 1))}, fault.LimitExceeded, "52428801 bytes; a bot's code can have 52428800"},
 		"layers":           {Update{Layers: make([]string, 101)}, fault.LimitExceeded, "100 layers"},
 		"layer":            {Update{Layers: []string{long(201)}}, fault.InvalidPayload, "layers[0]"},
 		"empty tag":        {Update{Tags: map[string]string{"": "x"}}, fault.InvalidPayload, "empty key"},

@@ -30,8 +30,8 @@ type order struct {
 }
 
 const (
-	// mostCalls is how often a call is made that may be tried again.
-	mostCalls = 3
+	// maxCalls is how often a call is made that may be tried again.
+	maxCalls = 3
 	// callsOfWorkspace is how many calls of one workspace run at once in one server:
 	// one whose integrations hang does not keep the others waiting.
 	callsOfWorkspace = 8
@@ -312,7 +312,7 @@ func given(ctx context.Context, err error) error {
 // again is the error of a call that is made once more.
 func again(err error, attempt int) error {
 	var f *fault.Error
-	if errors.As(err, &f) && f.RetryAfter > 0 && attempt < mostCalls {
+	if errors.As(err, &f) && f.RetryAfter > 0 && attempt < maxCalls {
 		return err
 	}
 	return nil

@@ -19,19 +19,19 @@ import (
 )
 
 const (
-	// mostConfiguration is the published limit of the configuration of one
+	// maxConfiguration is the published limit of the configuration of one
 	// installed integration, in bytes; plugins have the same.
-	mostConfiguration = 20_480
-	// mostConfigurationDepth bounds how deep the values of a configuration stand in
+	maxConfiguration = 20_480
+	// maxConfigurationDepth bounds how deep the values of a configuration stand in
 	// each other, and with it how deep the check of one goes.
-	mostConfigurationDepth = 32
-	// mostChecks bounds how many keywords of schemas the configurations of one
+	maxConfigurationDepth = 32
+	// maxChecks bounds how many keywords of schemas the configurations of one
 	// update are held against: a schema of a few lines can ask for more than a
 	// computer ever does.
-	mostChecks = 2_000_000
-	// mostApplied bounds the same for one configuration: what does not fit is
+	maxChecks = 2_000_000
+	// maxApplied bounds the same for one configuration: what does not fit is
 	// remembered until the check ends, a few hundred bytes for each keyword.
-	mostApplied = 400_000
+	maxApplied = 400_000
 	// stepCost is what a schema counts that may be passed on the way to another, at
 	// each depth of the configuration.
 	stepCost = 4
@@ -45,7 +45,7 @@ type checker struct {
 	passed map[string]bool
 }
 
-func newChecker() *checker { return &checker{left: mostChecks, passed: map[string]bool{}} }
+func newChecker() *checker { return &checker{left: maxChecks, passed: map[string]bool{}} }
 
 // check holds the configuration at path against its schema, a JSON schema of draft
 // 7 unless it says another: LimitExceeded when it is too large, InvalidDataFormat,
@@ -56,13 +56,13 @@ func newChecker() *checker { return &checker{left: mostChecks, passed: map[strin
 // out of it: schemas of packages may refer to what only their readers resolve, and
 // nothing is ever fetched.
 func (c *checker) check(path string, schema, configuration wire.Object, complete bool) error {
-	if size := len(configuration); size > mostConfiguration {
-		return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", path, size, mostConfiguration).
-			With("limit", mostConfiguration).With("count", size)
+	if size := len(configuration); size > maxConfiguration {
+		return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", path, size, maxConfiguration).
+			With("limit", maxConfiguration).With("count", size)
 	}
 	deep := depth(configuration)
-	if deep > mostConfigurationDepth {
-		return misfit(path, fmt.Sprintf("its values stand more than %d deep in each other", mostConfigurationDepth))
+	if deep > maxConfigurationDepth {
+		return misfit(path, fmt.Sprintf("its values stand more than %d deep in each other", maxConfigurationDepth))
 	}
 	question := strings.Join([]string{strconv.FormatBool(complete), string(schema), string(configuration)}, "\x00")
 	if len(schema) == 0 || c.passed[question] {
@@ -152,7 +152,7 @@ func (c *checker) holdAgainst(schema wire.Object, value any, deep int) (err erro
 	if c.left < 0 {
 		return errEndless
 	}
-	spared := max(0, c.left-mostApplied)
+	spared := max(0, c.left-maxApplied)
 	c.left -= spared
 	defer func() { c.left += spared }()
 	// The library cannot be told to stop: it is left by a panic of our own.

@@ -18,9 +18,9 @@ type secrecy struct {
 // isOpen says that nothing is secret.
 func (s secrecy) isOpen() bool { return !s.whole && len(s.members) == 0 }
 
-// mostSecrecyDepth bounds how deep in a schema marks are looked for. Beyond it
+// maxSecrecyDepth bounds how deep in a schema marks are looked for. Beyond it
 // everything is secret.
-const mostSecrecyDepth = 64
+const maxSecrecyDepth = 64
 
 // secrecyOf reads the marks of a JSON schema: x-zui.secret, as the official SDK
 // writes it, writeOnly, and the format password. What is marked in any other place
@@ -32,7 +32,7 @@ func secrecyOf(schema []byte, depth int) secrecy {
 		return secrecy{}
 	}
 	var keywords map[string]wire.JSON
-	if depth > mostSecrecyDepth || wire.ParseJSON(schema, &keywords) != nil || isMarked(keywords) {
+	if depth > maxSecrecyDepth || wire.ParseJSON(schema, &keywords) != nil || isMarked(keywords) {
 		return secrecy{whole: true}
 	}
 	var properties map[string]wire.JSON
@@ -67,7 +67,7 @@ func isMarked(keywords map[string]wire.JSON) bool {
 // anything in it. Of what is no schema, such as a default, the same is asked: it
 // does no harm.
 func marksAnywhere(part []byte, depth int) bool {
-	if depth > mostSecrecyDepth {
+	if depth > maxSecrecyDepth {
 		return true
 	}
 	switch jsontext.Value(part).Kind() {

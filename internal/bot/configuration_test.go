@@ -73,7 +73,7 @@ func TestConfigurationIsNotRepeated(t *testing.T) {
 }
 
 func TestConfigurationIsBounded(t *testing.T) {
-	err := newChecker().check("configuration", nil, wire.Object(`{"a":"`+strings.Repeat("x", mostConfiguration)+`"}`), false)
+	err := newChecker().check("configuration", nil, wire.Object(`{"a":"`+strings.Repeat("x", maxConfiguration)+`"}`), false)
 	if !fault.Is(err, fault.LimitExceeded) {
 		t.Error(err)
 	}

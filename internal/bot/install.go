@@ -153,8 +153,8 @@ func (in *installation) setUp() error {
 		}
 	}
 	return firstError(
-		checkCount("integrations", mostIntegrations, len(in.had), len(in.have)),
-		checkCount("plugins", mostPlugins, len(in.hadPlugins), len(in.havePlugins)),
+		checkCount("integrations", maxIntegrations, len(in.had), len(in.have)),
+		checkCount("plugins", maxPlugins, len(in.hadPlugins), len(in.havePlugins)),
 	)
 }
 

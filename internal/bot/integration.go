@@ -64,9 +64,9 @@ type IntegrationSetup struct {
 
 // Limits of what a bot has installed. That of integrations is published.
 const (
-	mostIntegrations = 30
-	mostPlugins      = 30
-	mostChannels     = 100
+	maxIntegrations = 30
+	maxPlugins      = 30
+	maxChannels     = 100
 )
 
 // byAge orders instances; the first of several with one integration is the oldest.
@@ -161,9 +161,9 @@ func (i Instance) setUp(path string, s IntegrationSetup, v definition.Installabl
 // disabledChannels are those to be switched off: what was asked for must be there;
 // of what was kept, a version without it needs it no more.
 func disabledChannels(path string, kept JSON, asked []string, v definition.InstallableIntegration) (JSON, error) {
-	if len(asked) > mostChannels {
-		return "", fault.New(fault.LimitExceeded, "%s.disabledChannels has %d channels; it can have %d.", path, len(asked), mostChannels).
-			With("limit", mostChannels).With("count", len(asked))
+	if len(asked) > maxChannels {
+		return "", fault.New(fault.LimitExceeded, "%s.disabledChannels has %d channels; it can have %d.", path, len(asked), maxChannels).
+			With("limit", maxChannels).With("count", len(asked))
 	}
 	for _, channel := range asked {
 		if _, known := v.Channels[channel]; !known {

@@ -161,8 +161,8 @@ func TestSetUpIntegrationRefuses(t *testing.T) {
 		"no such channel":  {IntegrationSetup{Configuration: wire.Object(`{"token":"t"}`), DisabledChannels: []string{"sms"}}, fault.InvalidPayload, []string{`"sms"`, `"dm", "group"`}},
 		"no such type":     {IntegrationSetup{ConfigurationType: wire.Set("basic")}, fault.InvalidPayload, []string{`"basic"`, `"oauth"`}},
 		"too many":         {IntegrationSetup{Enabled: ptr(false), DisabledChannels: make([]string, 101)}, fault.LimitExceeded, []string{"101"}},
-		"too large":        {IntegrationSetup{Configuration: wire.Object(`{"token":"` + strings.Repeat("x", mostConfiguration) + `"}`)}, fault.LimitExceeded, []string{"20480"}},
-		"too large anyway": {IntegrationSetup{Enabled: ptr(false), Configuration: wire.Object(`{"token":"` + strings.Repeat("x", mostConfiguration) + `"}`)}, fault.LimitExceeded, []string{"20480"}},
+		"too large":        {IntegrationSetup{Configuration: wire.Object(`{"token":"` + strings.Repeat("x", maxConfiguration) + `"}`)}, fault.LimitExceeded, []string{"20480"}},
+		"too large anyway": {IntegrationSetup{Enabled: ptr(false), Configuration: wire.Object(`{"token":"` + strings.Repeat("x", maxConfiguration) + `"}`)}, fault.LimitExceeded, []string{"20480"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Instance{Alias: "a"}.setUp("integrations.a", test.setup, telegram(), newChecker(), time.Now())

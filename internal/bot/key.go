@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	// mostAccessKeys bounds a list that the API answers without pages.
-	mostAccessKeys = 100
-	// mostNote bounds what is kept beside a key, in bytes.
-	mostNote = 1000
+	// maxAccessKeys bounds a list that the API answers without pages.
+	maxAccessKeys = 100
+	// maxNote bounds what is kept beside a key, in bytes.
+	maxNote = 1000
 )
 
 // CreateKey makes a key that acts as a bot of the workspace; the value is the only
 // copy. ResourceNotFound when the workspace has no such bot, LimitExceeded when it
 // has too many keys, InvalidPayload when the note is too long.
 func (s *Service) CreateKey(ctx context.Context, w id.Workspace, bot id.Bot, note string) (key access.Token, value string, err error) {
-	if len(note) > mostNote {
-		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), mostNote)
+	if len(note) > maxNote {
+		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), maxNote)
 	}
 	err = s.change(ctx, w, bot, func(ctx context.Context, tx *db.Tx, _ Bot) (string, error) {
 		keys, err := s.Tokens.Keys(ctx, tx, access.BAK, w, string(bot))
 		if err != nil {
 			return "", err
 		}
-		if len(keys) >= mostAccessKeys {
-			return "", fault.New(fault.LimitExceeded, "A bot can have %d keys and this one has %d. Delete those that are not used.", mostAccessKeys, len(keys)).
-				With("limit", mostAccessKeys).With("count", len(keys))
+		if len(keys) >= maxAccessKeys {
+			return "", fault.New(fault.LimitExceeded, "A bot can have %d keys and this one has %d. Delete those that are not used.", maxAccessKeys, len(keys)).
+				With("limit", maxAccessKeys).With("count", len(keys))
 		}
 		key, value, err = s.Tokens.CreateKey(ctx, tx, access.BAK, w, string(bot), note)
 		return "key created: " + string(key.ID), err

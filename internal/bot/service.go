@@ -163,12 +163,12 @@ func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id
 // without their definitions; next is nil
 // on the last page. InvalidQuery when the filter has too many tags or names.
 func (s *Service) List(ctx context.Context, actor access.Actor, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
-	if len(f.Tags) > mostTagFilters {
-		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; it can be by %d.", len(f.Tags), mostTagFilters)
+	if len(f.Tags) > maxTagFilters {
+		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; it can be by %d.", len(f.Tags), maxTagFilters)
 	}
 	for what, names := range map[string][]string{"integrationNames": f.IntegrationNames, "pluginNames": f.PluginNames} {
-		if len(names) > mostNameFilters {
-			return nil, nil, fault.New(fault.InvalidQuery, "%s has %d names; it can have %d.", what, len(names), mostNameFilters)
+		if len(names) > maxNameFilters {
+			return nil, nil, fault.New(fault.InvalidQuery, "%s has %d names; it can have %d.", what, len(names), maxNameFilters)
 		}
 	}
 	if !f.storable() {

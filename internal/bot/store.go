@@ -136,11 +136,11 @@ func writeSecrets(ctx context.Context, q db.Querier, bot id.Bot, sealed map[stri
 		` ON CONFLICT (bot_id, name) DO UPDATE SET value = excluded.value`, kept)
 }
 
-// mostKeys bounds one statement: a patch may remove any number of keys.
-const mostKeys = 50
+// maxKeys bounds one statement: a patch may remove any number of keys.
+const maxKeys = 50
 
 func deleteKeys(ctx context.Context, q db.Querier, statement string, bot id.Bot, keys []any) error {
-	for chunk := range slices.Chunk(keys, mostKeys) {
+	for chunk := range slices.Chunk(keys, maxKeys) {
 		var s db.Statement
 		s.Add(statement, string(bot))
 		s.AddList(chunk...)

@@ -100,7 +100,7 @@ func selectAllowlist(ctx context.Context, q db.Querier, w id.Workspace, bot id.B
 // bot is in.
 func selectCandidates(ctx context.Context, q db.Querier, bot id.Bot, accounts []id.Account) (members map[id.Account]string, err error) {
 	members = make(map[id.Account]string, len(accounts))
-	for chunk := range slices.Chunk(accounts, mostKeys) {
+	for chunk := range slices.Chunk(accounts, maxKeys) {
 		var query db.Statement
 		query.Add(`SELECT account_id, member_id FROM bot_candidates WHERE bot_id = ? AND account_id IN `, string(bot))
 		query.AddList(texts(chunk)...)

@@ -65,8 +65,8 @@ func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune
 
 // What bounds the query of one list.
 const (
-	mostTagFilters  = 10
-	mostNameFilters = 50
+	maxTagFilters  = 10
+	maxNameFilters = 50
 )
 
 // listQuery is a list's query: a page and one bot more, so that the caller sees

@@ -100,7 +100,7 @@ func TestEntries(t *testing.T) {
 		bots := []Bot{sample(t, home, 1), sample(t, home, 2), sample(t, other, 3)}
 		many := map[string]string{}
 		secrets := map[string]*string{}
-		for i := range 2*mostKeys + 3 {
+		for i := range 2*maxKeys + 3 {
 			many[fmt.Sprint("k", i)], secrets[fmt.Sprint("K", i)] = "v", ptr("sealed")
 		}
 		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
@@ -130,7 +130,7 @@ func TestEntries(t *testing.T) {
 
 		patch := map[string]string{"k0": "new", "fresh": "v"}
 		gone := map[string]*string{"K0": ptr("resealed")}
-		for i := 1; i < 2*mostKeys+3; i++ {
+		for i := 1; i < 2*maxKeys+3; i++ {
 			patch[fmt.Sprint("k", i)], gone[fmt.Sprint("K", i)] = "", nil
 		}
 		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {

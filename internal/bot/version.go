@@ -65,21 +65,21 @@ func (b Bot) settings() (s savedSettings) {
 
 // Limits of versions: none of a bot's are published, but for how many a plan allows.
 const (
-	mostVersionName        = 200  // characters
-	mostVersionDescription = 2000 // characters
-	// mostSaved bounds the versions that people save, whatever the plan: they are
+	maxVersionName        = 200  // characters
+	maxVersionDescription = 2000 // characters
+	// maxSaved bounds the versions that people save, whatever the plan: they are
 	// listed in one answer.
-	mostSaved = 1000
-	// mostAutomatic is how many automatic versions a bot keeps.
-	mostAutomatic = 20
+	maxSaved = 1000
+	// maxAutomatic is how many automatic versions a bot keeps.
+	maxAutomatic = 20
 )
 
 func checkVersion(name, description string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > mostVersionName {
-		return fault.New(fault.InvalidPayload, "The name has %d characters; a version's name has 1 to %d.", n, mostVersionName)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxVersionName {
+		return fault.New(fault.InvalidPayload, "The name has %d characters; a version's name has 1 to %d.", n, maxVersionName)
 	}
-	if n := utf8.RuneCountInString(description); n > mostVersionDescription {
-		return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, mostVersionDescription)
+	if n := utf8.RuneCountInString(description); n > maxVersionDescription {
+		return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, maxVersionDescription)
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ func (s *Service) CreateVersion(ctx context.Context, actor access.Actor, bot id.
 		if err := s.Quota.Versions(ctx, tx, actor.Workspace, n+1); err != nil {
 			return err
 		}
-		if n+1 > mostSaved {
-			return tooMany("saved versions", mostSaved, int(n+1))
+		if n+1 > maxSaved {
+			return tooMany("saved versions", maxSaved, int(n+1))
 		}
 		v = Version{Bot: bot, Name: name, Description: description, CreatedAt: now, CreatedBy: actor.Account}
 		if v, err = s.save(ctx, tx, v, current, saved); err != nil {
@@ -325,7 +325,7 @@ func (s *Service) saveAutomatic(ctx context.Context, tx *db.Tx, actor access.Act
 	if _, err := s.save(ctx, tx, v, b, p); err != nil {
 		return err
 	}
-	return db.Convert(deleteOldestAutomatic(ctx, tx, b.ID, mostAutomatic))
+	return db.Convert(deleteOldestAutomatic(ctx, tx, b.ID, maxAutomatic))
 }
 
 // sameAs says whether the bot is what the version holds.

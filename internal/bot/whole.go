@@ -96,8 +96,8 @@ func (b Bot) becomeWhole(w *Whole, old JSON) (Bot, error) {
 func (in *installation) clear() error {
 	w := in.u.Whole
 	if err := firstError(
-		checkCount("integrations", mostIntegrations, len(in.had), len(w.Archive.Integrations)),
-		checkCount("plugins", mostPlugins, len(in.hadPlugins), len(w.Archive.Plugins)),
+		checkCount("integrations", maxIntegrations, len(in.had), len(w.Archive.Integrations)),
+		checkCount("plugins", maxPlugins, len(in.hadPlugins), len(w.Archive.Plugins)),
 	); err != nil {
 		return err
 	}

@@ -142,9 +142,9 @@ func (s *Service) putAsset(ctx context.Context, what string, encoded *string) (*
 }
 
 func decodeAsset(what, encoded string) ([]byte, error) {
-	if n := base64.StdEncoding.DecodedLen(len(encoded)); n > mostAsset+2 {
-		return nil, fault.New(fault.LimitExceeded, "The %s is about %d bytes; it can have %d.", what, n, mostAsset).
-			With("limit", mostAsset).With("count", n)
+	if n := base64.StdEncoding.DecodedLen(len(encoded)); n > maxAsset+2 {
+		return nil, fault.New(fault.LimitExceeded, "The %s is about %d bytes; it can have %d.", what, n, maxAsset).
+			With("limit", maxAsset).With("count", n)
 	}
 	content, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {

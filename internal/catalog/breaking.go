@@ -46,8 +46,8 @@ func sameLine(a, b *semver.Version) bool {
 	return a.Minor() > 0 || a.Patch() == b.Patch()
 }
 
-// mostChanges bounds how many changes a message names.
-const mostChanges = 10
+// maxChanges bounds how many changes a message names.
+const maxChanges = 10
 
 // broken is the fault of changes that break who is built on a version; nil when
 // there are none. what says of which change of versions they are, and right what
@@ -58,8 +58,8 @@ func broken(changes []definition.Change, what, right string) error {
 	}
 	var all []string
 	for i, c := range changes {
-		if i == mostChanges {
-			all = append(all, count(len(changes)-mostChanges, "more change"))
+		if i == maxChanges {
+			all = append(all, count(len(changes)-maxChanges, "more change"))
 			break
 		}
 		all = append(all, c.String())

@@ -72,7 +72,7 @@ func TestBroken(t *testing.T) {
 	if err := brokenUpdate(release{kind: PluginKind, name: "p", version: "1.0.0"}, nil); err != nil {
 		t.Error(err)
 	}
-	changes := make([]definition.Change, mostChanges+3)
+	changes := make([]definition.Change, maxChanges+3)
 	for i := range changes {
 		changes[i] = definition.Change{Path: "actions.send.input", Reason: `required property "to" was added`}
 	}

@@ -17,7 +17,7 @@ type IntegrationSecret string
 
 // Schema is that of a string of 20,000 characters at most.
 func (IntegrationSecret) Schema(huma.Registry) *huma.Schema {
-	most := mostSecretValue
+	most := maxSecretValue
 	return &huma.Schema{Type: huma.TypeString, MaxLength: &most}
 }
 

@@ -70,13 +70,13 @@ type Integration struct {
 // Limits of integrations alone. Those of secrets are published; the others are our
 // own, because what a caller sends is always bounded.
 const (
-	mostSecrets     = 25
-	mostSecretName  = 200    // characters
-	mostSecretValue = 20_000 // characters
-	mostURL         = 2000   // characters
-	mostLayers      = 100
-	mostLayer       = 200 // characters
-	mostSDKVersion  = 200 // characters
+	maxSecrets     = 25
+	maxSecretName  = 200    // characters
+	maxSecretValue = 20_000 // characters
+	maxURL         = 2000   // characters
+	maxLayers      = 100
+	maxLayer       = 200 // characters
+	maxSDKVersion  = 200 // characters
 )
 
 // IntegrationDraft is an integration to be made. Nil is what the caller did not say.
@@ -173,8 +173,8 @@ func (u IntegrationUpdate) check() error {
 			return err
 		}
 	}
-	if u.SDKVersion != nil && utf8.RuneCountInString(*u.SDKVersion) > mostSDKVersion {
-		return fault.New(fault.InvalidPayload, "sdkVersion has %d characters; it can have %d.", utf8.RuneCountInString(*u.SDKVersion), mostSDKVersion)
+	if u.SDKVersion != nil && utf8.RuneCountInString(*u.SDKVersion) > maxSDKVersion {
+		return fault.New(fault.InvalidPayload, "sdkVersion has %d characters; it can have %d.", utf8.RuneCountInString(*u.SDKVersion), maxSDKVersion)
 	}
 	if u.MaxExecutionTime != nil && *u.MaxExecutionTime < 1 {
 		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 or more.", *u.MaxExecutionTime)
@@ -196,8 +196,8 @@ func (u IntegrationUpdate) check() error {
 }
 
 func checkURL(address string) error {
-	if n := utf8.RuneCountInString(address); n > mostURL {
-		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, mostURL)
+	if n := utf8.RuneCountInString(address); n > maxURL {
+		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, maxURL)
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -207,23 +207,23 @@ func checkURL(address string) error {
 }
 
 func checkLayers(layers []string) error {
-	if len(layers) > mostLayers {
-		return tooMany("An integration", "layers", mostLayers, len(layers))
+	if len(layers) > maxLayers {
+		return tooMany("An integration", "layers", maxLayers, len(layers))
 	}
 	for i, layer := range layers {
-		if n := utf8.RuneCountInString(layer); n > mostLayer {
-			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, mostLayer)
+		if n := utf8.RuneCountInString(layer); n > maxLayer {
+			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, maxLayer)
 		}
 	}
 	return nil
 }
 
 func checkSecret(name, value string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > mostSecretName {
-		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, mostSecretName)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxSecretName {
+		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, maxSecretName)
 	}
-	if n := utf8.RuneCountInString(value); n > mostSecretValue {
-		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, mostSecretValue)
+	if n := utf8.RuneCountInString(value); n > maxSecretValue {
+		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, maxSecretValue)
 	}
 	return nil
 }
@@ -360,8 +360,8 @@ func secretNames(before []string, patch map[string]*string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	if len(names) > mostSecrets && len(names) > len(before) {
-		return nil, tooMany("An integration", "secrets", mostSecrets, len(names))
+	if len(names) > maxSecrets && len(names) > len(before) {
+		return nil, tooMany("An integration", "secrets", maxSecrets, len(names))
 	}
 	slices.Sort(names)
 	return names, nil

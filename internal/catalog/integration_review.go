@@ -112,24 +112,24 @@ func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, i id.
 	})
 }
 
-// mostKeys bounds a list that the API answers without pages.
-const mostKeys = 100
+// maxKeys bounds a list that the API answers without pages.
+const maxKeys = 100
 
 // CreateKey makes a key that acts as an integration of the workspace; the value is
 // the only copy. ResourceNotFound when the workspace has no such integration,
 // LimitExceeded when it has too many keys.
 func (s *Service) CreateKey(ctx context.Context, w id.Workspace, i id.Integration, note string) (key access.Token, value string, err error) {
-	if len(note) > mostNote {
-		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), mostNote)
+	if len(note) > maxNote {
+		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), maxNote)
 	}
 	err = s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, _ Integration) (string, error) {
 		keys, err := s.Tokens.Keys(ctx, tx, access.IAK, w, string(i))
 		if err != nil {
 			return "", err
 		}
-		if len(keys) >= mostKeys {
-			return "", fault.New(fault.LimitExceeded, "An integration can have %d keys and this one has %d. Delete those that are not used.", mostKeys, len(keys)).
-				With("limit", mostKeys).With("count", len(keys))
+		if len(keys) >= maxKeys {
+			return "", fault.New(fault.LimitExceeded, "An integration can have %d keys and this one has %d. Delete those that are not used.", maxKeys, len(keys)).
+				With("limit", maxKeys).With("count", len(keys))
 		}
 		key, value, err = s.Tokens.CreateKey(ctx, tx, access.IAK, w, string(i), note)
 		return "key created: " + string(key.ID), err
@@ -137,8 +137,8 @@ func (s *Service) CreateKey(ctx context.Context, w id.Workspace, i id.Integratio
 	return key, value, err
 }
 
-// mostNote bounds what is kept beside a key, in bytes.
-const mostNote = 1000
+// maxNote bounds what is kept beside a key, in bytes.
+const maxNote = 1000
 
 // ListKeys lists the keys of an integration, newest first. ResourceNotFound when the
 // workspace has no such integration.

@@ -197,7 +197,7 @@ func (d dependents) none() bool { return len(d.own) == 0 && d.others == 0 }
 func (d dependents) names() string {
 	var who []string
 	for i, name := range d.own {
-		if i == mostNamed {
+		if i == maxNamed {
 			who = append(who, "more of this workspace")
 			break
 		}

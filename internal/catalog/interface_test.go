@@ -152,7 +152,7 @@ func TestNeeded(t *testing.T) {
 	if !fault.Is(err, fault.ReferenceConstraint) || !strings.Contains(err.Error(), "interface i@1.0.0") || !strings.Contains(err.Error(), "plugin a@1.0.0, 2 packages of other workspaces") {
 		t.Error(err)
 	}
-	many := make([]string, mostNamed+1)
+	many := make([]string, maxNamed+1)
 	if err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: many}); !strings.Contains(err.Error(), "more of this workspace") {
 		t.Error(err)
 	}

@@ -64,13 +64,13 @@ func toJSON(v any) (JSON, error) {
 // Limits that all kinds share. Those of names, versions, titles and descriptions
 // are published; the size of an icon or a readme is our own.
 const (
-	mostName        = 200 // characters
-	mostVersion     = 200 // characters
-	mostTitle       = 64  // characters
-	mostDescription = 256 // characters
-	mostVersions    = 200
-	mostCode        = 52_428_800 // bytes
-	mostAsset       = 1 << 20    // bytes
+	maxName        = 200 // characters
+	maxVersion     = 200 // characters
+	maxTitle       = 64  // characters
+	maxDescription = 256 // characters
+	maxVersions    = 200
+	maxCode        = 52_428_800 // bytes
+	maxAsset       = 1 << 20    // bytes
 )
 
 // namePattern is one part of a name.
@@ -86,8 +86,8 @@ func splitName(name string) (handle, base string) {
 
 // checkName says whether name has the form [handle/]name. InvalidPayload when not.
 func checkName(name string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > mostName {
-		return fault.New(fault.InvalidPayload, "The name has %d characters; a name has 1 to %d.", n, mostName)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
+		return fault.New(fault.InvalidPayload, "The name has %d characters; a name has 1 to %d.", n, maxName)
 	}
 	handle, base := splitName(name)
 	if handle == "" && base != name || handle != "" && !namePattern.MatchString(handle) || !namePattern.MatchString(base) {
@@ -98,8 +98,8 @@ func checkName(name string) error {
 
 // checkVersion says whether version is a semantic version. InvalidPayload when not.
 func checkVersion(version string) error {
-	if n := utf8.RuneCountInString(version); n < 1 || n > mostVersion {
-		return fault.New(fault.InvalidPayload, "The version has %d characters; a version has 1 to %d.", n, mostVersion)
+	if n := utf8.RuneCountInString(version); n < 1 || n > maxVersion {
+		return fault.New(fault.InvalidPayload, "The version has %d characters; a version has 1 to %d.", n, maxVersion)
 	}
 	if _, err := semver.StrictNewVersion(version); err != nil {
 		return fault.New(fault.InvalidPayload, "%q is not a version: a version is MAJOR.MINOR.PATCH, as 1.0.0 or 1.2.0-beta.1.", fault.Bounded(version))
@@ -130,7 +130,7 @@ func (p publisher) mayPublish(name string) error {
 func titleOf(name string) string {
 	_, base := splitName(name)
 	runes := []rune(base)
-	return string(runes[:min(len(runes), mostTitle)])
+	return string(runes[:min(len(runes), maxTitle)])
 }
 
 // chosenVisibility is the visibility that a request asks for; absent answers ok
@@ -193,8 +193,8 @@ type users struct {
 	others int      // how many there are in other workspaces
 }
 
-// mostNamed bounds how many bots a message names.
-const mostNamed = 5
+// maxNamed bounds how many bots a message names.
+const maxNamed = 5
 
 // installed is the fault of deleting what bots have installed; nil when none has.
 func installed(r release, by users) error {
@@ -203,8 +203,8 @@ func installed(r release, by users) error {
 	}
 	var who []string
 	for i, bot := range by.own {
-		if i == mostNamed {
-			who = append(who, fmt.Sprintf("%d more of this workspace", len(by.own)-mostNamed))
+		if i == maxNamed {
+			who = append(who, fmt.Sprintf("%d more of this workspace", len(by.own)-maxNamed))
 			break
 		}
 		who = append(who, fmt.Sprintf("%q", fault.Bounded(bot)))
@@ -231,13 +231,13 @@ func taken(r release) error {
 // not said.
 func checkText(title, description *string) error {
 	if title != nil {
-		if n := utf8.RuneCountInString(*title); n < 1 || n > mostTitle {
-			return fault.New(fault.InvalidPayload, "The title has %d characters; a title has 1 to %d.", n, mostTitle)
+		if n := utf8.RuneCountInString(*title); n < 1 || n > maxTitle {
+			return fault.New(fault.InvalidPayload, "The title has %d characters; a title has 1 to %d.", n, maxTitle)
 		}
 	}
 	if description != nil {
-		if n := utf8.RuneCountInString(*description); n > mostDescription {
-			return fault.New(fault.InvalidPayload, "The description has %d characters; it can have %d.", n, mostDescription)
+		if n := utf8.RuneCountInString(*description); n > maxDescription {
+			return fault.New(fault.InvalidPayload, "The description has %d characters; it can have %d.", n, maxDescription)
 		}
 	}
 	return nil
@@ -245,9 +245,9 @@ func checkText(title, description *string) error {
 
 // checkCode says whether code is within its bound; where names it, as "code.node".
 func checkCode(where string, code *string) error {
-	if code != nil && len(*code) > mostCode {
-		return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", where, len(*code), mostCode).
-			With("limit", mostCode).With("count", len(*code))
+	if code != nil && len(*code) > maxCode {
+		return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", where, len(*code), maxCode).
+			With("limit", maxCode).With("count", len(*code))
 	}
 	return nil
 }

@@ -130,8 +130,8 @@ func TestAssets(t *testing.T) {
 		"nothing": {assets{}, ""}, "none": {assets{&empty, &empty}, ""}, "both": {assets{encode("<svg/>"), encode("# T")}, ""},
 		"without padding": {assets{nil, &raw}, ""}, "no base64": {assets{&broken, nil}, fault.InvalidPayload}, "readme no base64": {assets{nil, &broken}, fault.InvalidPayload},
 		"icon of text": {assets{encode("hello"), nil}, fault.InvalidPayload}, "readme of bytes": {assets{nil, encode("\xff\xfe")}, fault.InvalidPayload},
-		"most":     {assets{nil, encode(strings.Repeat("x", mostAsset))}, ""},
-		"too much": {assets{nil, encode(strings.Repeat("x", mostAsset+3))}, fault.LimitExceeded},
+		"most":     {assets{nil, encode(strings.Repeat("x", maxAsset))}, ""},
+		"too much": {assets{nil, encode(strings.Repeat("x", maxAsset+3))}, fault.LimitExceeded},
 	} {
 		err := test.a.check()
 		if test.kind == "" && err != nil || test.kind != "" && !fault.Is(err, test.kind) {
@@ -156,7 +156,7 @@ func TestWords(t *testing.T) {
 		t.Errorf("too many words: %v", err)
 	}
 	long := Integration{Name: "n", Title: "t", Description: strings.Repeat("d", 1000), Parts: noParts}
-	if words, err := long.words(); err != nil || len(words) != 3 || len(words[0]) != mostWord {
+	if words, err := long.words(); err != nil || len(words) != 3 || len(words[0]) != maxWord {
 		t.Errorf("%q %v", words, err)
 	}
 }
@@ -195,7 +195,7 @@ func FuzzSearch(f *testing.F) {
 		met := slices.ContainsFunc(all, func(word string) bool {
 			return slices.ContainsFunc(words, func(s string) bool { return strings.HasPrefix(word, s) })
 		})
-		if m.Title != met && len(all) < mostWords {
+		if m.Title != met && len(all) < maxWords {
 			t.Errorf("%q is found by %q: %v; the index says %v", title, search, m.Title, met)
 		}
 	})

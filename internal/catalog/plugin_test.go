@@ -105,7 +105,7 @@ func TestPluginUpdate(t *testing.T) {
 		"items":           {`{"states":{"s":null},"events":{"v":null},"actions":{"act":null}}`, []string{"actions", "events", "states"}, Unlisted, ""},
 		"title":           {`{"title":""}`, nil, "", fault.InvalidPayload},
 		"no reference":    {`{"dependencies":{"interfaces":{"i":{"version":"1.0.0"}}}}`, nil, "", fault.InvalidPayload},
-		"code":            {`{"code":{"node":"` + strings.Repeat("x", mostCode+1) + `"}}`, nil, "", fault.LimitExceeded},
+		"code":            {`{"code":{"node":"` + strings.Repeat("x", maxCode+1) + `"}}`, nil, "", fault.LimitExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var body UpdatePluginBody

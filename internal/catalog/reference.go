@@ -27,9 +27,9 @@ type comparator struct {
 	version  semver.Version
 }
 
-// mostReference bounds what is parsed: the longest range that tools write is a
+// maxReference bounds what is parsed: the longest range that tools write is a
 // tenth of it.
-const mostReference = 500
+const maxReference = 500
 
 // ParseReference reads a reference. ok is false when it is none of the three
 // forms: then only a version of exactly this text can be meant.
@@ -40,7 +40,7 @@ func ParseReference(text string) (r Reference, ok bool) {
 		r.latest = true
 		return r, true
 	}
-	if len(trimmed) > mostReference {
+	if len(trimmed) > maxReference {
 		return r, false
 	}
 	for alternative := range strings.SplitSeq(trimmed, "||") {

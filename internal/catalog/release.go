@@ -70,8 +70,8 @@ func checkVersions(r release, versions []string) error {
 	if slices.Contains(versions, r.version) {
 		return taken(r)
 	}
-	if len(versions) >= mostVersions {
-		return tooMany("The "+string(r.kind)+" "+fault.Bounded(r.name), "versions", mostVersions, len(versions)+1)
+	if len(versions) >= maxVersions {
+		return tooMany("The "+string(r.kind)+" "+fault.Bounded(r.name), "versions", maxVersions, len(versions)+1)
 	}
 	return nil
 }

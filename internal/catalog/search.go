@@ -43,13 +43,13 @@ type Matches struct {
 }
 
 const (
-	// mostWords bounds what one integration adds to the index of words. The words
+	// maxWords bounds what one integration adds to the index of words. The words
 	// of the description come last, so they are the ones that are left out.
-	mostWords = 400
-	// mostWord cuts a word, in bytes; a search is cut alike.
-	mostWord = 64
-	// mostSearched bounds the words of one search.
-	mostSearched = 10
+	maxWords = 400
+	// maxWord cuts a word, in bytes; a search is cut alike.
+	maxWord = 64
+	// maxSearched bounds the words of one search.
+	maxSearched = 10
 )
 
 // words are the words that an integration is found by.
@@ -61,7 +61,7 @@ func (i Integration) words() ([]string, error) {
 	all := map[string]bool{}
 	add := func(text string) {
 		for _, word := range indexed(text) {
-			if len(all) < mostWords {
+			if len(all) < maxWords {
 				all[word] = true
 			}
 		}
@@ -80,8 +80,8 @@ func searched(search string) ([]string, error) {
 		words[i] = folded(word)
 	}
 	slices.Sort(words)
-	if words = slices.Compact(words); len(words) > mostSearched {
-		return nil, fault.New(fault.InvalidQuery, "The search has %d different words; it can have %d.", len(words), mostSearched)
+	if words = slices.Compact(words); len(words) > maxSearched {
+		return nil, fault.New(fault.InvalidQuery, "The search has %d different words; it can have %d.", len(words), maxSearched)
 	}
 	return words, nil
 }
@@ -118,10 +118,10 @@ func splitHumps(word string) (humps []string) {
 
 func folded(word string) string {
 	word = strings.ToLower(word)
-	if len(word) <= mostWord {
+	if len(word) <= maxWord {
 		return word
 	}
-	return strings.ToValidUTF8(word[:mostWord], "")
+	return strings.ToValidUTF8(word[:maxWord], "")
 }
 
 // matches says where the words of a search are met.

@@ -15,12 +15,12 @@ type installation struct {
 	integration id.Integration
 }
 
-// mostBots is how many bots are asked for by one statement.
-const mostBots = 256
+// maxBots is how many bots are asked for by one statement.
+const maxBots = 256
 
 // selectInstalledVersions reads the versions of an integration that bots have installed.
 func selectInstalledVersions(ctx context.Context, q db.Querier, name string, bots []id.Bot) (all []installation, err error) {
-	for chunk := range db.Chunks(bots, mostBots) {
+	for chunk := range db.Chunks(bots, maxBots) {
 		values := make([]any, len(chunk))
 		for i, bot := range chunk {
 			values[i] = string(bot)

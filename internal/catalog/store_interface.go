@@ -123,7 +123,7 @@ func selectDependents(ctx context.Context, q db.Querier, w id.Workspace, package
 		UNION
 		SELECT 'plugin ' || p.name || '@' || p.version FROM plugin_dependencies d JOIN plugins p ON p.id = d.plugin_id
 		WHERE d.package_id = $1 AND p.workspace_id = $2
-		ORDER BY 1 LIMIT $3`, packageID, string(w), mostNamed+1)); err != nil {
+		ORDER BY 1 LIMIT $3`, packageID, string(w), maxNamed+1)); err != nil {
 		return d, err
 	}
 	err = q.QueryRow(ctx, `

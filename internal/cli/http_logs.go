@@ -33,7 +33,7 @@ type logsTailCommand struct {
 // Waits between attempts to reach a server that went away.
 const (
 	firstWait = time.Second
-	mostWait  = 30 * time.Second
+	maxWait   = 30 * time.Second
 	// silence is how long a server says nothing before it is taken for dead: it
 	// sends a heartbeat every fifteen seconds.
 	silence = time.Minute
@@ -61,7 +61,7 @@ func (l *logsTailCommand) Run(ctx context.Context, c console) error {
 		case <-ctx.Done():
 			return nil
 		}
-		wait = min(2*wait, mostWait)
+		wait = min(2*wait, maxWait)
 	}
 }
 

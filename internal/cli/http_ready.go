@@ -19,8 +19,8 @@ type readyCommand struct {
 const (
 	// readyTime is a little more than the server takes at most to look.
 	readyTime = 6 * time.Second
-	// mostReasons bounds what is read of the answer, in bytes.
-	mostReasons = 4 << 10
+	// maxReasons bounds what is read of the answer, in bytes.
+	maxReasons = 4 << 10
 )
 
 // Run asks a running server, as the health check of a container does, which may hold
@@ -37,13 +37,13 @@ func (r *readyCommand) Run(ctx context.Context, c console) error {
 		return fmt.Errorf("the server does not answer: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }() // it was read as far as it is wanted
-	reasons, err := io.ReadAll(io.LimitReader(answer.Body, mostReasons))
+	reasons, err := io.ReadAll(io.LimitReader(answer.Body, maxReasons))
 	if err != nil {
 		return fmt.Errorf("the server broke its answer off: %w", err)
 	}
 	text := strings.TrimSpace(string(reasons))
 	if answer.StatusCode != http.StatusOK {
-		return errors.New("the server is not ready: HTTP " + answer.Status + " " + fault.BoundedTo(text, mostReasons))
+		return errors.New("the server is not ready: HTTP " + answer.Status + " " + fault.BoundedTo(text, maxReasons))
 	}
 	_, err = fmt.Fprintln(c.out, text)
 	return err

@@ -192,8 +192,8 @@ func (c *Config) checkRedisURL() error {
 	return nil
 }
 
-// leastWebhookSecret is how many characters a secret for signatures must have.
-const leastWebhookSecret = 16
+// minWebhookSecret is how many characters a secret for signatures must have.
+const minWebhookSecret = 16
 
 func (c *Config) checkQuotaWebhook() error {
 	if c.QuotaWebhookURL == "" {
@@ -203,8 +203,8 @@ func (c *Config) checkQuotaWebhook() error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return fmt.Errorf("quota_webhook_url is %q; it must be http:// or https:// and a host, such as https://ops.example.com/quotas", c.QuotaWebhookURL)
 	}
-	if n := len(c.QuotaWebhookSecret.Reveal()); n < leastWebhookSecret {
-		return fmt.Errorf("quota_webhook_secret has %d characters; a webhook needs one of %d at least, so that who is told can check who tells", n, leastWebhookSecret)
+	if n := len(c.QuotaWebhookSecret.Reveal()); n < minWebhookSecret {
+		return fmt.Errorf("quota_webhook_secret has %d characters; a webhook needs one of %d at least, so that who is told can check who tells", n, minWebhookSecret)
 	}
 	return nil
 }
@@ -222,10 +222,10 @@ func (c *Config) checkPublicURL() error {
 
 // checkPayment does not quote keys. Files are read before it is called.
 func (c *Config) checkPayment() error {
-	const mostText = 2000
+	const maxText = 2000
 	switch {
-	case len(c.InvoiceSeller) > mostText || len(c.InvoiceNote) > mostText:
-		return fmt.Errorf("invoice_seller has %d bytes and invoice_note %d; both may have %d", len(c.InvoiceSeller), len(c.InvoiceNote), mostText)
+	case len(c.InvoiceSeller) > maxText || len(c.InvoiceNote) > maxText:
+		return fmt.Errorf("invoice_seller has %d bytes and invoice_note %d; both may have %d", len(c.InvoiceSeller), len(c.InvoiceNote), maxText)
 	case c.PaymentProvider == "test" && !c.Dev:
 		return errors.New("payment_provider is test, which takes play money: it is for --dev alone")
 	case c.PaymentProvider != "stripe":

@@ -48,8 +48,8 @@ func (s *Statement) Text() string { return s.text.String() }
 // Args are the values of the placeholders, in their order.
 func (s *Statement) Args() []any { return s.args }
 
-// mostValues bounds the placeholders of one statement. Both engines take many more.
-const mostValues = 1024
+// maxValues bounds the placeholders of one statement. Both engines take many more.
+const maxValues = 1024
 
 // Chunks cuts rows into parts of at most so many, the sizes of which are powers of two:
 // statements for so many rows have a few texts, which stay prepared.
@@ -77,7 +77,7 @@ func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows []
 	if len(rows) == 0 {
 		return nil
 	}
-	for chunk := range Chunks(rows, max(1, mostValues/len(rows[0]))) {
+	for chunk := range Chunks(rows, max(1, maxValues/len(rows[0]))) {
 		var s Statement
 		s.Add(insert)
 		for i, row := range chunk {

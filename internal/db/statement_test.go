@@ -26,7 +26,7 @@ func TestStatement(t *testing.T) {
 func TestInsertRows(t *testing.T) {
 	each(t, func(t *testing.T, o Options) {
 		d := things(t, o)
-		for _, many := range []int{0, 1, mostValues / 2, mostValues/2 + 1, 3 * mostValues} {
+		for _, many := range []int{0, 1, maxValues / 2, maxValues/2 + 1, 3 * maxValues} {
 			var n int
 			err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
 				if _, err := tx.Exec(ctx, `DELETE FROM things`); err != nil {

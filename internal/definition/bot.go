@@ -41,8 +41,8 @@ func (b Bot) JSON() ([]byte, error) { return encode("bot", b) }
 // encode writes the definition of a bot, an integration, an interface or a plugin.
 func encode(kind string, definition any) ([]byte, error) {
 	text, err := wire.AppendJSON(nil, definition)
-	if err == nil && len(text) > mostDefinition {
-		err = fault.New(fault.LimitExceeded, "The definition of the %s is %d bytes in all; it can have %d. Make its schemas smaller.", kind, len(text), mostDefinition)
+	if err == nil && len(text) > maxDefinition {
+		err = fault.New(fault.LimitExceeded, "The definition of the %s is %d bytes in all; it can have %d. Make its schemas smaller.", kind, len(text), maxDefinition)
 	}
 	return text, err
 }
@@ -135,15 +135,15 @@ func (b Bot) Apply(p BotPatch) (Bot, error) {
 func (b Bot) checkGrowth(next Bot) error {
 	return firstError(
 		growth("A bot", []part{
-			{"tag definitions of users", len(b.User.Tags), len(next.User.Tags), mostTagDefinitions},
-			{"tag definitions of conversations", len(b.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
-			{"tag definitions of messages", len(b.Message.Tags), len(next.Message.Tags), mostTagDefinitions},
-			{"state definitions", len(b.States), len(next.States), mostStates},
-			{"event definitions", len(b.Events), len(next.Events), mostEvents},
-			{"recurring events", len(b.RecurringEvents), len(next.RecurringEvents), mostRecurringEvents},
-			{"event subscriptions", len(b.Subscriptions.Events), len(next.Subscriptions.Events), mostSubscriptions},
-			{"action definitions", len(b.Actions), len(next.Actions), mostActions},
-			{"medias", len(b.Medias), len(next.Medias), mostMedias},
+			{"tag definitions of users", len(b.User.Tags), len(next.User.Tags), maxTagDefinitions},
+			{"tag definitions of conversations", len(b.Conversation.Tags), len(next.Conversation.Tags), maxTagDefinitions},
+			{"tag definitions of messages", len(b.Message.Tags), len(next.Message.Tags), maxTagDefinitions},
+			{"state definitions", len(b.States), len(next.States), maxStates},
+			{"event definitions", len(b.Events), len(next.Events), maxEvents},
+			{"recurring events", len(b.RecurringEvents), len(next.RecurringEvents), maxRecurringEvents},
+			{"event subscriptions", len(b.Subscriptions.Events), len(next.Subscriptions.Events), maxSubscriptions},
+			{"action definitions", len(b.Actions), len(next.Actions), maxActions},
+			{"medias", len(b.Medias), len(next.Medias), maxMedias},
 		}),
 		growthOfAttributes(b.Events, next.Events, b.Actions, next.Actions),
 	)

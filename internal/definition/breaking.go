@@ -21,8 +21,8 @@ type Change struct {
 // String is path and reason in one line.
 func (c Change) String() string { return c.Path + ": " + c.Reason }
 
-// mostChanges bounds how many changes are told.
-const mostChanges = 100
+// maxChanges bounds how many changes are told.
+const maxChanges = 100
 
 // BreakingIntegration is what in next breaks bots and plugins that use old; the
 // rules are in docs/breaking-changes.md. The order is the same every time, and
@@ -88,11 +88,11 @@ type changes struct {
 	budget int
 }
 
-func newChanges() *changes { return &changes{seen: map[Change]bool{}, budget: mostComparisonWork} }
+func newChanges() *changes { return &changes{seen: map[Change]bool{}, budget: maxComparisonWork} }
 
 func (c *changes) add(path, format string, args ...any) {
 	change := Change{path, fmt.Sprintf(format, args...)}
-	if !c.seen[change] && len(c.found) < mostChanges {
+	if !c.seen[change] && len(c.found) < maxChanges {
 		c.seen[change] = true
 		c.found = append(c.found, change)
 	}

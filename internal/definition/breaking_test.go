@@ -356,12 +356,12 @@ func TestBreakingRecursion(t *testing.T) {
 
 func TestChangesAreBounded(t *testing.T) {
 	var properties []string
-	for i := range 2 * mostChanges {
+	for i := range 2 * maxChanges {
 		properties = append(properties, fmt.Sprintf(`"p%d":{"type":"string"}`, i))
 	}
 	old := in(`{"properties":{` + strings.Join(properties, ",") + `}}`)
-	if n := len(breaks(t, "integration", old, strings.ReplaceAll(old, "string", "number"))); n != mostChanges {
-		t.Errorf("%d changes are told, want %d", n, mostChanges)
+	if n := len(breaks(t, "integration", old, strings.ReplaceAll(old, "string", "number"))); n != maxChanges {
+		t.Errorf("%d changes are told, want %d", n, maxChanges)
 	}
 }
 
@@ -473,7 +473,7 @@ func FuzzBreaking(f *testing.F) {
 		f.Add(rule.old, rule.next)
 	}
 	f.Fuzz(func(t *testing.T, old, next string) {
-		if len(old) > mostSchema || len(next) > mostSchema {
+		if len(old) > maxSchema || len(next) > maxSchema {
 			return
 		}
 		var o, n wire.Object
@@ -487,7 +487,7 @@ func FuzzBreaking(f *testing.F) {
 			if diff := cmp.Diff(first.found, again.found); diff != "" {
 				t.Fatalf("compared twice: %s", diff)
 			}
-			if len(first.found) > mostChanges {
+			if len(first.found) > maxChanges {
 				t.Fatalf("%d changes", len(first.found))
 			}
 			same := newChanges()

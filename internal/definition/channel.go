@@ -68,9 +68,9 @@ func checkMessages(path string, patch map[string]wire.Patch[SchemaHolder]) error
 
 func (c Channel) checkGrowth(name string, next Channel) error {
 	return growth(fmt.Sprintf("The channel %q", fault.Bounded(name)), []part{
-		{"message types", len(c.Messages), len(next.Messages), mostMessageTypes},
-		{"tag definitions of conversations", len(c.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
-		{"tag definitions of messages", len(c.Message.Tags), len(next.Message.Tags), mostTagDefinitions},
+		{"message types", len(c.Messages), len(next.Messages), maxMessageTypes},
+		{"tag definitions of conversations", len(c.Conversation.Tags), len(next.Conversation.Tags), maxTagDefinitions},
+		{"tag definitions of messages", len(c.Message.Tags), len(next.Message.Tags), maxTagDefinitions},
 	})
 }
 
@@ -113,9 +113,9 @@ func (p CreatablePatch) apply(old Creatable) Creatable {
 func (p CreatablePatch) check(path string) error {
 	if p.Creation != nil {
 		tags := p.Creation.RequiredTags
-		if len(tags) > mostTagDefinitions {
-			return fault.New(fault.LimitExceeded, "%s.creation.requiredTags has %d tags; it can have %d.", path, len(tags), mostTagDefinitions).
-				With("limit", mostTagDefinitions).With("count", len(tags))
+		if len(tags) > maxTagDefinitions {
+			return fault.New(fault.LimitExceeded, "%s.creation.requiredTags has %d tags; it can have %d.", path, len(tags), maxTagDefinitions).
+				With("limit", maxTagDefinitions).With("count", len(tags))
 		}
 		for _, tag := range tags {
 			if err := CheckKey(path+".creation.requiredTags", tag); err != nil {

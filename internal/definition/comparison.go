@@ -26,15 +26,15 @@ const (
 // look at one keyword. Two definitions take two seconds at most, two schemas half a
 // second, and small ones a few milliseconds.
 const (
-	mostComparisonWork = 2_000_000
-	mostSchemaWork     = 500_000
-	leastSchemaWork    = 10_000
-	schemaWorkPerByte  = 10
+	maxComparisonWork = 2_000_000
+	maxSchemaWork     = 500_000
+	minSchemaWork     = 10_000
+	schemaWorkPerByte = 10
 )
 
-// mostComparisonDepth is deeper than any accepted schema stands: what comes after
+// maxComparisonDepth is deeper than any accepted schema stands: what comes after
 // is a repetition by references.
-const mostComparisonDepth = 2 * mostSchemaDepth
+const maxComparisonDepth = 2 * maxSchemaDepth
 
 // schema compares two versions of a schema.
 func (c *changes) schema(path string, d direction, old, next wire.Object) {
@@ -47,7 +47,7 @@ func (c *changes) schema(path string, d direction, old, next wire.Object) {
 		c.add(path, "the schema holds numbers that are too large to be compared")
 		return
 	}
-	allotted := min(c.budget, mostSchemaWork, leastSchemaWork+schemaWorkPerByte*(len(old)+len(next)))
+	allotted := min(c.budget, maxSchemaWork, minSchemaWork+schemaWorkPerByte*(len(old)+len(next)))
 	budget := allotted
 	defer func() { c.budget -= allotted - budget }()
 	for _, one := range []struct {
@@ -94,7 +94,7 @@ func (w *walk) spend(n int) { *w.budget -= n }
 func (w *walk) spent() bool { return *w.budget <= 0 }
 
 func (w *walk) add(path, format string, args ...any) {
-	if len(w.found) < mostChanges {
+	if len(w.found) < maxChanges {
 		w.found = append(w.found, Change{path, fmt.Sprintf(format, args...)})
 	}
 }
@@ -118,7 +118,7 @@ func turned[T any](w *walk, a, b T) (old, next T) {
 
 func (w *walk) compare(path string, a, b any, depth int) {
 	w.spend(1)
-	if w.spent() || depth > mostComparisonDepth {
+	if w.spent() || depth > maxComparisonDepth {
 		return
 	}
 	if pair := [2]string{localReference(a), localReference(b)}; pair[0] != "" && pair[1] != "" {

@@ -63,8 +63,8 @@ func resolveEntities(path string, schema wire.Object, lookup func(ref string) (w
 		}
 		out = append(out, schema[from:dec.InputOffset()]...)
 		from = dec.InputOffset()
-		if len(out) > mostResolvedSchema {
-			err = tooLarge(path+", with entities in place of the references to them,", mostResolvedSchema, len(out))
+		if len(out) > maxResolvedSchema {
+			err = tooLarge(path+", with entities in place of the references to them,", maxResolvedSchema, len(out))
 		}
 		return token, err
 	}

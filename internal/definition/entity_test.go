@@ -73,7 +73,7 @@ func TestResolveEntities(t *testing.T) {
 }
 
 func TestResolvedSchemasAreBounded(t *testing.T) {
-	big := wire.Object(`{"description":"` + strings.Repeat("x", mostSchema-100) + `"}`)
+	big := wire.Object(`{"description":"` + strings.Repeat("x", maxSchema-100) + `"}`)
 	schema := `{"anyOf":[` + strings.TrimSuffix(strings.Repeat(`{"$ref":"e"},`, 50), ",") + `]}`
 	_, err := ResolveEntities(wire.Object(schema), func(string) (wire.Object, bool) { return big, true })
 	if !fault.Is(err, fault.LimitExceeded) {

@@ -269,14 +269,14 @@ func (i Integration) Apply(p IntegrationPatch, find Find) (Integration, error) {
 func (i Integration) checkGrowth(next Integration) error {
 	err := firstError(
 		growth("An integration", []part{
-			{"configurations", len(i.Configurations), len(next.Configurations), mostConfigurations},
-			{"channels", len(i.Channels), len(next.Channels), mostChannels},
-			{"state definitions", len(i.States), len(next.States), mostStates},
-			{"event definitions", len(i.Events), len(next.Events), mostEvents},
-			{"action definitions", len(i.Actions), len(next.Actions), mostActions},
-			{"tag definitions of users", len(i.User.Tags), len(next.User.Tags), mostTagDefinitions},
-			{"entity definitions", len(i.Entities), len(next.Entities), mostEntities},
-			{"interfaces", len(i.Interfaces), len(next.Interfaces), mostInterfaces},
+			{"configurations", len(i.Configurations), len(next.Configurations), maxConfigurations},
+			{"channels", len(i.Channels), len(next.Channels), maxChannels},
+			{"state definitions", len(i.States), len(next.States), maxStates},
+			{"event definitions", len(i.Events), len(next.Events), maxEvents},
+			{"action definitions", len(i.Actions), len(next.Actions), maxActions},
+			{"tag definitions of users", len(i.User.Tags), len(next.User.Tags), maxTagDefinitions},
+			{"entity definitions", len(i.Entities), len(next.Entities), maxEntities},
+			{"interfaces", len(i.Interfaces), len(next.Interfaces), maxInterfaces},
 		}),
 		growthOfAttributes(i.Events, next.Events, i.Actions, next.Actions),
 	)
@@ -331,7 +331,7 @@ func (p IntegrationPatch) ApplyExtraOperations(old map[string]ExtraOperation) (m
 	if len(p.ExtraOperations) > 0 {
 		maps.DeleteFunc(next, func(_ string, o ExtraOperation) bool { return !o.Enabled })
 	}
-	return next, growth("An integration", []part{{"extra operations", len(old), len(next), mostExtraOperations}})
+	return next, growth("An integration", []part{{"extra operations", len(old), len(next), maxExtraOperations}})
 }
 
 // ApplyAttributes are the attributes of a package after a patch; old stays as it
@@ -339,5 +339,5 @@ func (p IntegrationPatch) ApplyExtraOperations(old map[string]ExtraOperation) (m
 // when there would be too many.
 func ApplyAttributes(owner string, old map[string]Attribute, patch map[string]wire.Patch[Attribute]) (map[string]Attribute, error) {
 	next := merge(old, patch, replace[Attribute])
-	return next, growth(owner, []part{{"attributes", len(old), len(next), mostAttributes}})
+	return next, growth(owner, []part{{"attributes", len(old), len(next), maxAttributes}})
 }

@@ -129,10 +129,10 @@ func (i Interface) Apply(p InterfacePatch) (Interface, error) {
 func (i Interface) checkGrowth(next Interface) error {
 	err := firstError(
 		growth("An interface", []part{
-			{"entity definitions", len(i.Entities), len(next.Entities), mostEntities},
-			{"event definitions", len(i.Events), len(next.Events), mostEvents},
-			{"action definitions", len(i.Actions), len(next.Actions), mostActions},
-			{"channels", len(i.Channels), len(next.Channels), mostChannels},
+			{"entity definitions", len(i.Entities), len(next.Entities), maxEntities},
+			{"event definitions", len(i.Events), len(next.Events), maxEvents},
+			{"action definitions", len(i.Actions), len(next.Actions), maxActions},
+			{"channels", len(i.Channels), len(next.Channels), maxChannels},
 		}),
 		growthOfAttributes(i.Events, next.Events, i.Actions, next.Actions),
 	)

@@ -15,35 +15,35 @@ import (
 
 // The published limits of the platform, counts and bytes.
 const (
-	mostTagDefinitions  = 50
-	mostStates          = 20
-	mostEvents          = 20
-	mostRecurringEvents = 50
-	mostPayload         = 131_072
-	mostConfiguration   = 20_480
-	mostSchema          = 102_400
-	mostChannels        = 10
-	mostMessageTypes    = 20
+	maxTagDefinitions  = 50
+	maxStates          = 20
+	maxEvents          = 20
+	maxRecurringEvents = 50
+	maxPayload         = 131_072
+	maxConfiguration   = 20_480
+	maxSchema          = 102_400
+	maxChannels        = 10
+	maxMessageTypes    = 20
 	// An integration can have 50 identifiers, and every configuration has one.
-	mostConfigurations = 50
+	maxConfigurations = 50
 )
 
 // Limits of our own, where none is published: what callers send is always bounded.
 const (
-	mostActions       = 200
-	mostSubscriptions = 200
-	mostAttributes    = 50
-	mostEntities      = 100
-	mostInterfaces    = 50
-	mostDependencies  = 50
-	mostMedias        = 100
-	mostMediaText     = 2000 // characters
-	mostKey           = 200  // characters
-	mostDefinition    = 16 << 20
+	maxActions       = 200
+	maxSubscriptions = 200
+	maxAttributes    = 50
+	maxEntities      = 100
+	maxInterfaces    = 50
+	maxDependencies  = 50
+	maxMedias        = 100
+	maxMediaText     = 2000 // characters
+	maxKey           = 200  // characters
+	maxDefinition    = 16 << 20
 	// Schemas in which entities stand in place of references may be larger than
 	// those that came, since one reference is short and can stand often.
-	mostResolvedSchema  = 1 << 20
-	mostExtraOperations = 50
+	maxResolvedSchema  = 1 << 20
+	maxExtraOperations = 50
 )
 
 func tooMany(owner string, most int, what string, count int) error {
@@ -90,17 +90,17 @@ func growthOfAttributes(events, nextEvents map[string]EventDefinition, actions, 
 }
 
 func checkAttributes(kind, name string, before, then int) error {
-	return growth(fmt.Sprintf("%s %q", kind, fault.Bounded(name)), []part{{"attributes", before, then, mostAttributes}})
+	return growth(fmt.Sprintf("%s %q", kind, fault.Bounded(name)), []part{{"attributes", before, then, maxAttributes}})
 }
 
 // CheckKey says whether key may be the key of a map called where, as "tags".
 // InvalidPayload when not.
 func CheckKey(where, key string) error {
 	if key == "" {
-		return fault.New(fault.InvalidPayload, "%s has an empty key; every key needs 1 to %d characters.", where, mostKey)
+		return fault.New(fault.InvalidPayload, "%s has an empty key; every key needs 1 to %d characters.", where, maxKey)
 	}
-	if n := utf8.RuneCountInString(key); n > mostKey {
-		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key has 1 to %d.", where, fault.Bounded(key), n, mostKey)
+	if n := utf8.RuneCountInString(key); n > maxKey {
+		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key has 1 to %d.", where, fault.Bounded(key), n, maxKey)
 	}
 	return nil
 }
@@ -109,8 +109,8 @@ func CheckKey(where, key string) error {
 // one entry: InvalidPayload, InvalidJsonSchema or LimitExceeded, which name the
 // place. It needs no old definition, so it is done before a transaction begins.
 func (p BotPatch) Check() error {
-	if size := len(p.Configuration.Data); size > mostConfiguration {
-		return tooLarge("configuration.data", mostConfiguration, size)
+	if size := len(p.Configuration.Data); size > maxConfiguration {
+		return tooLarge("configuration.data", maxConfiguration, size)
 	}
 	if p.Configuration.Schema != nil {
 		if err := checkSchema("configuration.schema", p.Configuration.Schema); err != nil {
@@ -127,8 +127,8 @@ func (p BotPatch) Check() error {
 		checkActions(p.Actions),
 		checkStates(p.States),
 		checkEntries("recurringEvents", p.RecurringEvents, func(path string, e RecurringEventSettings) error {
-			if size := len(e.Payload); size > mostPayload {
-				return tooLarge(path+".payload", mostPayload, size)
+			if size := len(e.Payload); size > maxPayload {
+				return tooLarge(path+".payload", maxPayload, size)
 			}
 			return checkCron(path+".schedule.cron", e.Schedule.Cron)
 		}),
@@ -210,8 +210,8 @@ func checkEntries[P any](where string, patch map[string]wire.Patch[P], check fun
 func checkMedias(medias []Media) error {
 	for i, m := range medias {
 		for _, text := range []string{m.URL, m.Name} {
-			if n := utf8.RuneCountInString(text); n > mostMediaText {
-				return fault.New(fault.InvalidPayload, "medias[%d] has a text of %d characters; its url and its name can have %d each.", i, n, mostMediaText)
+			if n := utf8.RuneCountInString(text); n > maxMediaText {
+				return fault.New(fault.InvalidPayload, "medias[%d] has a text of %d characters; its url and its name can have %d each.", i, n, maxMediaText)
 			}
 		}
 	}

@@ -379,7 +379,7 @@ func TestPackageCheck(t *testing.T) {
 	checkInterface := func(t *testing.T, text string) error { return parse[InterfacePatch](t, text).Check() }
 	checkPlugin := func(t *testing.T, text string) error { return parse[PluginPatch](t, text).Check() }
 	bad := `{"type":3}`
-	large := `{"description":"` + strings.Repeat("x", mostSchema) + `"}`
+	large := `{"description":"` + strings.Repeat("x", maxSchema) + `"}`
 	for name, test := range map[string]struct {
 		check func(*testing.T, string) error
 		patch string

@@ -193,7 +193,7 @@ func TestLimits(t *testing.T) {
 func TestLimitNeverKeepsFromRemoving(t *testing.T) {
 	b := EmptyBot()
 	b.States = map[string]StateDefinition{}
-	for i := range mostStates + 2 {
+	for i := range maxStates + 2 {
 		b.States[fmt.Sprint("s", i)] = StateDefinition{Type: "bot"}
 	}
 	if _, err := b.Apply(parse[BotPatch](t, `{"states":{"s0":null}}`)); err != nil {
@@ -240,7 +240,7 @@ func TestCheck(t *testing.T) {
 
 func TestDefinitionSize(t *testing.T) {
 	b := EmptyBot()
-	b.Configuration.Schema = wire.Object(`{"x":"` + strings.Repeat("x", mostDefinition) + `"}`)
+	b.Configuration.Schema = wire.Object(`{"x":"` + strings.Repeat("x", maxDefinition) + `"}`)
 	if _, err := b.JSON(); !fault.Is(err, fault.LimitExceeded) {
 		t.Error(err)
 	}

@@ -143,14 +143,14 @@ func (p Plugin) Apply(patch PluginPatch, findInterface, findIntegration Find) (P
 func (p Plugin) checkGrowth(next Plugin) error {
 	return firstError(
 		growth("A plugin", []part{
-			{"state definitions", len(p.States), len(next.States), mostStates},
-			{"event definitions", len(p.Events), len(next.Events), mostEvents},
-			{"action definitions", len(p.Actions), len(next.Actions), mostActions},
-			{"tag definitions of users", len(p.User.Tags), len(next.User.Tags), mostTagDefinitions},
-			{"tag definitions of conversations", len(p.Conversation.Tags), len(next.Conversation.Tags), mostTagDefinitions},
-			{"tag definitions of messages", len(p.Message.Tags), len(next.Message.Tags), mostTagDefinitions},
-			{"interface dependencies", len(p.Dependencies.Interfaces), len(next.Dependencies.Interfaces), mostDependencies},
-			{"integration dependencies", len(p.Dependencies.Integrations), len(next.Dependencies.Integrations), mostDependencies},
+			{"state definitions", len(p.States), len(next.States), maxStates},
+			{"event definitions", len(p.Events), len(next.Events), maxEvents},
+			{"action definitions", len(p.Actions), len(next.Actions), maxActions},
+			{"tag definitions of users", len(p.User.Tags), len(next.User.Tags), maxTagDefinitions},
+			{"tag definitions of conversations", len(p.Conversation.Tags), len(next.Conversation.Tags), maxTagDefinitions},
+			{"tag definitions of messages", len(p.Message.Tags), len(next.Message.Tags), maxTagDefinitions},
+			{"interface dependencies", len(p.Dependencies.Interfaces), len(next.Dependencies.Interfaces), maxDependencies},
+			{"integration dependencies", len(p.Dependencies.Integrations), len(next.Dependencies.Integrations), maxDependencies},
 		}),
 		growthOfAttributes(p.Events, next.Events, p.Actions, next.Actions),
 	)

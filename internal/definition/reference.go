@@ -49,8 +49,8 @@ func (s ImplementationSettings) check(path string) error {
 		parts map[string]Counterpart
 		most  int
 	}{
-		{"entities", s.Entities, mostEntities}, {"actions", s.Actions, mostActions},
-		{"events", s.Events, mostEvents}, {"channels", s.Channels, mostChannels},
+		{"entities", s.Entities, maxEntities}, {"actions", s.Actions, maxActions},
+		{"events", s.Events, maxEvents}, {"channels", s.Channels, maxChannels},
 	} {
 		if len(group.parts) > group.most {
 			return fault.New(fault.LimitExceeded, "%s.%s has %d entries; it can have %d.", path, group.name, len(group.parts), group.most).

@@ -11,15 +11,15 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// mostSchemaDepth bounds how deep schemas stand in schemas.
-const mostSchemaDepth = 100
+// maxSchemaDepth bounds how deep schemas stand in schemas.
+const maxSchemaDepth = 100
 
 // checkSchema says whether text has the form of a JSON schema: its keywords hold
 // values of the right kind. References are not resolved and unknown keywords not
 // looked at. InvalidJsonSchema names the place, LimitExceeded the size.
 func checkSchema(path string, text wire.Object) error {
-	if size := len(text); size > mostSchema {
-		return tooLarge(path, mostSchema, size)
+	if size := len(text); size > maxSchema {
+		return tooLarge(path, maxSchema, size)
 	}
 	if len(text) == 0 {
 		return nil // written as {}
@@ -96,8 +96,8 @@ func (s schemaReader) refuse(want string) error {
 
 // schema reads an object of keywords, or a boolean: all or nothing is valid.
 func (s schemaReader) schema(depth int) error {
-	if depth > mostSchemaDepth {
-		return fmt.Errorf("schemas stand more than %d deep in each other", mostSchemaDepth)
+	if depth > maxSchemaDepth {
+		return fmt.Errorf("schemas stand more than %d deep in each other", maxSchemaDepth)
 	}
 	switch s.PeekKind() {
 	case 't', 'f':

@@ -27,8 +27,8 @@ func TestSchema(t *testing.T) {
 		`{"allOf":{}}`:                    "/allOf is an object and must be an array of schemas",
 		`{"anyOf":[{},[]]}`:               "/anyOf/1 is an array and must be a schema",
 		`{"$ref":{}}`:                     "/$ref is an object and must be a string",
-		deep(mostSchemaDepth):             "",
-		deep(mostSchemaDepth + 1):         "more than 100 deep",
+		deep(maxSchemaDepth):              "",
+		deep(maxSchemaDepth + 1):          "more than 100 deep",
 	} {
 		err := checkSchema("states.s.schema", wire.Object(text))
 		switch {

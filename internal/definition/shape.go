@@ -16,8 +16,8 @@ type shape map[string]any
 
 const anyType = "any"
 
-// mostShapes bounds into how many alternatives one schema is taken apart.
-const mostShapes = 128
+// maxShapes bounds into how many alternatives one schema is taken apart.
+const maxShapes = 128
 
 // keywords are those that are compared. All others say nothing of what is valid, or
 // are folded in.
@@ -41,7 +41,7 @@ var keywords = func() map[string]bool {
 // When the work becomes too much, the budget is spent and the result means nothing.
 func (w *walk) shapes(root, schema any, depth int) []shape {
 	w.spend(1)
-	if depth > mostComparisonDepth {
+	if depth > maxComparisonDepth {
 		*w.budget = 0
 	}
 	if w.spent() {
@@ -81,7 +81,7 @@ func (w *walk) shapes(root, schema any, depth int) []shape {
 		var either []shape
 		for _, branch := range branches {
 			either = append(either, w.shapes(root, branch, depth+1)...)
-			if len(either) > mostShapes {
+			if len(either) > maxShapes {
 				*w.budget = 0
 				return nil
 			}
@@ -186,7 +186,7 @@ func (s shape) reduce() bool {
 func (w *walk) both(xs, ys []shape) (all []shape) {
 	for _, x := range xs {
 		for _, y := range ys {
-			if len(all) >= mostShapes {
+			if len(all) >= maxShapes {
 				*w.budget = 0
 			}
 			if w.spent() {

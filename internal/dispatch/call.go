@@ -67,9 +67,9 @@ const (
 // defaultTime is how long a call may take for which nothing was chosen.
 const defaultTime = time.Minute
 
-// mostAnswer bounds the answer to a call that is not relayed, in bytes: it is empty
+// maxAnswer bounds the answer to a call that is not relayed, in bytes: it is empty
 // or an error.
-const mostAnswer = 64 << 10
+const maxAnswer = 64 << 10
 
 // Register tells an integration of an instance, or a bot that it was deployed. Its
 // error is public and says why it failed: Runtime has the words of the one called;
@@ -107,7 +107,7 @@ func (s *Service) tell(ctx context.Context, c definition.Callee, operation strin
 	} else {
 		status = answer.StatusCode
 		var text []byte
-		text, err = readAll(answer.Body, answer.ContentLength, mostAnswer, nil)
+		text, err = readAll(answer.Body, answer.ContentLength, maxAnswer, nil)
 		_ = answer.Body.Close() // it was read as far as it is wanted
 		if err == nil {
 			err = refused(c, answer, text)
@@ -213,13 +213,13 @@ func (c call) setHeaders(header http.Header) {
 		return
 	}
 	set("Traceparent", parent)
-	if state := c.trace.Get("Tracestate"); state != "" && len(state) <= mostTracestate {
+	if state := c.trace.Get("Tracestate"); state != "" && len(state) <= maxTracestate {
 		set("Tracestate", state)
 	}
 }
 
-// mostTracestate is how much of a trace's state is passed on (W3C Trace Context).
-const mostTracestate = 512
+// maxTracestate is how much of a trace's state is passed on (W3C Trace Context).
+const maxTracestate = 512
 
 // headerOf is a trace as headers.
 func headerOf(traceparent, tracestate string) http.Header {

@@ -52,9 +52,9 @@ const (
 	// idleTime is less than the five seconds after which a Node server closes a
 	// connection that is idle: one that is about to be closed is not used again.
 	idleTime   = 3 * time.Second
-	mostIdle   = 2048     // connections
+	maxIdle    = 2048     // connections
 	idleOfHost = 1024     // as many as one instance's webhooks use at once
-	mostHeader = 64 << 10 // bytes of an answer's headers
+	maxHeader  = 64 << 10 // bytes of an answer's headers
 )
 
 // NewEgress makes the client.
@@ -67,7 +67,7 @@ func NewEgress(o EgressOptions) *Egress {
 	e.client = &http.Client{
 		Transport: &http.Transport{
 			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: connectTime, DisableCompression: true,
-			MaxIdleConns: mostIdle, MaxIdleConnsPerHost: idleOfHost, IdleConnTimeout: idleTime, MaxResponseHeaderBytes: mostHeader,
+			MaxIdleConns: maxIdle, MaxIdleConnsPerHost: idleOfHost, IdleConnTimeout: idleTime, MaxResponseHeaderBytes: maxHeader,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

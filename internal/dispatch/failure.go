@@ -16,9 +16,9 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// mostReason bounds the words of a far side that are kept, in characters; it is the
+// maxReason bounds the words of a far side that are kept, in characters; it is the
 // limit of a statusReason.
-const mostReason = 2000
+const maxReason = 2000
 
 // retryAfter is when what may be tried again can be.
 const retryAfter = time.Second
@@ -76,7 +76,7 @@ func refused(c definition.Callee, answer *http.Response, body []byte) error {
 	var f *fault.Error
 	switch {
 	case t.Type == string(fault.Runtime) && strings.TrimSpace(t.Message) != "" && status >= 400:
-		f = &fault.Error{Type: fault.Runtime, Message: storable(t.Message, mostReason)}
+		f = &fault.Error{Type: fault.Runtime, Message: storable(t.Message, maxReason)}
 	case status >= 300 && status < 400:
 		f = fault.New(fault.Internal, "The %s answered with a redirect (HTTP %d), and redirects are not followed. Give it the url that it is at.", who, status)
 	case fault.Type(t.Type).Known():

@@ -21,7 +21,7 @@ func (s *Service) addressee(ctx context.Context, rest string) (shared definition
 	second, more, _ := strings.Cut(behind, "/")
 	for _, try := range []struct{ name, rest string }{{first + "/" + second, more}, {first, behind}} {
 		name, err := url.PathUnescape(try.name)
-		if err != nil || name == "" || len(name) > mostName || strings.HasSuffix(name, "/") {
+		if err != nil || name == "" || len(name) > maxName || strings.HasSuffix(name, "/") {
 			continue
 		}
 		shared, found, err := s.Shared.Shared(ctx, name)
@@ -32,8 +32,8 @@ func (s *Service) addressee(ctx context.Context, rest string) (shared definition
 	return shared, "", fault.New(fault.ResourceNotFound, "There is no integration %q whose calls could be told apart.", fault.Bounded(rest))
 }
 
-// mostName is the longest name of an integration, in bytes.
-const mostName = 800
+// maxName is the longest name of an integration, in bytes.
+const maxName = 800
 
 // route finds the instance that a call is for, by the script of its integration; the
 // answer is that of the script for calls that are for none.
@@ -73,7 +73,7 @@ func (s *Service) extract(ctx context.Context, script string, data []byte) (stri
 	if value.Kind() == jsontext.KindString {
 		err = json.Unmarshal(value, &identifier)
 	}
-	if len(identifier) > mostIdentifier {
+	if len(identifier) > maxIdentifier {
 		identifier = ""
 	}
 	return identifier, err

@@ -32,8 +32,8 @@ type tunnels struct {
 	ended bool
 }
 
-// mostTunnels is how many tunnels one server has.
-const mostTunnels = 200
+// maxTunnels is how many tunnels one server has.
+const maxTunnels = 200
 
 const (
 	// beatEvery is how often a tunnel is asked whether it is there: one whose laptop
@@ -267,7 +267,7 @@ func (all *tunnels) enter(name string, t *tunnel) error {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	before := all.open[name]
-	if all.ended || before == nil && len(all.open) >= mostTunnels {
+	if all.ended || before == nil && len(all.open) >= maxTunnels {
 		return fault.New(fault.RateLimited, "This server has %d tunnels, which is as many as it takes, or it is ending.", len(all.open)).After(beatEvery)
 	}
 	if before != nil {

@@ -87,7 +87,7 @@ func noSuchWebhook(w id.Webhook) error {
 // The registration plays no part: an integration may be called by the outside while
 // it registers, to prove that the webhook is its own.
 func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instance, error) {
-	if len(w) > mostWebhook || !utf8.ValidString(string(w)) {
+	if len(w) > maxWebhook || !utf8.ValidString(string(w)) {
 		return definition.Instance{}, noSuchWebhook(w)
 	}
 	i, found, err := s.Instances.Called(ctx, w)
@@ -115,8 +115,8 @@ func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instan
 	return i, err
 }
 
-// mostWebhook is more than a webhook's id has, in bytes.
-const mostWebhook = 100
+// maxWebhook is more than a webhook's id has, in bytes.
+const maxWebhook = 100
 
 // relay passes a call on to the instance of a webhook and answers what it answers.
 // body reads the call's body, with the memory of the lease. Errors: ResourceNotFound,
@@ -195,8 +195,8 @@ func full() error {
 
 const (
 	identifierHeader = "X-Bp-Integration-Identifier"
-	// mostIdentifier bounds an identifier, in bytes.
-	mostIdentifier = 1000
+	// maxIdentifier bounds an identifier, in bytes.
+	maxIdentifier = 1000
 )
 
 // identifierOf is the identifier that an integration gives its instance.
@@ -209,8 +209,8 @@ func identifierOf(header http.Header) (identifier string, given bool) {
 }
 
 func (s *Service) identify(ctx context.Context, i definition.Instance, identifier string) error {
-	if len(identifier) > mostIdentifier || !utf8.ValidString(identifier) || strings.ContainsRune(identifier, 0) {
-		return fault.New(fault.Internal, "The integration answered with an identifier of more than %d bytes, or one that is not UTF-8. Nothing was kept of it.", mostIdentifier)
+	if len(identifier) > maxIdentifier || !utf8.ValidString(identifier) || strings.ContainsRune(identifier, 0) {
+		return fault.New(fault.Internal, "The integration answered with an identifier of more than %d bytes, or one that is not UTF-8. Nothing was kept of it.", maxIdentifier)
 	}
 	if identifier == "" || identifier == i.Identifier {
 		return nil

@@ -24,8 +24,8 @@ const rememberedFor = 40 * 24 * time.Hour
 
 const (
 	dayLength = 24 * time.Hour
-	// mostWord bounds a kept value of metadata, in bytes.
-	mostWord = 128
+	// maxWord bounds a kept value of metadata, in bytes.
+	maxWord = 128
 )
 
 // The kinds of daily activity that the public API knows.
@@ -214,18 +214,18 @@ func recordOf(u plan.Usage, t plan.Type) record {
 
 // word is what is kept of a text that a caller chose: both engines can hold it.
 func word(s string) string {
-	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", ""), mostWord)
+	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", ""), maxWord)
 }
 
-// mostRawID is the longest id that stands in a key as it is; longer ones by a digest.
-const mostRawID = 64
+// maxRawID is the longest id that stands in a key as it is; longer ones by a digest.
+const maxRawID = 64
 
 // keyOf is what a record of a type is known again by. Ids that ascend with time, as
 // those of most clients do, stand together: a database that had to look in a place of
 // its own for each record would be several times slower.
 func keyOf(u plan.Usage, t plan.Type) string {
 	of := digestOf(string(u.Workspace), string(u.Bot), string(t))
-	if len(u.ID) > mostRawID {
+	if len(u.ID) > maxRawID {
 		return of + "/" + digestOf(u.ID)
 	}
 	return of + " " + u.ID
@@ -290,7 +290,7 @@ func inOrder(a, b monthSum) int {
 }
 
 // bounded keeps a sum between what can be added to without an overflow.
-func bounded(n int64) int64 { return min(max(n, -mostValue), mostValue) }
+func bounded(n int64) int64 { return min(max(n, -maxValue), maxValue) }
 
 // Forget deletes the records that are remembered no longer, a batch at a time.
 func (s *Service) Forget(ctx context.Context) (forgotten int64, err error) {

@@ -213,7 +213,7 @@ func TestHugeSums(t *testing.T) {
 			f.add(t, usages...)
 		}
 		for _, u := range []plan.Type{plan.AISpend, plan.StorageCount} {
-			if n := f.value(t, w, string(w), u, ""); n != mostValue {
+			if n := f.value(t, w, string(w), u, ""); n != maxValue {
 				t.Errorf("the sum of %s is %d", u, n)
 			}
 		}

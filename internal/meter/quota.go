@@ -13,8 +13,8 @@ import (
 // could not do with null or a negative number.
 const boundless = int64(1)<<53 - 1
 
-// mostValue is where sums stop, so that no repeat of huge values can overflow them.
-const mostValue = boundless
+// maxValue is where sums stop, so that no repeat of huge values can overflow them.
+const maxValue = boundless
 
 // savedVersions is the quota of versions that one bot keeps; only the v2 API has a
 // name for it. It stands among the types so that the operator can set it.

@@ -24,7 +24,7 @@ type Usage struct {
 
 // The bounds of what one request may ask about.
 const (
-	mostIDs       = 100
+	maxIDs        = 100
 	historyMonths = 24
 )
 
@@ -180,8 +180,8 @@ func (s *Service) Usages(ctx context.Context, account id.Account, ids []string, 
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) > mostIDs || len(types) > len(plan.Types) {
-		return nil, fault.New(fault.InvalidQuery, "%d ids and %d types are too many for one request; at most %d and %d are allowed.", len(ids), len(types), mostIDs, len(plan.Types))
+	if len(ids) > maxIDs || len(types) > len(plan.Types) {
+		return nil, fault.New(fault.InvalidQuery, "%d ids and %d types are too many for one request; at most %d and %d are allowed.", len(ids), len(types), maxIDs, len(plan.Types))
 	}
 	for _, t := range types {
 		if !t.Known() {

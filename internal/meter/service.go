@@ -126,8 +126,8 @@ func (s *Service) SetQuota(ctx context.Context, w id.Workspace, t plan.Type, val
 	}
 	kept, text := sql.NullInt64{}, "as the plan says"
 	if value != nil {
-		if *value < plan.Unlimited || *value > mostValue {
-			return fault.New(fault.InvalidPayload, "A quota of %d is not possible; it is from 0 to %d, or %d for no limit.", *value, mostValue, plan.Unlimited)
+		if *value < plan.Unlimited || *value > maxValue {
+			return fault.New(fault.InvalidPayload, "A quota of %d is not possible; it is from 0 to %d, or %d for no limit.", *value, maxValue, plan.Unlimited)
 		}
 		kept, text = sql.NullInt64{Int64: *value, Valid: true}, strconv.FormatInt(*value, 10)
 	}
@@ -150,7 +150,7 @@ func (s *Service) SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extr
 		if !t.Known() || n < 0 {
 			return fault.New(fault.InvalidPayload, "%d cannot be added to a quota %q.", n, fault.Bounded(string(t)))
 		}
-		rows = append(rows, []any{string(w), string(t), min(n, mostValue/2)})
+		rows = append(rows, []any{string(w), string(t), min(n, maxValue/2)})
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[1].(string), b[1].(string)) })
 	return db.Convert(replaceAdded(ctx, tx, w, rows))

@@ -10,9 +10,9 @@ import (
 // spending is an amount of AI spend in whole cents.
 type spending int64
 
-// mostSpending bounds what members can allow themselves: what a workspace spends
+// maxSpending bounds what members can allow themselves: what a workspace spends
 // above is for its operator to allow.
-const mostSpending spending = 1_000_000
+const maxSpending spending = 1_000_000
 
 const nanoInCent = 10_000_000
 
@@ -30,8 +30,8 @@ func (c spending) nano() int64 { return int64(c) * nanoInCent }
 func (c spending) String() string { return strconv.FormatFloat(float64(c)/100, 'f', -1, 64) }
 
 func (c spending) check() error {
-	if c < 0 || c > mostSpending {
-		return fault.New(fault.InvalidPayload, "monthlySpendingLimit must be from 0 to %s dollars a month. The operator of this server can allow more, with botyard quota set.", mostSpending)
+	if c < 0 || c > maxSpending {
+		return fault.New(fault.InvalidPayload, "monthlySpendingLimit must be from 0 to %s dollars a month. The operator of this server can allow more, with botyard quota set.", maxSpending)
 	}
 	return nil
 }

@@ -234,7 +234,7 @@ func selectRoles(ctx context.Context, q db.Querier, account id.Account, workspac
 // others.
 func storable[T ~string](texts []T) (values []any) {
 	for _, text := range texts {
-		if s := string(text); s != "" && len(s) <= mostWord && word(s) == s {
+		if s := string(text); s != "" && len(s) <= maxWord && word(s) == s {
 			values = append(values, s)
 		}
 	}

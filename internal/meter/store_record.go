@@ -51,7 +51,7 @@ func addMonths(ctx context.Context, q db.Querier, sums []monthSum) ([]monthSum, 
 		}
 		s.Add(` ON CONFLICT (workspace_id, bot_id, type, month) DO UPDATE SET value =
 			CASE WHEN usage_months.value > ? - excluded.value THEN ? ELSE usage_months.value + excluded.value END
-			RETURNING workspace_id, bot_id, type, month, value`, mostValue, mostValue)
+			RETURNING workspace_id, bot_id, type, month, value`, maxValue, maxValue)
 		if err := each(ctx, q, s, func(rows *sql.Rows) error {
 			var sum monthSum
 			var month int64
@@ -98,7 +98,7 @@ func addDays(ctx context.Context, q db.Querier, sums []daySum) error {
 		s.Add(` ON CONFLICT (workspace_id, type, day, series) DO UPDATE SET value = CASE
 			WHEN excluded.value > 0 AND usage_days.value > ? - excluded.value THEN ?
 			WHEN excluded.value < 0 AND usage_days.value < ? - excluded.value THEN ?
-			ELSE usage_days.value + excluded.value END`, mostValue, mostValue, -mostValue, -mostValue)
+			ELSE usage_days.value + excluded.value END`, maxValue, maxValue, -maxValue, -maxValue)
 		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err
 		}
@@ -129,10 +129,10 @@ func addToGauges(ctx context.Context, q db.Querier, changes []monthSum) (values 
 }
 
 // addBounded writes the sum of a gauge and a change, held between nothing and
-// mostValue.
+// maxValue.
 func addBounded(s *db.Statement, table string, change int64) {
 	s.Add(`CASE WHEN `+table+`.value + ? < 0 THEN 0 WHEN `+table+`.value + ? > ? THEN ? ELSE `+table+`.value + ? END`,
-		change, change, mostValue, mostValue, change)
+		change, change, maxValue, maxValue, change)
 }
 
 // deleteRecords forgets up to n records that were counted before a day.

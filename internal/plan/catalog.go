@@ -113,8 +113,8 @@ type Tax struct {
 
 // Trials are the bounds of trying a plan.
 type Trials struct {
-	// MostDays is how long one workspace may try one plan, in all.
-	MostDays int `yaml:"most_days"`
+	// MaxDays is how long one workspace may try one plan, in all.
+	MaxDays int `yaml:"most_days"`
 }
 
 // Catalog is a valid catalogue. It is not changed after it was read, so it may be
@@ -153,7 +153,7 @@ func Read(text []byte) (*Catalog, error) {
 		return nil, fmt.Errorf("the catalogue cannot be read: %w", err)
 	}
 	if _, there := c.Plan(Managed); !there {
-		c.Plans = append(c.Plans, Plan{ID: Managed, Name: "Managed", Description: "Everything, without limits or a bill.", Tier: mostTier})
+		c.Plans = append(c.Plans, Plan{ID: Managed, Name: "Managed", Description: "Everything, without limits or a bill.", Tier: maxTier})
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -207,12 +207,12 @@ func (c *Catalog) Allows(which ID, f Feature) int64 {
 }
 
 const (
-	mostTier  = 1000
-	mostPrice = Cents(100_000_000)
-	mostItems = 1000
+	maxTier  = 1000
+	maxPrice = Cents(100_000_000)
+	maxItems = 1000
 	// Ten thousand of an add-on, and a plan, stay below int64.
-	mostFeature   = int64(1_000_000_000_000_000_000)
-	mostIncrement = int64(100_000_000_000_000)
+	maxFeature   = int64(1_000_000_000_000_000_000)
+	maxIncrement = int64(100_000_000_000_000)
 )
 
 func (c *Catalog) check() error {
@@ -221,8 +221,8 @@ func (c *Catalog) check() error {
 	if c.Currency != "usd" {
 		wrong("currency is %q; it must be usd, because AI spend is counted in nano-dollars", c.Currency)
 	}
-	if len(c.Plans) > mostItems || len(c.Addons) > mostItems || len(c.Coupons) > mostItems {
-		wrong("there are more than %d plans, add-ons or coupons", mostItems)
+	if len(c.Plans) > maxItems || len(c.Addons) > maxItems || len(c.Coupons) > maxItems {
+		wrong("there are more than %d plans, add-ons or coupons", maxItems)
 	}
 	c.checkPlans(wrong)
 	c.checkAddons(wrong)
@@ -230,8 +230,8 @@ func (c *Catalog) check() error {
 	if c.Tax.BasisPoints < 0 || c.Tax.BasisPoints > 10_000 || c.Tax.BasisPoints > 0 && c.Tax.Name == "" {
 		wrong("tax must have a name and basis_points from 0 to 10000, which is 100 %%")
 	}
-	if c.Trials.MostDays < 0 || c.Trials.MostDays > 366 {
-		wrong("trials.most_days is %d; it must be from 0, for no trials, to 366", c.Trials.MostDays)
+	if c.Trials.MaxDays < 0 || c.Trials.MaxDays > 366 {
+		wrong("trials.most_days is %d; it must be from 0, for no trials, to 366", c.Trials.MaxDays)
 	}
 	if c.DueDays < 0 || c.DueDays > 365 {
 		wrong("due_days is %d; it must be from 0 to 365", c.DueDays)
@@ -249,8 +249,8 @@ func (c *Catalog) checkPlans(wrong func(string, ...any)) {
 			wrong("plan %s: another plan has its id, or its tier %d", p.ID, p.Tier)
 		}
 		seen[p.ID], tiers[p.Tier] = true, true
-		if p.Name == "" || p.Tier < 0 || p.Tier > mostTier {
-			wrong("plan %s must have a name and a tier from 0 to %d", p.ID, mostTier)
+		if p.Name == "" || p.Tier < 0 || p.Tier > maxTier {
+			wrong("plan %s must have a name and a tier from 0 to %d", p.ID, maxTier)
 		}
 		if p.ID == Managed && (p.Month != nil || p.Year != nil || len(p.Features) > 0 || p.Trial) {
 			wrong("plan managed has a price, a limit or a trial; it limits nothing and costs nothing")
@@ -258,8 +258,8 @@ func (c *Catalog) checkPlans(wrong func(string, ...any)) {
 		checkPrice(wrong, "plan "+string(p.ID), p.Month)
 		checkPrice(wrong, "plan "+string(p.ID), p.Year)
 		for f, n := range p.Features {
-			if !slices.Contains(Features, f) || n < 0 || n > mostFeature {
-				wrong("plan %s: feature %s is %d; a feature is one of %v, from 0 to %d", p.ID, f, n, Features, mostFeature)
+			if !slices.Contains(Features, f) || n < 0 || n > maxFeature {
+				wrong("plan %s: feature %s is %d; a feature is one of %v, from 0 to %d", p.ID, f, n, Features, maxFeature)
 			}
 		}
 	}
@@ -282,16 +282,16 @@ func (c *Catalog) checkAddons(wrong func(string, ...any)) {
 			wrong("add-on %s adds nothing; it must have increments", a.ID)
 		}
 		for f, n := range a.Increments {
-			if !slices.Contains(Features, f) || n < 1 || n > mostIncrement {
-				wrong("add-on %s: it adds %d of %s; it must be from 1 to %d of one of %v", a.ID, n, f, mostIncrement, Features)
+			if !slices.Contains(Features, f) || n < 1 || n > maxIncrement {
+				wrong("add-on %s: it adds %d of %s; it must be from 1 to %d of one of %v", a.ID, n, f, maxIncrement, Features)
 			}
 		}
 	}
 }
 
 func checkPrice(wrong func(string, ...any), of string, price *Cents) {
-	if price != nil && *price > mostPrice {
-		wrong("%s costs %s; the most is %s", of, *price, mostPrice)
+	if price != nil && *price > maxPrice {
+		wrong("%s costs %s; the most is %s", of, *price, maxPrice)
 	}
 }
 
@@ -303,7 +303,7 @@ func (c *Catalog) checkCoupons(wrong func(string, ...any)) {
 			wrong("coupon %q must have an id and a code that no other has", k.ID)
 		}
 		ids[k.ID], codes[code] = true, true
-		if (k.PercentOff > 0) == (k.AmountOff > 0) || k.PercentOff < 0 || k.PercentOff > 100 || k.AmountOff > mostPrice {
+		if (k.PercentOff > 0) == (k.AmountOff > 0) || k.PercentOff < 0 || k.PercentOff > 100 || k.AmountOff > maxPrice {
 			wrong("coupon %s must have percent_off from 1 to 100 or amount_off, and not both", k.ID)
 		}
 		switch k.Duration {

@@ -25,9 +25,9 @@ func (t Type) Whole() Type {
 
 // The bounds of a reported usage: a million dollars of spend, or a petabyte.
 const (
-	mostUsed     = int64(1_000_000_000_000_000)
-	mostUsageID  = 256
-	mostMetadata = 16
+	maxUsed     = int64(1_000_000_000_000_000)
+	maxUsageID  = 256
+	maxMetadata = 16
 )
 
 // Check is InvalidPayload when a usage cannot be counted: a type that is not
@@ -39,14 +39,14 @@ func (u Usage) Check() error {
 		return fault.New(fault.InvalidPayload, "There is no usage type %q; the types that can be reported are invocation_calls, storage_count, knowledgebase_vector_storage, table_row_count, ai_spend, openai_spend, bing_search_spend and indexed_file_count.", fault.Bounded(string(u.Type)))
 	case !u.Type.Reported():
 		return fault.New(fault.InvalidPayload, "Usage of type %s cannot be reported: it is a limit, or the server counts it itself.", u.Type)
-	case u.Type.Monthly() && (u.Value < 0 || u.Value > mostUsed):
-		return fault.New(fault.InvalidPayload, "The value of a usage of type %s is %d; it must be from 0 to %d.", u.Type, u.Value, mostUsed)
-	case u.Value < -mostUsed || u.Value > mostUsed:
-		return fault.New(fault.InvalidPayload, "The value of a usage of type %s is %d; it must be from %d to %d.", u.Type, u.Value, -mostUsed, mostUsed)
-	case len(u.ID) > mostUsageID:
-		return fault.New(fault.InvalidPayload, "The id of a usage has %d bytes; at most %d are allowed.", len(u.ID), mostUsageID)
-	case len(u.Metadata) > mostMetadata:
-		return fault.New(fault.InvalidPayload, "The metadata of a usage has %d keys; at most %d are allowed.", len(u.Metadata), mostMetadata)
+	case u.Type.Monthly() && (u.Value < 0 || u.Value > maxUsed):
+		return fault.New(fault.InvalidPayload, "The value of a usage of type %s is %d; it must be from 0 to %d.", u.Type, u.Value, maxUsed)
+	case u.Value < -maxUsed || u.Value > maxUsed:
+		return fault.New(fault.InvalidPayload, "The value of a usage of type %s is %d; it must be from %d to %d.", u.Type, u.Value, -maxUsed, maxUsed)
+	case len(u.ID) > maxUsageID:
+		return fault.New(fault.InvalidPayload, "The id of a usage has %d bytes; at most %d are allowed.", len(u.ID), maxUsageID)
+	case len(u.Metadata) > maxMetadata:
+		return fault.New(fault.InvalidPayload, "The metadata of a usage has %d keys; at most %d are allowed.", len(u.Metadata), maxMetadata)
 	}
 	return nil
 }

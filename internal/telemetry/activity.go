@@ -15,10 +15,10 @@ func (r *Record) place() db.Key {
 	return db.Key{At: r.At, ID: strconv.FormatInt(r.Sequence, 10)}
 }
 
-// mostPage bounds the inputs, outputs and data of one page, in bytes. A page ends
+// maxPage bounds the inputs, outputs and data of one page, in bytes. A page ends
 // early rather than fill the memory of the server: a hundred action runs can have
 // forty megabytes.
-const mostPage = 4 << 20
+const maxPage = 4 << 20
 
 // read reads a page of records, newest first.
 func (s *Service) read(ctx context.Context, f Filter, page db.Page) ([]Record, *db.Key, error) {
@@ -27,7 +27,7 @@ func (s *Service) read(ctx context.Context, f Filter, page db.Page) ([]Record, *
 	var next *db.Key
 	size := 0
 	err := s.store.Scan(ctx, f, func(r *Record) bool {
-		if len(records) == page.Size || size > mostPage {
+		if len(records) == page.Size || size > maxPage {
 			place := records[len(records)-1].place()
 			next = &place
 			return false

@@ -29,20 +29,20 @@ type held struct {
 }
 
 const (
-	mostAtOnce = 48 << 20 // bytes, of all
+	maxAtOnce = 48 << 20 // bytes, of all
 	// fairShare is what one sender may have of it: two thirds, so that the busiest bot
 	// leaves room for the others. It holds the largest body, unpacked, with twice as
 	// much in records.
 	fairShare = 32 << 20
-	// mostWaiting is what bodies may have that wait: more would not be worked on in time.
+	// maxWaiting is what bodies may have that wait: more would not be worked on in time.
 	// A sender may have two thirds, which is two of the largest.
-	mostWaiting = 12 << 20
+	maxWaiting  = 12 << 20
 	fairWaiting = 8 << 20
-	// mostRequests are on their way, whatever they hold: each has a connection and a
+	// maxRequests are on their way, whatever they hold: each has a connection and a
 	// goroutine, whose memory is not counted here. A sender may have half of them.
-	mostRequests = 1024
-	placeTime    = 2 * time.Second // longest wait to be worked on
-	retryTime    = time.Second
+	maxRequests = 1024
+	placeTime   = 2 * time.Second // longest wait to be worked on
+	retryTime   = time.Second
 )
 
 // newAdmission has places for as many bodies as there are processors, and for two that
@@ -66,7 +66,7 @@ func (a *admission) enter(scope string, declared int64) (*pass, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := &pass{admission: a, scope: scope}
-	if a.all.requests >= mostRequests || a.by[scope].requests >= mostRequests/2 {
+	if a.all.requests >= maxRequests || a.by[scope].requests >= maxRequests/2 {
 		return nil, tooMuch("There are as many requests with records on their way as this server takes at once, of all or of this sender. Nothing was kept of this request; send it again.")
 	}
 	if err := p.fits(declared); err != nil {
@@ -84,7 +84,7 @@ func (p *pass) fits(more int64) error {
 		return fault.New(fault.PayloadTooLarge, "The records of this body need more than the %d MiB of memory that a sender may have on its way at once. Send it in parts.", fairShare>>20)
 	case own.bytes+more > fairShare, !p.worked && own.waiting+more > fairWaiting:
 		return tooMuch("This sender has %d bytes of records on their way, which leaves no room for %d more. Nothing was kept of this request; send it again.", own.bytes, more)
-	case a.all.bytes+more > mostAtOnce, !p.worked && a.all.waiting+more > mostWaiting:
+	case a.all.bytes+more > maxAtOnce, !p.worked && a.all.waiting+more > maxWaiting:
 		return tooMuch("This server has as many records on their way as it takes at once. Nothing was kept of this request; send it again.")
 	}
 	return nil

@@ -28,12 +28,12 @@ func TestAdmissionBounds(t *testing.T) {
 		defer a.mu.Unlock()
 		sum := held{}
 		for scope, h := range a.by {
-			if h.bytes > fairShare || h.requests > mostRequests/2 || min(h.bytes, h.waiting, int64(h.requests)) < 0 {
+			if h.bytes > fairShare || h.requests > maxRequests/2 || min(h.bytes, h.waiting, int64(h.requests)) < 0 {
 				t.Errorf("%s has %+v", scope, h)
 			}
 			sum.requests, sum.bytes, sum.waiting = sum.requests+h.requests, sum.bytes+h.bytes, sum.waiting+h.waiting
 		}
-		if sum != a.all || sum.bytes > mostAtOnce || sum.waiting > mostWaiting || sum.requests > mostRequests || len(a.places) > cap(a.places) {
+		if sum != a.all || sum.bytes > maxAtOnce || sum.waiting > maxWaiting || sum.requests > maxRequests || len(a.places) > cap(a.places) {
 			t.Errorf("all have %+v, and the senders together %+v, with %d places", a.all, sum, len(a.places))
 		}
 	}
@@ -42,14 +42,14 @@ func TestAdmissionBounds(t *testing.T) {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(n), 1))
 			for range 200 {
-				p, err := a.enter(fmt.Sprint("bot", n%7), random.Int64N(mostSent))
+				p, err := a.enter(fmt.Sprint("bot", n%7), random.Int64N(maxSent))
 				check()
 				if err != nil {
 					continue
 				}
 				func() {
 					defer p.leave()
-					if p.grow(random.Int64N(mostSent)) != nil {
+					if p.grow(random.Int64N(maxSent)) != nil {
 						return
 					}
 					check()
@@ -108,12 +108,12 @@ func TestAdmissionShares(t *testing.T) {
 		declared, size int64
 		refused        bool
 	}{
-		{"busy", mostSent, mostSent, false},
-		{"busy", 0, mostSent, false},
+		{"busy", maxSent, maxSent, false},
+		{"busy", 0, maxSent, false},
 		{"busy", 1, 0, true},
 		{"busy", 0, 1, true},
-		{"other", mostSent, mostSent - 64, false},
-		{"third", mostSent, 0, true},
+		{"other", maxSent, maxSent - 64, false},
+		{"third", maxSent, 0, true},
 		{"third", 0, 4096, true},
 	} {
 		if err := enter(c.scope, c.declared, c.size); c.refused != fault.Is(err, fault.RateLimited) || !c.refused && err != nil {
@@ -124,16 +124,16 @@ func TestAdmissionShares(t *testing.T) {
 	if err := passes[0].work(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := enter("third", mostSent, mostSent); err != nil {
+	if err := enter("third", maxSent, maxSent); err != nil {
 		t.Errorf("a place to wait became free: %v", err)
 	}
-	if err := passes[0].grow(fairShare - 2*mostSent); err != nil {
+	if err := passes[0].grow(fairShare - 2*maxSent); err != nil {
 		t.Errorf("the share of one: %v", err)
 	}
-	if err := passes[0].grow(mostSent); !fault.Is(err, fault.RateLimited) {
+	if err := passes[0].grow(maxSent); !fault.Is(err, fault.RateLimited) {
 		t.Errorf("more than the share, while another request has a part of it: %v", err)
 	}
-	if err := passes[0].grow(mostSent + 1); !fault.Is(err, fault.PayloadTooLarge) {
+	if err := passes[0].grow(maxSent + 1); !fault.Is(err, fault.PayloadTooLarge) {
 		t.Errorf("one request with more than the share: %v", err)
 	}
 	var known *fault.Error
@@ -146,7 +146,7 @@ func TestAdmissionShares(t *testing.T) {
 func TestAdmissionRequests(t *testing.T) {
 	a := newAdmission()
 	var passes []*pass
-	for n := range mostRequests {
+	for n := range maxRequests {
 		p, err := a.enter([]string{"one", "two"}[n%2], 0)
 		if err != nil {
 			t.Fatal(n, err)

@@ -42,11 +42,11 @@ type LLM struct {
 	TokensPerSecond Moments
 }
 
-// mostSum is where sums stop growing: the greatest number that every client reads
+// maxSum is where sums stop growing: the greatest number that every client reads
 // exactly. No honest bot gets there; one that lies must not stop the roll-up.
-const mostSum = 1<<53 - 1
+const maxSum = 1<<53 - 1
 
-func sum(a, b int64) int64 { return min(a+b, mostSum) }
+func sum(a, b int64) int64 { return min(a+b, maxSum) }
 
 // Merge takes in what o counts.
 func (d *Day) Merge(o Day) {
@@ -95,8 +95,8 @@ type DatedDay struct {
 	Day
 }
 
-// mostDays bounds one answer, at ten years.
-const mostDays = 3660
+// maxDays bounds one answer, at ten years.
+const maxDays = 3660
 
 // Analytics reads the days from that of start to that of end, which are dates or
 // moments as a client writes them. Every day is answered, also one on which nothing
@@ -114,8 +114,8 @@ func (s *Service) Analytics(ctx context.Context, w id.Workspace, bot id.Bot, sta
 	switch n := int64(until-from) + 1; {
 	case n < 1:
 		return nil, fault.New(fault.InvalidQuery, "endDate is %q, which is before startDate, %q.", fault.Bounded(end), fault.Bounded(start))
-	case n > mostDays:
-		return nil, fault.New(fault.InvalidQuery, "From startDate to endDate are %d days; at most %d can be asked for at once.", n, mostDays)
+	case n > maxDays:
+		return nil, fault.New(fault.InvalidQuery, "From startDate to endDate are %d days; at most %d can be asked for at once.", n, maxDays)
 	}
 	q := s.db.Reader(ctx)
 	if err := seek(ctx, q, w, bot); err != nil {

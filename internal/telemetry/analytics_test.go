@@ -240,20 +240,20 @@ func TestDays(t *testing.T) {
 // A bot that makes names up fills no row without end, and counts right.
 func TestNamesAreBounded(t *testing.T) {
 	var d Day
-	for i := range 3 * mostNames {
+	for i := range 3 * maxNames {
 		d.EventTypes.add(strconv.Itoa(i), 1)
 	}
 	d.EventTypes.add("7", 1)
-	if len(d.EventTypes) != mostNames+1 || d.EventTypes.Of(otherNames) != 2*mostNames || d.EventTypes.Of("7") != 2 {
+	if len(d.EventTypes) != maxNames+1 || d.EventTypes.Of(otherNames) != 2*maxNames || d.EventTypes.Of("7") != 2 {
 		t.Errorf("%d names, %d of others, %d of 7", len(d.EventTypes), d.EventTypes.Of(otherNames), d.EventTypes.Of("7"))
 	}
 	var again Day
 	again.Merge(d)
 	again.Merge(d)
-	if len(again.EventTypes) != mostNames+1 || again.EventTypes.Of(otherNames) != 4*mostNames || again.EventTypes.Of("7") != 4 {
+	if len(again.EventTypes) != maxNames+1 || again.EventTypes.Of(otherNames) != 4*maxNames || again.EventTypes.Of("7") != 4 {
 		t.Errorf("merged with itself: %d names, %d of others, %d of 7", len(again.EventTypes), again.EventTypes.Of(otherNames), again.EventTypes.Of("7"))
 	}
-	if got := sum(mostSum-1, mostCount); got != mostSum {
+	if got := sum(maxSum-1, maxCount); got != maxSum {
 		t.Errorf("a sum grows to %d", got)
 	}
 }

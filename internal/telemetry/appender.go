@@ -27,8 +27,8 @@ type appender struct {
 
 // The bounds of one commit.
 const (
-	mostTogether     = 256     // requests
-	mostTogetherSize = 8 << 20 // bytes of blocks
+	maxTogether     = 256     // requests
+	maxTogetherSize = 8 << 20 // bytes of blocks
 )
 
 // appending is one request's records of one class on their way.
@@ -54,7 +54,7 @@ func newAppender(class Class, a archive, c clock.Clock, committed func()) *appen
 	l := &appender{
 		class: class, archive: a, clock: c, committed: committed,
 		index: index{archive: a, class: class, volumes: map[int64]*volumeKeys{}},
-		queue: make(chan *appending, mostTogether), stop: make(chan struct{}), ended: make(chan struct{}),
+		queue: make(chan *appending, maxTogether), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go l.serve()
 	return l
@@ -71,7 +71,7 @@ func prepare(records []Record) (*appending, error) {
 	a := &appending{done: make(chan struct{})}
 	for len(records) > 0 {
 		n, length := 1, len(records[0].Message)
-		for n < len(records) && n < mostRecords && length < mostBlockText && ownerOf(&records[n]) == ownerOf(&records[0]) {
+		for n < len(records) && n < maxRecords && length < maxBlockText && ownerOf(&records[n]) == ownerOf(&records[0]) {
 			length += len(records[n].Message)
 			n++
 		}
@@ -139,7 +139,7 @@ func (l *appender) serve() {
 // together takes what else waits.
 func (l *appender) together(first *appending) []*appending {
 	group, size := []*appending{first}, first.size
-	for len(group) < mostTogether && size < mostTogetherSize {
+	for len(group) < maxTogether && size < maxTogetherSize {
 		select {
 		case a := <-l.queue:
 			group, size = append(group, a), size+a.size
@@ -201,7 +201,7 @@ func (l *appender) write(ctx context.Context, group []*appending) error {
 			}
 		}
 		known.seen = next
-		if known.recent.len() >= mostFresh {
+		if known.recent.len() >= maxFresh {
 			// Should it fail, the keys stay where they are and it is tried again.
 			_ = known.compact(ctx, false)
 		}

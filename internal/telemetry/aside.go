@@ -39,8 +39,8 @@ const (
 	// A record is tried again after asideWait, and then after twice as long each time.
 	asideWait        = time.Minute
 	longestAsideWait = 6 * time.Hour
-	// mostAsideAtOnce bounds the records of one bot that are tried in one transaction.
-	mostAsideAtOnce = 500
+	// maxAsideAtOnce bounds the records of one bot that are tried in one transaction.
+	maxAsideAtOnce = 500
 )
 
 func asideAgain(now time.Time, tries int64) int64 {
@@ -73,7 +73,7 @@ func (s *blockStore) setAside(ctx context.Context, tx *db.Tx, v *volume, bad []r
 // retryAside rolls up what was set aside and may pass now.
 func (s *blockStore) retryAside(ctx context.Context, rollUp part) error {
 	for {
-		due, err := selectAside(ctx, s.main.Reader(ctx), s.clock.Now().UnixMilli(), mostAsideAtOnce)
+		due, err := selectAside(ctx, s.main.Reader(ctx), s.clock.Now().UnixMilli(), maxAsideAtOnce)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -200,13 +200,13 @@ func (s *Service) Rollups(ctx context.Context) (r Rollups, err error) {
 	if r.Stalled, err = selectStalls(ctx, q); err != nil {
 		return r, db.Convert(err)
 	}
-	if r.SetAside, r.Records, err = selectReasons(ctx, q, mostReasons); err != nil {
+	if r.SetAside, r.Records, err = selectReasons(ctx, q, maxReasons); err != nil {
 		return r, db.Convert(err)
 	}
 	return r, nil
 }
 
-const mostReasons = 3
+const maxReasons = 3
 
 // RollupFailures is how often a volume could not be rolled up by this server.
 func (s *Service) RollupFailures() int64 {

@@ -305,7 +305,7 @@ func TestSift(t *testing.T) {
 				}
 			}
 			// SQLite runs a function twice that fails after writing.
-			if most := 2 * (mostTrials + 2*poison.bots + 10); tries > most {
+			if most := 2 * (maxTrials + 2*poison.bots + 10); tries > most {
 				t.Errorf("%+v: %d tries, want %d at most", poison, tries, most)
 			}
 			if left, err := selectCursor(t.Context(), d.Reader(t.Context()), "trial"); err != nil || left != 0 {

@@ -33,8 +33,8 @@ type batch struct {
 // recordLists keep the memory of records for the next batches.
 var recordLists = sync.Pool{New: func() any { return new([]Record) }}
 
-// mostKeptList is the longest that is kept.
-const mostKeptList = 4096
+// maxKeptList is the longest that is kept.
+const maxKeptList = 4096
 
 func (s *Service) newBatch(from *sender, p *pass) *batch {
 	return &batch{service: s, from: from, pass: p, now: s.clock.Now(), oldest: map[Class]time.Time{}}
@@ -42,7 +42,7 @@ func (s *Service) newBatch(from *sender, p *pass) *batch {
 
 // giveBack gives the memory of the records back. Their room stays taken.
 func (b *batch) giveBack() {
-	if list := b.records; cap(list) > 0 && cap(list) <= mostKeptList {
+	if list := b.records; cap(list) > 0 && cap(list) <= maxKeptList {
 		clear(list)
 		list = list[:0]
 		recordLists.Put(&list)
@@ -58,7 +58,7 @@ func (b *batch) expect(records int) error {
 			return err
 		}
 	}
-	most := min(records, mostBatch)
+	most := min(records, maxBatch)
 	if most <= cap(b.records) {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (b *batch) accept(r Record) error {
 	if err := b.reserve(weightOf(&r)); err != nil {
 		return err
 	}
-	if len(b.records)+len(b.rejected) == mostBatch {
+	if len(b.records)+len(b.rejected) == maxBatch {
 		return tooMany()
 	}
 	if len(b.records) == cap(b.records) {
@@ -93,7 +93,7 @@ func (b *batch) reject(problem string) error {
 	if err := b.reserve(weight); err != nil {
 		return err
 	}
-	if len(b.records)+len(b.rejected) == mostBatch {
+	if len(b.records)+len(b.rejected) == maxBatch {
 		return tooMany()
 	}
 	b.refusals += weight

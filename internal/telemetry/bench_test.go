@@ -77,7 +77,7 @@ func benchmarkRollUp(b *testing.B, engine db.Engine, kind string) {
 	log := slog.New(slog.DiscardHandler)
 	trail := audit.New(d, c)
 	s := New(Options{DB: d, Clock: c, Log: log, Meter: metering.New(metering.Options{DB: d, Clock: c, Log: log, Plans: plan.Default(), Trail: trail})})
-	const bots, batch = 50, mostRolledRecords
+	const bots, batch = 50, maxRolledRecords
 	for bot := range bots {
 		addBot(b, d, id.Workspace(fmt.Sprint("wkspace_", bot/5)), id.Bot(fmt.Sprint("bot", bot)))
 	}

@@ -52,11 +52,11 @@ func ownerOf(r *Record) owner { return owner{r.Workspace, r.Bot, r.Integration} 
 
 // The bounds of a block.
 const (
-	mostRecords   = 4096
-	mostBlockText = 1 << 20
-	// mostFrame is how much text is compressed together, when no record is larger: a
+	maxRecords   = 4096
+	maxBlockText = 1 << 20
+	// maxFrame is how much text is compressed together, when no record is larger: a
 	// reader of few records unpacks little, and text packs nearly as well.
-	mostFrame = 16 << 10
+	maxFrame = 16 << 10
 )
 
 // blockVersion is the first byte of every head.
@@ -128,14 +128,14 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return &scratch{known: map[string]int{}} }}
 
-// mostScratch is the largest text whose memory is kept.
-const mostScratch = 2 << 20
+// maxScratch is the largest text whose memory is kept.
+const maxScratch = 2 << 20
 
 func (s *scratch) giveBack() {
 	for i := range s.columns {
 		clear(s.columns[i]) // they would keep the records' texts
 	}
-	if max(cap(s.head), cap(s.text), cap(s.packed)) <= mostScratch {
+	if max(cap(s.head), cap(s.text), cap(s.packed)) <= maxScratch {
 		scratches.Put(s)
 	}
 }
@@ -190,7 +190,7 @@ func encode(records []Record, fresh bool, with *zstd.Encoder) (*block, error) {
 		head = binary.AppendUvarint(head, uint64(len(body)))
 		ends = append(ends, len(text))
 	}
-	most := mostFrame
+	most := maxFrame
 	if fresh {
 		most = len(text) // soon to be merged
 	}

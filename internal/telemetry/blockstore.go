@@ -186,9 +186,9 @@ const (
 	// stepAfter is how many packed blocks are in memory at once while After looks for
 	// records. They are unpacked one by one.
 	stepAfter = 16
-	// mostAfter is how many bytes of texts After answers, and one block: a reader of
+	// maxAfter is how many bytes of texts After answers, and one block: a reader of
 	// long lines gets fewer at once.
-	mostAfter = 1 << 20
+	maxAfter = 1 << 20
 )
 
 // afterIn adds what one volume has after a place. A block that was merged may hold
@@ -202,7 +202,7 @@ func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after in
 		}
 		for _, b := range blocks {
 			past = b.sequence
-			if n, size := before(found, past); n >= most || size >= mostAfter {
+			if n, size := before(found, past); n >= most || size >= maxAfter {
 				return slices.DeleteFunc(found, func(r Record) bool { return r.Sequence >= past }), true, nil
 			}
 			records, err := b.all(v.class)

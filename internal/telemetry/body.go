@@ -28,11 +28,11 @@ type body struct {
 // buffers keep the memory of bodies for the next ones, by the power of two that they
 // have at the least: were they one pool, small bodies would hold the memory of large
 // ones while they wait.
-var buffers [mostBuffer + 1]sync.Pool
+var buffers [maxBuffer + 1]sync.Pool
 
 const (
-	leastBuffer = 12 // 4 KiB
-	mostBuffer  = 21 // 2 MiB; larger ones are not kept
+	minBuffer = 12 // 4 KiB
+	maxBuffer = 21 // 2 MiB; larger ones are not kept
 )
 
 // grow makes the memory at least size bytes.
@@ -40,12 +40,12 @@ func (b *body) grow(size int) error {
 	if size <= cap(b.bytes) {
 		return nil
 	}
-	class := max(bits.Len(uint(size-1)), leastBuffer)
+	class := max(bits.Len(uint(size-1)), minBuffer)
 	had := cap(b.bytes)
 	if class < bits.Len(uint(b.most)) {
 		size = 1 << class
 	} else {
-		size, class = b.most+1, mostBuffer+1
+		size, class = b.most+1, maxBuffer+1
 	}
 	if err := b.pass.grow(int64(size - had)); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (b *body) grow(size int) error {
 
 // takeBuffer is memory of exactly size bytes.
 func takeBuffer(size, class int) []byte {
-	if class <= mostBuffer {
+	if class <= maxBuffer {
 		if kept, _ := buffers[class].Get().(*[]byte); kept != nil {
 			return *kept
 		}
@@ -68,7 +68,7 @@ func takeBuffer(size, class int) []byte {
 }
 
 func keepBuffer(buffer []byte) {
-	if size := cap(buffer); bits.OnesCount(uint(size)) == 1 && size <= 1<<mostBuffer {
+	if size := cap(buffer); bits.OnesCount(uint(size)) == 1 && size <= 1<<maxBuffer {
 		buffer = buffer[:0]
 		buffers[bits.Len(uint(size-1))].Put(&buffer)
 	}
@@ -144,14 +144,14 @@ func gunzip(sent []byte, into *body) error {
 // Windows of zstd, as powers of two: what a decoder holds of a text beside the text
 // itself. Every decoder should have 8 MiB; no body needs more than it may have.
 const (
-	leastWindow = 17
-	mostWindow  = 24
+	minWindow = 17
+	maxWindow = 24
 )
 
-func windowSize(window int) int64 { return min(int64(1)<<window, mostUnpacked+1) }
+func windowSize(window int) int64 { return min(int64(1)<<window, maxUnpacked+1) }
 
 // unzstds are decoders by the window that they have at the most.
-var unzstds [mostWindow + 1]sync.Pool
+var unzstds [maxWindow + 1]sync.Pool
 
 func unzstdOf(window int) *zstd.Decoder {
 	if kept, _ := unzstds[window].Get().(*zstd.Decoder); kept != nil {
@@ -168,19 +168,19 @@ func unzstdOf(window int) *zstd.Decoder {
 // unzstd takes room for the window that the body names, and again for the largest one
 // when a later frame of the body needs more than the first.
 func unzstd(sent []byte, into *body) error {
-	window := mostWindow
+	window := maxWindow
 	var header zstd.Header
 	if header.Decode(sent) == nil {
 		named := header.WindowSize
 		if header.SingleSegment {
 			named = header.FrameContentSize
 		}
-		window = min(max(bits.Len64(named), leastWindow), mostWindow)
+		window = min(max(bits.Len64(named), minWindow), maxWindow)
 	}
 	err := unzstdIn(window, sent, into)
-	if window < mostWindow && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)) {
+	if window < maxWindow && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)) {
 		into.bytes = into.bytes[:0]
-		err = unzstdIn(mostWindow, sent, into)
+		err = unzstdIn(maxWindow, sent, into)
 	}
 	return err
 }
@@ -193,7 +193,7 @@ func unzstdIn(window int, sent []byte, into *body) error {
 	z := unzstdOf(window)
 	defer func() {
 		// A decoder keeps its window: those of large ones are too much to keep.
-		if window <= mostBuffer && z.Reset(nil) == nil {
+		if window <= maxBuffer && z.Reset(nil) == nil {
 			unzstds[window].Put(z)
 			return
 		}

@@ -100,7 +100,7 @@ func TestUnpack(t *testing.T) {
 	} {
 		a := newAdmission()
 		p := entered(t, a)
-		into := body{pass: p, most: mostUnpacked}
+		into := body{pass: p, most: maxUnpacked}
 		packed, err := unpack(c.encoding, c.packed, &into)
 		switch {
 		case c.fails != "" && !fault.Is(err, c.fails):

@@ -19,15 +19,15 @@ import (
 // The bounds of records. Sizes are in bytes. Those of messages, issues and action
 // runs are the public ones; the others are ours.
 const (
-	mostLine      = 1 << 20 // of one record as it is sent
-	mostMessage   = 131_072 // of a log line; what is longer is cut
-	mostName      = 200     // of types, names, codes and ids
-	mostText      = 2_000   // of titles, descriptions and error messages; what is longer is cut
-	mostData      = 131_072 // of an issue's or activity's data
-	mostPayload   = 190_000 // of an action run's input and output; what is longer is cut
-	mostGroups    = 20
-	mostCount     = 1_000_000_000_000
-	mostFuture    = 10 * time.Minute // how far a sender's clock may run ahead
+	maxLine       = 1 << 20 // of one record as it is sent
+	maxMessage    = 131_072 // of a log line; what is longer is cut
+	maxName       = 200     // of types, names, codes and ids
+	maxText       = 2_000   // of titles, descriptions and error messages; what is longer is cut
+	maxData       = 131_072 // of an issue's or activity's data
+	maxPayload    = 190_000 // of an action run's input and output; what is longer is cut
+	maxGroups     = 20
+	maxCount      = 1_000_000_000_000
+	maxFuture     = 10 * time.Minute // how far a sender's clock may run ahead
 	truncatedMark = "…"
 )
 
@@ -55,7 +55,7 @@ func (r *Record) Check() string {
 		if r.Level.String() == "" {
 			return "a log record needs a level: debug, info, warn or error"
 		}
-		r.Message = cut(r.Message, mostMessage)
+		r.Message = cut(r.Message, maxMessage)
 		return ""
 	}
 	if r.Body == nil || r.Body.kind() != r.Kind {
@@ -81,8 +81,8 @@ func nameProblem(field, text string, required bool) string {
 	switch {
 	case required && text == "":
 		return field + " is missing"
-	case len(text) > mostName:
-		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(text), mostName)
+	case len(text) > maxName:
+		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(text), maxName)
 	case strings.IndexByte(text, 0) >= 0:
 		return field + " holds the character U+0000, which cannot be kept"
 	}
@@ -97,15 +97,15 @@ func choiceProblem(field, value string, choices []string) string {
 }
 
 func countProblem(field string, n, least int64) string {
-	if n < least || n > mostCount {
-		return fmt.Sprintf("%s is %d; it must be from %d to %d", field, n, least, int64(mostCount))
+	if n < least || n > maxCount {
+		return fmt.Sprintf("%s is %d; it must be from %d to %d", field, n, least, int64(maxCount))
 	}
 	return ""
 }
 
 func durationProblem(field string, ms float64) string {
-	if !(ms >= 0 && ms <= mostCount) { // NaN is neither
-		return fmt.Sprintf("%s is %v; it must be from 0 to %d", field, ms, int64(mostCount))
+	if !(ms >= 0 && ms <= maxCount) { // NaN is neither
+		return fmt.Sprintf("%s is %v; it must be from 0 to %d", field, ms, int64(maxCount))
 	}
 	return ""
 }
@@ -123,7 +123,7 @@ func objectProblem(field string, v *jsontext.Value, most int) string {
 		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(*v), most)
 	}
 	if at, deep := wire.TooDeep(*v); deep {
-		return fmt.Sprintf("%s is nested more than %d levels deep, at %s", field, wire.MostDepth, at)
+		return fmt.Sprintf("%s is nested more than %d levels deep, at %s", field, wire.MaxDepth, at)
 	}
 	if !v.IsValid() {
 		mended, err := mend(*v)
@@ -165,14 +165,14 @@ func firstProblem(problems ...string) string {
 }
 
 func (a *ActionRun) check() string {
-	a.ErrorMessage = cut(a.ErrorMessage, mostText)
+	a.ErrorMessage = cut(a.ErrorMessage, maxText)
 	if len(a.Output) == 4 && a.Output.Kind() == 'n' {
 		a.Output = nil // an action that failed has the output null
 	}
 	problem := firstProblem(
 		nameProblem("integrationName", a.IntegrationName, true), nameProblem("actionType", a.ActionType, true),
 		choiceProblem("status", a.Status, outcomes), durationProblem("durationMs", a.DurationMs),
-		objectProblem("input", &a.Input, mostLine), objectProblem("output", &a.Output, mostLine),
+		objectProblem("input", &a.Input, maxLine), objectProblem("output", &a.Output, maxLine),
 	)
 	if problem == "" {
 		a.CostNanoUSD = costOf(a.Output)
@@ -183,7 +183,7 @@ func (a *ActionRun) check() string {
 }
 
 func (i *Issue) check() string {
-	i.Title, i.Description = cut(i.Title, mostText), cut(i.Description, mostText)
+	i.Title, i.Description = cut(i.Title, maxText), cut(i.Description, maxText)
 	size := 0
 	for key, d := range i.Data {
 		size += len(key) + len(d.Raw) + len(d.Pretty)
@@ -194,11 +194,11 @@ func (i *Issue) check() string {
 			return fmt.Sprintf("data.%s holds the character U+0000, which cannot be kept", key)
 		}
 	}
-	if size > mostData {
-		return fmt.Sprintf("data has %d bytes; at most %d are allowed", size, mostData)
+	if size > maxData {
+		return fmt.Sprintf("data has %d bytes; at most %d are allowed", size, maxData)
 	}
-	if len(i.GroupBy) > mostGroups {
-		return fmt.Sprintf("groupBy has %d entries; at most %d are allowed", len(i.GroupBy), mostGroups)
+	if len(i.GroupBy) > maxGroups {
+		return fmt.Sprintf("groupBy has %d entries; at most %d are allowed", len(i.GroupBy), maxGroups)
 	}
 	for _, g := range i.GroupBy {
 		if wrong := nameProblem("an entry of groupBy", g, false); wrong != "" {
@@ -223,20 +223,20 @@ func linkProblem(link string) string {
 	if link == "" {
 		return ""
 	}
-	if len(link) > mostText || !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
-		return fmt.Sprintf("resolutionLink is %.60q; it must be an http or https URL of at most %d bytes", link, mostText)
+	if len(link) > maxText || !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
+		return fmt.Sprintf("resolutionLink is %.60q; it must be an http or https URL of at most %d bytes", link, maxText)
 	}
 	return nulProblem("resolutionLink", link)
 }
 
 func (a *Activity) check() string {
-	a.Description = cut(a.Description, mostText)
+	a.Description = cut(a.Description, maxText)
 	if a.Category == "" {
 		a.Category = "unknown"
 	}
 	return firstProblem(
 		nameProblem("taskId", a.TaskID, true), choiceProblem("category", a.Category, activityCategories),
-		objectProblem("data", &a.Data, mostData),
+		objectProblem("data", &a.Data, maxData),
 	)
 }
 
@@ -252,7 +252,7 @@ func (c *CustomEvent) check() string {
 }
 
 func (l *LLMCall) check() string {
-	l.Error = cut(l.Error, mostText)
+	l.Error = cut(l.Error, maxText)
 	return firstProblem(
 		nameProblem("model", l.Model, false), countProblem("inputTokens", l.InputTokens, 0), countProblem("outputTokens", l.OutputTokens, 0),
 		countProblem("costNanoUsd", l.CostNanoUSD, 0), durationProblem("latencyMs", l.LatencyMs),
@@ -260,7 +260,7 @@ func (l *LLMCall) check() string {
 }
 
 func (u *Usage) check() string {
-	problem := firstProblem(nameProblem("type", u.Type, true), objectProblem("metadata", &u.Metadata, mostText))
+	problem := firstProblem(nameProblem("type", u.Type, true), objectProblem("metadata", &u.Metadata, maxText))
 	if problem == "" {
 		if err := (plan.Usage{Type: plan.Type(u.Type), Value: u.Value}).Check(); err != nil {
 			return fault.From(err).Message
@@ -273,11 +273,11 @@ func (u *Usage) check() string {
 // {"truncated": "its first bytes…"}: what is cut inside is no JSON any more, and
 // the contract wants an object.
 func truncate(v jsontext.Value) (jsontext.Value, bool) {
-	if len(v) <= mostPayload {
+	if len(v) <= maxPayload {
 		return v, false
 	}
 	// Quoting may double what it quotes.
-	quoted, err := jsontext.AppendQuote([]byte(`{"truncated":`), cut(strings.ToValidUTF8(string(v[:mostPayload/2]), ""), mostPayload/2))
+	quoted, err := jsontext.AppendQuote([]byte(`{"truncated":`), cut(strings.ToValidUTF8(string(v[:maxPayload/2]), ""), maxPayload/2))
 	if err != nil {
 		return jsontext.Value(`{}`), true
 	}

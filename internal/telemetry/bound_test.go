@@ -19,8 +19,8 @@ func TestObjectsOfRecords(t *testing.T) {
 		{sent: `{"half":"x\ud800y","n":9223372036854775807,"f":1.50,"list":["\udc00",null,true]}`, want: `{"f":1.50,"half":"x�y","list":["�",null,true],"n":9223372036854775807}`},
 		{sent: `{"twice":1,"in":{"a":{"x":1},"a":2},"twice":3}`, want: `{"in":{"a":2},"twice":3}`},
 		{sent: `{"\ud800":1,"\udc00":2}`, want: `{"�":2}`},
-		{sent: nested(wire.MostDepth), want: nested(wire.MostDepth)},
-		{sent: nested(wire.MostDepth + 1), problem: "data is nested more than 500 levels deep, at /{[\"\\/"},
+		{sent: nested(wire.MaxDepth), want: nested(wire.MaxDepth)},
+		{sent: nested(wire.MaxDepth + 1), problem: "data is nested more than 500 levels deep, at /{[\"\\/"},
 		{sent: strings.ReplaceAll(nested(9999), `{"{[\"\\":`, `{"a":`), problem: "data is nested more than 500 levels deep, at /a/a"},
 		{sent: `[]`, problem: "data must be a JSON object"},
 		{sent: `{"a":"` + strings.Repeat("x", 100_000) + `"}`, problem: "data has 100008 bytes; at most 70000 are allowed"},
@@ -40,7 +40,7 @@ func FuzzObjectsOfRecords(f *testing.F) {
 	f.Add(`{"a":{"b":1e400}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		data := jsontext.Value(text)
-		if !data.IsValid(lenient) || objectProblem("data", &data, mostData) != "" {
+		if !data.IsValid(lenient) || objectProblem("data", &data, maxData) != "" {
 			return
 		}
 		body, err := json.Marshal(&Activity{TaskID: "t", Data: data})

@@ -15,11 +15,11 @@ type Count struct {
 	N    int64
 }
 
-// mostNames bounds the names that a day keeps apart in EventTypes and in
+// maxNames bounds the names that a day keeps apart in EventTypes and in
 // CustomEvents. Names beyond are counted together as otherNames, so a bot that
 // makes names up fills no row without end.
 const (
-	mostNames  = 1000
+	maxNames   = 1000
 	otherNames = "(other)"
 )
 
@@ -38,7 +38,7 @@ func (c Counts) Of(name string) int64 {
 // add counts a name n more times.
 func (c *Counts) add(name string, n int64) {
 	at, found := c.find(name)
-	if !found && len(*c) >= mostNames {
+	if !found && len(*c) >= maxNames {
 		name = otherNames
 		at, found = c.find(name)
 	}

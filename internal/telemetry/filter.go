@@ -62,13 +62,13 @@ type trigrams []byte
 // people and programs then fills a tenth of it, and a needle of ten letters that
 // is not there is taken for present once in ten thousand millions.
 const (
-	leastTrigrams = 1 << 6  // bytes
-	mostTrigrams  = 1 << 13 // bytes
+	minTrigrams = 1 << 6  // bytes
+	maxTrigrams = 1 << 13 // bytes
 )
 
 func newTrigrams(text int) trigrams {
-	size := leastTrigrams
-	for size < mostTrigrams && size < text/64 {
+	size := minTrigrams
+	for size < maxTrigrams && size < text/64 {
 		size *= 2
 	}
 	return make(trigrams, size)

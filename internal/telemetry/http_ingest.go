@@ -18,10 +18,10 @@ import (
 
 // The bounds of a request.
 const (
-	mostSent     = 4 << 20  // bytes as they are sent
-	mostUnpacked = 10 << 20 // bytes when they are unpacked
-	mostBatch    = 20_000   // records
-	ingestTime   = time.Minute
+	maxSent     = 4 << 20  // bytes as they are sent
+	maxUnpacked = 10 << 20 // bytes when they are unpacked
+	maxBatch    = 20_000   // records
+	ingestTime  = time.Minute
 )
 
 const botHeader = "x-bot-id"
@@ -131,8 +131,8 @@ func mediaType(r *http.Request) (string, error) {
 // was sent when it is unpacked, the unpacked one when the records are made, and these
 // when the blocks are.
 func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, take func(b *batch, body []byte) error, kept func(b *batch, duplicates int)) error {
-	if r.ContentLength > mostSent {
-		return tooLarge(mostSent, "as it is sent")
+	if r.ContentLength > maxSent {
+		return tooLarge(maxSent, "as it is sent")
 	}
 	p, err := s.door.enter(from.scope(), max(r.ContentLength, 0))
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, t
 
 // readBatch makes records of a body.
 func (s *Service) readBatch(ctx context.Context, r *http.Request, b *batch, take func(b *batch, body []byte) error) error {
-	sent := body{pass: b.pass, most: mostSent, how: "as it is sent"}
+	sent := body{pass: b.pass, most: maxSent, how: "as it is sent"}
 	defer sent.giveBack()
 	if err := sent.fill(r.Body, r.ContentLength); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (s *Service) readBatch(ctx context.Context, r *http.Request, b *batch, take
 	if err := b.pass.work(ctx); err != nil {
 		return err
 	}
-	unpacked := body{pass: b.pass, most: mostUnpacked, how: "when it is unpacked"}
+	unpacked := body{pass: b.pass, most: maxUnpacked, how: "when it is unpacked"}
 	defer unpacked.giveBack()
 	packed, err := unpack(r.Header.Get("Content-Encoding"), sent.bytes, &unpacked)
 	if err != nil {
@@ -188,7 +188,7 @@ func tooLarge(most int64, how string) error {
 }
 
 func tooMany() error {
-	return fault.New(fault.PayloadTooLarge, "The body has more than the %d records that ingest accepts at once. Send it in parts.", mostBatch)
+	return fault.New(fault.PayloadTooLarge, "The body has more than the %d records that ingest accepts at once. Send it in parts.", maxBatch)
 }
 
 func notArray(cause error) error {

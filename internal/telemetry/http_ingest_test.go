@@ -123,7 +123,7 @@ func TestIngestBounds(t *testing.T) {
 			s.door.mu.Lock()
 			all := s.door.all
 			s.door.mu.Unlock()
-			if all.bytes > mostAtOnce || all.waiting > mostWaiting || all.requests > mostRequests || min(all.bytes, all.waiting) < 0 {
+			if all.bytes > maxAtOnce || all.waiting > maxWaiting || all.requests > maxRequests || min(all.bytes, all.waiting) < 0 {
 				t.Errorf("%+v is taken", all)
 				return
 			}

@@ -31,9 +31,9 @@ type volumeKeys struct {
 	runs   []run // the oldest first
 }
 
-// mostFilters bounds the filters in memory, in bytes: enough for 32 million keys.
+// maxFilters bounds the filters in memory, in bytes: enough for 32 million keys.
 // The keys of the oldest runs beyond it cost a look at the disk each.
-const mostFilters = 64 << 20
+const maxFilters = 64 << 20
 
 // refresh reads what others have written since the refresh before. current is the
 // volume that is appended to.
@@ -72,7 +72,7 @@ func (x *index) refresh(ctx context.Context, current *volume) error {
 
 // boundFilters forgets the filters of the oldest runs when all are too many.
 func (x *index) boundFilters(days []int64) {
-	room := mostFilters
+	room := maxFilters
 	for i := len(days) - 1; i >= 0; i-- {
 		known := x.volumes[days[i]]
 		if known == nil {
@@ -199,7 +199,7 @@ func (k *volumeKeys) compact(ctx context.Context, done bool) error {
 		if err != nil {
 			return err
 		}
-		together := len(ids) >= mostRuns || done && len(ids) > 1
+		together := len(ids) >= maxRuns || done && len(ids) > 1
 		if len(fresh) == 0 && !together {
 			return nil
 		}

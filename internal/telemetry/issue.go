@@ -58,8 +58,8 @@ func (d *IssueDatum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// mostIssueEvents is how many events an issue keeps: the newest.
-const mostIssueEvents = 50
+// maxIssueEvents is how many events an issue keeps: the newest.
+const maxIssueEvents = 50
 
 // issueKey is the place of an issue: one bot has one of each group.
 type issueKey struct {
@@ -101,7 +101,7 @@ func meet(issues map[issueKey]*meeting, bot id.Bot, event met, i *Issue) {
 	if at == len(m.events)-1 {
 		m.newest = *i
 	}
-	if extra := len(m.events) - mostIssueEvents; extra > 0 {
+	if extra := len(m.events) - maxIssueEvents; extra > 0 {
 		m.events = slices.Delete(m.events, 0, extra)
 	}
 }
@@ -139,14 +139,14 @@ func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.
 	return s.report(ctx, tx, []id.Bot{bot}, i)
 }
 
-// mostTold bounds the bots that one fault of a workspace becomes an issue of.
-const mostTold = 100
+// maxTold bounds the bots that one fault of a workspace becomes an issue of.
+const maxTold = 100
 
 // ReportToAll tells the owners of a workspace's bots of a lasting fault that is the
 // workspace's own: it becomes an issue of each bot, of the hundred that were changed
 // last when there are more.
 func (s *Service) ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error {
-	bots, err := selectLatestBots(ctx, tx, w, mostTold)
+	bots, err := selectLatestBots(ctx, tx, w, maxTold)
 	if err != nil {
 		return db.Convert(err)
 	}

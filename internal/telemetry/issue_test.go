@@ -138,7 +138,7 @@ func TestIssueModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				kept := group[max(0, len(group)-mostIssueEvents):]
+				kept := group[max(0, len(group)-maxIssueEvents):]
 				if len(events) != len(kept) {
 					t.Fatalf("history %d, %s: %d events are kept of %d", seed, key, len(events), len(group))
 				}

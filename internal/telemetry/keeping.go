@@ -28,14 +28,14 @@ func (r Retention) orDefault() Retention {
 	return Retention{cmp.Or(r.Logs, DefaultRetention.Logs), cmp.Or(r.Events, DefaultRetention.Events)}
 }
 
-// mostRetention bounds a retention.
-const mostRetention = 3650
+// maxRetention bounds a retention.
+const maxRetention = 3650
 
 // Check says what is wrong with the numbers.
 func (r Retention) Check() error {
 	for class, days := range map[Class]int64{Logs: r.Logs, Events: r.Events} {
-		if days < 1 || days > mostRetention {
-			return fault.New(fault.InvalidPayload, "The retention of %s is %d days; it must be from 1 to %d.", class, days, mostRetention)
+		if days < 1 || days > maxRetention {
+			return fault.New(fault.InvalidPayload, "The retention of %s is %d days; it must be from 1 to %d.", class, days, maxRetention)
 		}
 	}
 	return nil
@@ -103,7 +103,7 @@ func (r *retention) since(ctx context.Context, w id.Workspace, class Class) (tim
 // such workspace.
 func (s *Service) SetRetention(ctx context.Context, w id.Workspace, own Retention) error {
 	if own == (Retention{}) {
-		return fault.New(fault.InvalidPayload, "Say for how many days the workspace keeps %s or %s, from 1 to %d.", Logs, Events, mostRetention)
+		return fault.New(fault.InvalidPayload, "Say for how many days the workspace keeps %s or %s, from 1 to %d.", Logs, Events, maxRetention)
 	}
 	// What is not given is within the bounds.
 	if err := own.orDefault().Check(); err != nil {

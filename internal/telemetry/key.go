@@ -116,11 +116,11 @@ type run struct {
 
 const (
 	keysPerBucket = 128
-	// mostFresh is how many keys of a day are in memory before they become a run,
+	// maxFresh is how many keys of a day are in memory before they become a run,
 	// 8 MiB of them in a table of 16 MiB.
-	mostFresh = 1 << 19
-	// mostRuns is how many runs a day may have before they are made one.
-	mostRuns = 8
+	maxFresh = 1 << 19
+	// maxRuns is how many runs a day may have before they are made one.
+	maxRuns = 8
 )
 
 // bucketOf is the bucket of a key among n: keys are evenly spread, so no index is

@@ -89,14 +89,14 @@ func (b *batch) take(ctx context.Context, text []byte) error {
 }
 
 func (b *batch) read(text []byte) (r Record, problem string) {
-	if len(text) > mostLine {
-		return r, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), mostLine)
+	if len(text) > maxLine {
+		return r, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), maxLine)
 	}
 	if !utf8.Valid(text) {
 		return r, "the record is not UTF-8"
 	}
 	if at, deep := wire.TooDeep(text); deep {
-		return r, fmt.Sprintf("the record is nested more than %d levels deep, at %s", wire.MostDepth, at)
+		return r, fmt.Sprintf("the record is nested more than %d levels deep, at %s", wire.MaxDepth, at)
 	}
 	l := &b.line
 	*l = line{Timestamp: l.Timestamp[:0], Type: l.Type[:0]} // their memory is used again
@@ -227,8 +227,8 @@ func (s *Service) settle(ctx context.Context, b *batch, r *Record) (problem stri
 	case r.Kind != KindLog:
 		return fmt.Sprintf("botId is missing; only log records of an integration can be without a bot, and this is %s", article(r.Kind)), nil
 	}
-	if latest := b.now.Add(mostFuture); r.At > latest.UnixMilli() {
-		return fmt.Sprintf("timestamp is %s, which is more than %s ahead of this server's clock", r.Time().Format(time.RFC3339), mostFuture), nil
+	if latest := b.now.Add(maxFuture); r.At > latest.UnixMilli() {
+		return fmt.Sprintf("timestamp is %s, which is more than %s ahead of this server's clock", r.Time().Format(time.RFC3339), maxFuture), nil
 	}
 	since, known := b.oldest[classOf(r.Kind)]
 	if !known {
@@ -294,15 +294,15 @@ func (s *Service) installedIn(ctx context.Context, from *sender, bot id.Bot) (id
 
 // storable says whether both engines can compare a text with what they keep.
 func storable(text string) bool {
-	return len(text) <= mostName && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
+	return len(text) <= maxName && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 }
 
-// leastLine is what a record has at the least: a kind and a word beside it.
-const leastLine = 30
+// minLine is what a record has at the least: a kind and a word beside it.
+const minLine = 30
 
 // takeLines reads newline-delimited JSON. Empty lines are nothing, and count.
 func (b *batch) takeLines(ctx context.Context, body []byte) error {
-	if err := b.expect(min(bytes.Count(body, []byte("\n"))+1, len(body)/leastLine)); err != nil {
+	if err := b.expect(min(bytes.Count(body, []byte("\n"))+1, len(body)/minLine)); err != nil {
 		return err
 	}
 	for len(body) > 0 {

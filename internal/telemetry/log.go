@@ -26,8 +26,8 @@ type LogQuery struct {
 	After    *db.Key
 }
 
-// mostNeedle bounds what is searched for, in bytes.
-const mostNeedle = 1000
+// maxNeedle bounds what is searched for, in bytes.
+const maxNeedle = 1000
 
 // BotLogs answers a page of a bot's log lines, newest first; next is nil on the last.
 func (s *Service) BotLogs(ctx context.Context, w id.Workspace, bot id.Bot, q LogQuery) (lines []Record, next *db.Key, err error) {
@@ -70,8 +70,8 @@ func (s *Service) logs(ctx context.Context, w id.Workspace, f Filter, q LogQuery
 			return nil, nil, fault.New(fault.InvalidQuery, "level is %q; it must be debug, info, warn or error.", fault.BoundedTo(q.Level, 40))
 		}
 	}
-	if len(q.Contains) > mostNeedle {
-		return nil, nil, fault.New(fault.InvalidQuery, "messageContains has %d bytes; at most %d are allowed.", len(q.Contains), mostNeedle)
+	if len(q.Contains) > maxNeedle {
+		return nil, nil, fault.New(fault.InvalidQuery, "messageContains has %d bytes; at most %d are allowed.", len(q.Contains), maxNeedle)
 	}
 	if !f.Until.IsZero() && f.Until.Before(f.From) {
 		return nil, nil, fault.New(fault.InvalidQuery, "timeEnd is before timeStart.")

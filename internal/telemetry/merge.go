@@ -8,16 +8,16 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// What is merged: the blocks of an owner when there are leastMerged of them or they
-// fill one, at most mostMerged at once. When the day is over, two are enough.
+// What is merged: the blocks of an owner when there are minMerged of them or they
+// fill one, at most maxMerged at once. When the day is over, two are enough.
 const (
-	leastMerged = 8
-	mostMerged  = 256
-	mostPass    = 500 // owners
-	passAfter   = 64  // blocks
+	minMerged = 8
+	maxMerged = 256
+	maxPass   = 500 // owners
+	passAfter = 64  // blocks
 	// What is unpacked at once is bounded, in records and in bytes of packed text.
-	mostMergedRecords = 4 * mostRecords
-	mostMergedIn      = 2 << 20
+	maxMergedRecords = 4 * maxRecords
+	maxMergedIn      = 2 << 20
 )
 
 // merge brings the small blocks of a volume's owners together. Each owner's is one
@@ -29,11 +29,11 @@ func (s *blockStore) merge(ctx context.Context, v *volume, done bool) (more bool
 	if err != nil {
 		return false, err
 	}
-	least := leastMerged
+	least := minMerged
 	if done {
 		least = 2
 	}
-	debts, err := selectDebts(ctx, v.reader(ctx), v, rolled, least, mostPass)
+	debts, err := selectDebts(ctx, v.reader(ctx), v, rolled, least, maxPass)
 	if err != nil {
 		return false, err
 	}
@@ -47,17 +47,17 @@ func (s *blockStore) merge(ctx context.Context, v *volume, done bool) (more bool
 		}
 		more = more || left
 	}
-	return more || len(debts) == mostPass, nil
+	return more || len(debts) == maxPass, nil
 }
 
 // mergeOwner decodes, sorts and encodes outside the transaction; what it read
 // must still be there within it. left says that it stopped at its bounds.
 func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled int64, done bool) (left bool, err error) {
-	blocks, err := selectToMerge(ctx, v.reader(ctx), v, o, rolled, mostMerged)
+	blocks, err := selectToMerge(ctx, v.reader(ctx), v, o, rolled, maxMerged)
 	if err != nil {
 		return false, err
 	}
-	left = len(blocks) == mostMerged
+	left = len(blocks) == maxMerged
 	if !done {
 		blocks = worthMerging(blocks)
 	}
@@ -68,12 +68,12 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 	for _, b := range blocks {
 		all += b.records
 	}
-	records := make([]Record, 0, min(all, mostMergedRecords))
+	records := make([]Record, 0, min(all, maxMergedRecords))
 	taken := blocks[:0]
 	size := 0
 	for _, b := range blocks {
 		size += len(b.text)
-		if (size > mostMergedIn || len(records)+b.records > mostMergedRecords) && len(taken) >= 2 {
+		if (size > maxMergedIn || len(records)+b.records > maxMergedRecords) && len(taken) >= 2 {
 			left = true
 			break
 		}
@@ -131,15 +131,15 @@ func worthMerging(blocks []*block) []*block {
 	for _, b := range blocks {
 		all += b.records
 	}
-	if all >= mostRecords {
+	if all >= maxRecords {
 		return blocks
 	}
 	n, sum := 0, 0
-	for n < len(blocks) && (n == 0 || sum >= blocks[n].records/2 || n < leastMerged && blocks[n].records < mostRecords/leastMerged) {
+	for n < len(blocks) && (n == 0 || sum >= blocks[n].records/2 || n < minMerged && blocks[n].records < maxRecords/minMerged) {
 		sum += blocks[n].records
 		n++
 	}
-	if n < leastMerged {
+	if n < minMerged {
 		return nil
 	}
 	return blocks[:n]
@@ -150,7 +150,7 @@ func encodeAll(records []Record) ([]*block, error) {
 	var made []*block
 	for len(records) > 0 {
 		n, length := 0, 0
-		for n < len(records) && n < mostRecords && length < mostBlockText {
+		for n < len(records) && n < maxRecords && length < maxBlockText {
 			length += textLength(&records[n])
 			n++
 		}
@@ -158,7 +158,7 @@ func encodeAll(records []Record) ([]*block, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.full = n == mostRecords || length >= mostBlockText
+		b.full = n == maxRecords || length >= maxBlockText
 		made = append(made, b)
 		records = records[n:]
 	}

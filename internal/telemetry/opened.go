@@ -126,7 +126,7 @@ func (r *reading) texts(records int) (t texts) {
 	t.ends = make([]int32, n)
 	length := uint64(0)
 	for i := range t.ends {
-		if length += r.uvarint(); length > mostHead {
+		if length += r.uvarint(); length > maxHead {
 			r.bad, length = true, 0
 		}
 		t.ends[i] = int32(length)
@@ -155,8 +155,8 @@ func (r *reading) texts(records int) (t texts) {
 	return t
 }
 
-// mostHead bounds an unpacked head, as decoder does.
-const mostHead = 64 << 20
+// maxHead bounds an unpacked head, as decoder does.
+const maxHead = 64 << 20
 
 // unpackings keeps the memory that heads and frames are unpacked in for the next ones.
 var unpackings = sync.Pool{New: func() any { return new([]byte) }}
@@ -165,7 +165,7 @@ func unpackText(packed []byte) (string, error) {
 	buffer := unpackings.Get().(*[]byte)
 	defer unpackings.Put(buffer)
 	unpacked, err := decoder.DecodeAll(packed, (*buffer)[:0])
-	if cap(unpacked) <= mostScratch {
+	if cap(unpacked) <= maxScratch {
 		*buffer = unpacked
 	}
 	return string(unpacked), err
@@ -212,7 +212,7 @@ func (b *block) open(class Class) (*opened, error) {
 	}
 	for f := (frame{}); f.end < b.records && !r.bad; {
 		records, length := r.uvarint(), r.uvarint()
-		if records == 0 || records > uint64(b.records-f.end) || length > mostHead {
+		if records == 0 || records > uint64(b.records-f.end) || length > maxHead {
 			r.bad = true
 			break
 		}

@@ -16,8 +16,8 @@ type openedBlocks struct {
 	size   int
 }
 
-// mostOpened bounds the memory of the heads, in bytes: about a hundred full blocks.
-const mostOpened = 32 << 20
+// maxOpened bounds the memory of the heads, in bytes: about a hundred full blocks.
+const maxOpened = 32 << 20
 
 // blockName is what sameBlock compares, of one volume.
 type blockName struct {
@@ -49,7 +49,7 @@ func (k *openedBlocks) get(v *volume, b *block) *opened {
 
 // put keeps a head. Fresh blocks are not kept: they are merged soon.
 func (k *openedBlocks) put(v *volume, o *opened) {
-	if o.fresh || o.size > mostOpened/16 {
+	if o.fresh || o.size > maxOpened/16 {
 		return
 	}
 	k.mu.Lock()
@@ -64,7 +64,7 @@ func (k *openedBlocks) put(v *volume, o *opened) {
 	// The block's own bytes are not needed any more.
 	o.block.head, o.block.ids, o.block.words = nil, nil, nil
 	k.places[name] = k.recent.PushFront(&keptBlock{name, o})
-	for k.size += o.size; k.size > mostOpened; {
+	for k.size += o.size; k.size > maxOpened; {
 		last := k.recent.Remove(k.recent.Back()).(*keptBlock)
 		delete(k.places, last.name)
 		k.size -= last.opened.size

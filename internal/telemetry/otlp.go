@@ -55,8 +55,8 @@ func readOTLP(body []byte, asJSON bool, take func(r Record, problem string) erro
 }
 
 func takeOTLP(text []byte, read func([]byte, proto.Message) error, take func(Record, string) error) error {
-	if len(text) > mostLine {
-		return take(Record{}, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), mostLine))
+	if len(text) > maxLine {
+		return take(Record{}, fmt.Sprintf("the record has %d bytes; at most %d are allowed", len(text), maxLine))
 	}
 	var r logspb.LogRecord
 	if err := read(text, &r); err != nil {

@@ -208,10 +208,10 @@ func TestRejectedRecordsCount(t *testing.T) {
 		},
 	} {
 		b := &batch{from: &sender{}, pass: entered(t, newAdmission())}
-		if err := take(b, mostBatch); err != nil || len(b.rejected) != mostBatch {
+		if err := take(b, maxBatch); err != nil || len(b.rejected) != maxBatch {
 			t.Errorf("%s: %v, %d rejected", name, err, len(b.rejected))
 		}
-		if err := take(&batch{from: &sender{}, pass: entered(t, newAdmission())}, mostBatch+1); !fault.Is(err, fault.PayloadTooLarge) {
+		if err := take(&batch{from: &sender{}, pass: entered(t, newAdmission())}, maxBatch+1); !fault.Is(err, fault.PayloadTooLarge) {
 			t.Errorf("%s: one more: %v", name, err)
 		}
 	}

@@ -8,14 +8,14 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// mostRolled bounds the fresh blocks of one transaction of the roll-ups,
-// mostRolledRecords their records and mostRolledBytes their texts. They are read
+// maxRolled bounds the fresh blocks of one transaction of the roll-ups,
+// maxRolledRecords their records and maxRolledBytes their texts. They are read
 // stepRolled at a time.
 const (
-	mostRolled        = 512
-	mostRolledRecords = 5_000
-	mostRolledBytes   = 16 << 20
-	stepRolled        = 16
+	maxRolled        = 512
+	maxRolledRecords = 5_000
+	maxRolledBytes   = 16 << 20
+	stepRolled       = 16
 )
 
 // roll brings the roll-ups up to what is appended. The place up to which a volume
@@ -73,7 +73,7 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 			return err
 		}
 		// What failed may have been too much for the time that a transaction has.
-		records, to, err := s.fresh(ctx, v, from, max(1, mostRolled>>s.stalls.tries(v.name())))
+		records, to, err := s.fresh(ctx, v, from, max(1, maxRolled>>s.stalls.tries(v.name())))
 		if err != nil {
 			s.archive.failed(ctx, v, err)
 			return err
@@ -120,7 +120,7 @@ func (s *blockStore) fresh(ctx context.Context, v *volume, from int64, most int)
 				size += o.end(o.block.records - 1)
 			}
 			to = b.lastSequence
-			if len(records) >= mostRolledRecords || size >= mostRolledBytes {
+			if len(records) >= maxRolledRecords || size >= maxRolledBytes {
 				return records, to, nil
 			}
 		}

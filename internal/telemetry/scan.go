@@ -129,8 +129,8 @@ func (s *sources) Pop() any {
 // records now.
 var errMerged = errors.New("a block was merged while it was read")
 
-// mostListed is how many blocks are listed at once.
-const mostListed = 64
+// maxListed is how many blocks are listed at once.
+const maxListed = 64
 
 // Scan is storage's. It opens volumes and blocks only as far as visit goes on: the
 // newest record of a heap of sources is always at its top.
@@ -220,7 +220,7 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 	if err != nil {
 		return err
 	}
-	blocks, err := selectCandidates(ctx, v.reader(ctx), v, f, from.listed, mostListed)
+	blocks, err := selectCandidates(ctx, v.reader(ctx), v, f, from.listed, maxListed)
 	if err != nil {
 		s.archive.failed(ctx, v, err)
 		return err
@@ -230,7 +230,7 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 			heap.Push(to, source{position: position{b.lastAt, math.MaxInt64}, volume: v, block: b})
 		}
 	}
-	if len(blocks) == mostListed {
+	if len(blocks) == maxListed {
 		last := blocks[len(blocks)-1]
 		heap.Push(to, source{position: position{last.lastAt, math.MaxInt64}, volume: v, listed: bound{last.lastAt, last.sequence}})
 	}

@@ -18,10 +18,10 @@ type refusal struct {
 	errorID string
 }
 
-// mostTrials bounds how often one sifting tries the records of a bot in parts. When it
+// maxTrials bounds how often one sifting tries the records of a bot in parts. When it
 // is used up, the records of a bot that are left fail together; those of different bots
 // are always told apart.
-const mostTrials = 256
+const maxTrials = 256
 
 // errTrial ends a transaction that only tried something.
 var errTrial = errors.New("this was a trial")
@@ -72,7 +72,7 @@ func (v *sieve) pass(ctx context.Context, records []Record) error {
 		return nil
 	case !db.OfData(failure):
 		return failure // it says nothing of the records
-	case len(records) == 1 || v.trials >= mostTrials && oneBot(records):
+	case len(records) == 1 || v.trials >= maxTrials && oneBot(records):
 		for i := range records {
 			v.bad = append(v.bad, refusal{record: &records[i], cause: failure})
 		}

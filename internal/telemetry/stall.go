@@ -146,10 +146,10 @@ func (s *blockStore) recall(ctx context.Context) error {
 // publicText is what of an error may be shown outside of the log.
 func publicText(err error) string { return fault.From(err).Message }
 
-// mostCause bounds the text of an error that is kept.
-const mostCause = 2000
+// maxCause bounds the text of an error that is kept.
+const maxCause = 2000
 
 // causeText is an error as both engines can keep it.
 func causeText(err error) string {
-	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "\uFFFD"), "\x00", "\uFFFD"), mostCause)
+	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "\uFFFD"), "\x00", "\uFFFD"), maxCause)
 }

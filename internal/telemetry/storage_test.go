@@ -168,7 +168,7 @@ func TestRetention(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		for _, wrong := range []Retention{{}, {Logs: -1}, {Events: mostRetention + 1}, {Logs: 1, Events: -1}} {
+		for _, wrong := range []Retention{{}, {Logs: -1}, {Events: maxRetention + 1}, {Logs: 1, Events: -1}} {
 			if err := s.SetRetention(ctx, "short", wrong); !fault.Is(err, fault.InvalidPayload) {
 				t.Errorf("a retention of %+v: %v", wrong, err)
 			}

@@ -218,7 +218,7 @@ func selectDebts(ctx context.Context, q db.Querier, v *volume, rolled int64, lea
 		SELECT workspace_id, bot_id, integration_id, COUNT(*), SUM(records) FROM {blocks}
 		WHERE NOT complete AND (NOT fresh OR sequence <= $1)
 		GROUP BY workspace_id, bot_id, integration_id HAVING COUNT(*) >= $2 OR COUNT(*) > 1 AND SUM(records) >= $3
-		ORDER BY COUNT(*) DESC LIMIT $4`), rolled, least, mostRecords, most)
+		ORDER BY COUNT(*) DESC LIMIT $4`), rolled, least, maxRecords, most)
 	if err != nil {
 		return nil, err
 	}

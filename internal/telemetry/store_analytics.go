@@ -105,7 +105,7 @@ func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*
 
 // insertUserDays notes who was active when, and answers what was not known.
 func insertUserDays(ctx context.Context, tx *db.Tx, active []botUserDay) (unknown []botUserDay, err error) {
-	for chunk := range db.Chunks(active, mostKeys) {
+	for chunk := range db.Chunks(active, maxKeys) {
 		var s db.Statement
 		s.Add(`INSERT INTO analytics_user_days (bot_id, user_id, day) VALUES `)
 		for i, u := range chunk {
@@ -163,7 +163,7 @@ func writeFirstDays(ctx context.Context, tx *db.Tx, first []botUserDay) error {
 // joined by activity that comes later.
 func selectSessions(ctx context.Context, q db.Querier, lanes []lane, after int64) (map[lane][]span, error) {
 	sessions := make(map[lane][]span, len(lanes))
-	for chunk := range db.Chunks(lanes, mostKeys) {
+	for chunk := range db.Chunks(lanes, maxKeys) {
 		s := whereAny(chunk, `SELECT bot_id, conversation_id, user_id, starts_at, ends_at FROM analytics_sessions`, "bot_id, conversation_id, user_id",
 			func(l lane) []any { return []any{string(l.bot), l.conversation, l.user} })
 		s.Add(` AND ends_at > ?`, after)
@@ -199,20 +199,20 @@ func insertSessions(ctx context.Context, tx *db.Tx, made []laneSpan) error {
 	return db.InsertRows(ctx, tx, `INSERT INTO analytics_sessions (bot_id, conversation_id, user_id, starts_at, ends_at) VALUES `, "", rows)
 }
 
-// mostForgotten bounds what one transaction forgets: on SQLite it holds the writer.
-const mostForgotten = 2000
+// maxForgotten bounds what one transaction forgets: on SQLite it holds the writer.
+const maxForgotten = 2000
 
 // forgetActivity drops user days and sessions that no record can add to any more,
 // a bounded number of them, and says whether more are left.
 func forgetActivity(ctx context.Context, tx *db.Tx, before int64) (more bool, err error) {
 	days, err := tx.Exec(ctx, `
 		DELETE FROM analytics_user_days WHERE (bot_id, user_id, day) IN
-			(SELECT bot_id, user_id, day FROM analytics_user_days WHERE day < $1 ORDER BY day LIMIT $2)`, int64(dateOf(before)), mostForgotten)
+			(SELECT bot_id, user_id, day FROM analytics_user_days WHERE day < $1 ORDER BY day LIMIT $2)`, int64(dateOf(before)), maxForgotten)
 	if err != nil {
 		return false, err
 	}
 	sessions, err := tx.Exec(ctx, `
 		DELETE FROM analytics_sessions WHERE (bot_id, conversation_id, user_id, ends_at) IN
-			(SELECT bot_id, conversation_id, user_id, ends_at FROM analytics_sessions WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)`, before, mostForgotten)
-	return days == mostForgotten || sessions == mostForgotten, err
+			(SELECT bot_id, conversation_id, user_id, ends_at FROM analytics_sessions WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)`, before, maxForgotten)
+	return days == maxForgotten || sessions == maxForgotten, err
 }

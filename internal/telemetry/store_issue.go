@@ -17,7 +17,7 @@ import (
 // the event with the greatest id, which is the newest, whichever comes first. Each issue
 // is among them once.
 func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting, newID func() id.Issue) error {
-	for chunk := range db.Chunks(issues, mostIssues) {
+	for chunk := range db.Chunks(issues, maxIssues) {
 		var s db.Statement
 		s.Add(`INSERT INTO issues (id, bot_id, group_key, code, category, title, description, resolution_link, grouped_data,
 			events_count, first_seen_at, last_seen_at, last_event_id) VALUES `)
@@ -50,7 +50,7 @@ func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting, newID func()
 			var key issueKey
 			var events int64
 			err := scan(&issue, &key.bot, &key.group, &events)
-			if opened[key] = issue; events > mostIssueEvents {
+			if opened[key] = issue; events > maxIssueEvents {
 				full = append(full, issue)
 			}
 			return err
@@ -82,17 +82,17 @@ func insertIssueEvents(ctx context.Context, tx *db.Tx, issues []*meeting, opened
 	return db.InsertRows(ctx, tx, `INSERT INTO issue_events (issue_id, id, created_at, data) VALUES `, "", rows)
 }
 
-// mostIssues is how many issues one statement writes.
-const mostIssues = 64
+// maxIssues is how many issues one statement writes.
+const maxIssues = 64
 
 // trimIssues drops the events that issues have too many of, the oldest.
 func trimIssues(ctx context.Context, q db.Querier, issues []id.Issue) error {
-	for chunk := range db.Chunks(issues, mostIssues) {
+	for chunk := range db.Chunks(issues, maxIssues) {
 		s := whereAny(chunk, `
 			DELETE FROM issue_events WHERE (issue_id, id) IN (SELECT issue_id, id FROM (
 				SELECT issue_id, id, ROW_NUMBER() OVER (PARTITION BY issue_id ORDER BY id DESC) AS place FROM issue_events`, "issue_id",
 			func(i id.Issue) []any { return []any{string(i)} })
-		s.Add(`) AS placed WHERE place > ?)`, mostIssueEvents)
+		s.Add(`) AS placed WHERE place > ?)`, maxIssueEvents)
 		if _, err := q.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func selectIssueEvents(ctx context.Context, q db.Querier, w id.Workspace, bot id
 		SELECT e.id, e.created_at, e.data
 		FROM bot_workspaces b JOIN issues i ON i.bot_id = b.bot_id JOIN issue_events e ON e.issue_id = i.id
 		WHERE b.bot_id = $2 AND b.workspace_id = $1 AND i.id = $3
-		ORDER BY e.id DESC LIMIT $4`, string(w), string(bot), string(issue), mostIssueEvents)
+		ORDER BY e.id DESC LIMIT $4`, string(w), string(bot), string(issue), maxIssueEvents)
 	if err != nil {
 		return nil, err
 	}

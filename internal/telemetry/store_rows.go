@@ -6,8 +6,8 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// mostKeys is how many rows are looked for by one statement.
-const mostKeys = 256
+// maxKeys is how many rows are looked for by one statement.
+const maxKeys = 256
 
 // scanAll runs a query and calls scan for each of its rows.
 func scanAll(ctx context.Context, q db.Querier, s *db.Statement, scan func(func(...any) error) error) error {
@@ -28,7 +28,7 @@ func scanAll(ctx context.Context, q db.Querier, s *db.Statement, scan func(func(
 // those of an index, and values what they are of one key: on both engines the rows are
 // then found by it, one by one. The values are texts and numbers.
 func ofKeys[K any](ctx context.Context, q db.Querier, keys []K, query, columns string, values func(K) []any, scan func(func(...any) error) error) error {
-	for chunk := range db.Chunks(keys, mostKeys) {
+	for chunk := range db.Chunks(keys, maxKeys) {
 		if err := scanAll(ctx, q, whereAny(chunk, query, columns, values), scan); err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func whereAny[K any](keys []K, statement, columns string, values func(K) []any) 
 
 // deleteKeys deletes the rows that keys name; table is DELETE FROM it.
 func deleteKeys[K any](ctx context.Context, tx *db.Tx, keys []K, table, columns string, values func(K) []any) error {
-	for chunk := range db.Chunks(keys, mostKeys) {
+	for chunk := range db.Chunks(keys, maxKeys) {
 		s := whereAny(chunk, table, columns, values)
 		if _, err := tx.Exec(ctx, s.Text(), s.Args()...); err != nil {
 			return err

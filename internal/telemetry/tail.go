@@ -13,9 +13,9 @@ const (
 	// tailPoll is how often a tail looks for what other servers took in. What this one
 	// takes in wakes it.
 	tailPoll = 500 * time.Millisecond
-	// mostTailed is how many lines a tail has in memory. A reader that is slower than
+	// maxTailed is how many lines a tail has in memory. A reader that is slower than
 	// the bot goes on reading from what is kept.
-	mostTailed = 500
+	maxTailed = 500
 )
 
 // Tail sends the log lines of a bot that come in after a place, in the order in which
@@ -33,7 +33,7 @@ func (s *Service) Tail(ctx context.Context, bot id.Bot, after int64, least Level
 	defer looks.Stop()
 	for {
 		appended := s.blocks.appended() // before the look: what comes meanwhile is seen by the next
-		records, err := s.store.After(ctx, f, after, mostTailed)
+		records, err := s.store.After(ctx, f, after, maxTailed)
 		if err != nil {
 			return db.Convert(err)
 		}

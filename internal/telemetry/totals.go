@@ -119,7 +119,7 @@ func (r *dayReader) float() float64 {
 // names reads counts, whose names ascend.
 func (r *dayReader) names() Counts {
 	n := r.uvarint()
-	if n == 0 || n > mostNames+1 {
+	if n == 0 || n > maxNames+1 {
 		r.failed = r.failed || n > 0
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	anyCount = rapid.Int64Range(-mostSum, mostSum)
+	anyCount = rapid.Int64Range(-maxSum, maxSum)
 	anyFloat = rapid.Float64()
 )
 

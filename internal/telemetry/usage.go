@@ -36,7 +36,7 @@ func costOf(output jsontext.Value) int64 {
 	if !(cost > 0) { // NaN is not
 		return 0
 	}
-	return int64(min(cost, mostCount))
+	return int64(min(cost, maxCount))
 }
 
 // calls are the incoming messages and events of one bot in one hour.

@@ -43,7 +43,7 @@ func volumeName(class Class, day int64) string { return string(class) + "-" + da
 
 // latest bounds the times of its records, in Unix milliseconds.
 func (v *volume) latest() int64 {
-	return (v.day+1)*millisPerDay + int64(mostFuture/time.Millisecond)
+	return (v.day+1)*millisPerDay + int64(maxFuture/time.Millisecond)
 }
 
 // firstSequence is where a volume begins to count. It moves with the time of the

@@ -12,8 +12,8 @@ import (
 // writes it. The zero Parent is none.
 type Parent struct{ Traceparent, Tracestate string }
 
-// mostState is how much of a trace's state is taken (W3C Trace Context, 3.3.1.5).
-const mostState = 512
+// maxState is how much of a trace's state is taken (W3C Trace Context, 3.3.1.5).
+const maxState = 512
 
 // form is version 00 of the header. A later one is told by its number and read as
 // this one; nobody sends one.
@@ -28,7 +28,7 @@ func (p Parent) extend(ctx context.Context) context.Context {
 		return ctx
 	}
 	carrier := propagation.MapCarrier{"traceparent": p.Traceparent}
-	if len(p.Tracestate) <= mostState {
+	if len(p.Tracestate) <= maxState {
 		carrier["tracestate"] = p.Tracestate
 	}
 	return propagation.TraceContext{}.Extract(ctx, carrier)

@@ -21,9 +21,9 @@ const scope = "botyard"
 
 // Bounds of a span, whatever the environment asks for.
 const (
-	mostAttributes = 32
-	mostEvents     = 80 // a transaction is run 60 times at the most
-	mostText       = 300
+	maxAttributes = 32
+	maxEvents     = 80 // a transaction is run 60 times at the most
+	maxText       = 300
 )
 
 // Tracer begins traces. A nil Tracer begins none, and costs nothing.
@@ -77,7 +77,7 @@ func FromEnv(ctx context.Context, env func(string) string, version string, log *
 		log.Warn("traces cannot be exported", "error", err)
 	}))
 	limits := sdk.NewSpanLimits()
-	limits.AttributeCountLimit, limits.EventCountLimit, limits.AttributeValueLengthLimit = mostAttributes, mostEvents, mostText
+	limits.AttributeCountLimit, limits.EventCountLimit, limits.AttributeValueLengthLimit = maxAttributes, maxEvents, maxText
 	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(described), sdk.WithRawSpanLimits(limits))
 	return &Tracer{provider, provider.Tracer(scope, api.WithInstrumentationVersion(version))}, nil
 }

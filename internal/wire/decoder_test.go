@@ -90,7 +90,7 @@ func TestDecoderJudgesAlike(t *testing.T) {
 	for _, body := range []string{
 		"", " ", "{", `{"free":{"a":}}`, `{"free":{"a":1,"a":2}}`, `{"text":"ab","text":"cd"}`, `{}{}`, `{} x`, `{"x":"\ud800"}`, `{"any":[1,}`,
 		`{"list":[{"schema":{}},null]}`, `[]`, "null", `{"free":null,"named":{"a":null},"patch":{"a":null,"b":{}}}`, "\xff", `{"x":"` + "\xff" + `"}`,
-		strings.Repeat(`{"free":`, 3) + "1" + strings.Repeat("}", 3), fmt.Sprintf(`{"any":%s1%s}`, strings.Repeat("[", MostDepth-1), strings.Repeat("]", MostDepth-1)),
+		strings.Repeat(`{"free":`, 3) + "1" + strings.Repeat("}", 3), fmt.Sprintf(`{"any":%s1%s}`, strings.Repeat("[", MaxDepth-1), strings.Repeat("]", MaxDepth-1)),
 	} {
 		alike(t, body)
 	}

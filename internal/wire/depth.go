@@ -9,22 +9,22 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// MostDepth is how many objects and lists may stand in each other in what callers
+// MaxDepth is how many objects and lists may stand in each other in what callers
 // send. A reader of JSON takes 10,000, the answer that a stored object stands in some
 // levels below included: what is stored at the edge of that could not be answered.
 //
 // Schemas are the deepest that clients send: 100 of them in each other are accepted,
 // two levels each, below at most ten of a definition.
-const MostDepth = 500
+const MaxDepth = 500
 
-// TooDeep says whether a JSON text is nested deeper than MostDepth, and where: a JSON
+// TooDeep says whether a JSON text is nested deeper than MaxDepth, and where: a JSON
 // pointer, cut to a length that a message can hold. Of what is no JSON it says no.
 func TooDeep(text []byte) (pointer string, deep bool) {
 	if !deeper(text) {
 		return "", false
 	}
 	in := jsontext.NewDecoder(bytes.NewBuffer(text), reading, jsontext.AllowDuplicateNames(true))
-	for in.StackDepth() <= MostDepth {
+	for in.StackDepth() <= MaxDepth {
 		if _, err := in.ReadToken(); err != nil {
 			return "", false
 		}
@@ -34,7 +34,7 @@ func TooDeep(text []byte) (pointer string, deep bool) {
 
 // deeper counts brackets, which takes no time beside reading the text.
 func deeper(text []byte) bool {
-	if len(text) <= MostDepth {
+	if len(text) <= MaxDepth {
 		return false
 	}
 	depth, quoted := 0, false
@@ -46,7 +46,7 @@ func deeper(text []byte) bool {
 			quoted = !quoted
 		case quoted:
 		case c == '{' || c == '[':
-			if depth++; depth > MostDepth {
+			if depth++; depth > MaxDepth {
 				return true
 			}
 		case c == '}' || c == ']':
@@ -62,5 +62,5 @@ func refuseDeep(body []byte) error {
 	if !deep {
 		return nil
 	}
-	return fmt.Errorf("it is nested more than %d levels deep, at %s", MostDepth, pointer)
+	return fmt.Errorf("it is nested more than %d levels deep, at %s", MaxDepth, pointer)
 }

@@ -63,15 +63,15 @@ func (m *Mux) DownloadURL(d Download) (string, error) {
 		encoding.EncodeToString(m.keys.Sign(downloadPurpose, content)) + "/" + url.PathEscape(d.Name), nil
 }
 
-// mostAddress bounds what is looked at: a real address is a tenth of it.
-const mostAddress = 8192
+// maxAddress bounds what is looked at: a real address is a tenth of it.
+const maxAddress = 8192
 
 // openDownload is what the address at path holds; ok is false when it was not given
 // by DownloadURL, or has expired.
 func (m *Mux) openDownload(path string) (d Download, ok bool) {
 	token, _, _ := strings.Cut(strings.TrimPrefix(path, downloadsPath), "/")
 	text, signature, _ := strings.Cut(token, ".")
-	if len(token) > mostAddress {
+	if len(token) > maxAddress {
 		return d, false
 	}
 	encoding := base64.RawURLEncoding.Strict()

@@ -169,7 +169,7 @@ func TestDownloadForged(t *testing.T) {
 		"a later end":                    base64.RawURLEncoding.EncodeToString([]byte(later)) + "." + mac,
 		"a signature for something else": content + "." + base64.RawURLEncoding.EncodeToString(old.Rotate().Sign("cursor", plain)),
 		"no base64":                      "§." + mac,
-		"very long":                      strings.Repeat("a", mostAddress) + "." + mac,
+		"very long":                      strings.Repeat("a", maxAddress) + "." + mac,
 	}
 	for i := range mac {
 		changed := []byte(mac)

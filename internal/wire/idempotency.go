@@ -34,7 +34,7 @@ const answersKept = 24 * time.Hour
 
 const (
 	keyHeader = "Idempotency-Key"
-	mostKey   = 255
+	maxKey    = 255
 )
 
 // errRefused ends the transaction of an operation that answered with an error.
@@ -197,8 +197,8 @@ func checkKey(key string) error {
 			return fault.New(fault.InvalidPayload, "An Idempotency-Key is made of printable ASCII; a UUID is a good one.")
 		}
 	}
-	if len(key) > mostKey {
-		return fault.New(fault.InvalidPayload, "An Idempotency-Key has %d characters at most, this one has %d; a UUID is a good one.", mostKey, len(key))
+	if len(key) > maxKey {
+		return fault.New(fault.InvalidPayload, "An Idempotency-Key has %d characters at most, this one has %d; a UUID is a good one.", maxKey, len(key))
 	}
 	return nil
 }

@@ -25,15 +25,15 @@ type Meta struct {
 
 const (
 	defaultPage = 20
-	mostPage    = 100
+	maxPage     = 100
 )
 
 const (
 	cursorPurpose = "cursor"
 	cursorVersion = 1
 	cursorMAC     = sha256.Size
-	// mostToken bounds what is looked at: a real cursor is a tenth of it.
-	mostToken = 1024
+	// maxToken bounds what is looked at: a real cursor is a tenth of it.
+	maxToken = 1024
 )
 
 // Page reads the page that a request asks for. A cursor belongs to one operation,
@@ -43,9 +43,9 @@ func (m *Mux) Page(ctx context.Context, q PageQuery) (db.Page, error) {
 	page := db.Page{Size: defaultPage}
 	if q.PageSize.Given {
 		if q.PageSize.Value < 1 {
-			return page, fault.New(fault.InvalidQuery, "pageSize is %d; it must be from 1 to %d.", q.PageSize.Value, mostPage)
+			return page, fault.New(fault.InvalidQuery, "pageSize is %d; it must be from 1 to %d.", q.PageSize.Value, maxPage)
 		}
-		page.Size = min(q.PageSize.Value, mostPage)
+		page.Size = min(q.PageSize.Value, maxPage)
 	}
 	if q.NextToken == "" {
 		return page, nil
@@ -78,7 +78,7 @@ func (m *Mux) sealCursor(ctx context.Context, key db.Key) string {
 }
 
 func (m *Mux) openCursor(ctx context.Context, token string) (db.Key, bool) {
-	if len(token) > mostToken {
+	if len(token) > maxToken {
 		return db.Key{}, false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)

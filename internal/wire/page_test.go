@@ -113,7 +113,7 @@ func FuzzOpenCursor(f *testing.F) {
 	f.Add(m.sealCursor(ctx, db.Key{At: math.MinInt64, ID: "bot_1"}))
 	f.Add("")
 	f.Add("AQ")
-	f.Add(strings.Repeat("A", mostToken+1))
+	f.Add(strings.Repeat("A", maxToken+1))
 	f.Add("nöt base64")
 	f.Fuzz(func(t *testing.T, token string) {
 		key, ok := m.openCursor(ctx, token)

@@ -24,8 +24,8 @@ const (
 	// waits for it in memory meanwhile.
 	writeTime = 20 * time.Second
 
-	mostStreams        = 500 // of one process
-	mostStreamsOfActor = 10
+	maxStreams        = 500 // of one process
+	maxStreamsOfActor = 10
 )
 
 // Feed tells events until ctx ends or an event cannot be sent. Its error ends the
@@ -93,10 +93,10 @@ func newStreams() *streams {
 func (s *streams) enter(actor string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.of[actor] >= mostStreamsOfActor {
-		return fault.New(fault.RateLimited, "This account reads %d streams, and may read %d at once. End one of them.", s.of[actor], mostStreamsOfActor).After(recheckEvery)
+	if s.of[actor] >= maxStreamsOfActor {
+		return fault.New(fault.RateLimited, "This account reads %d streams, and may read %d at once. End one of them.", s.of[actor], maxStreamsOfActor).After(recheckEvery)
 	}
-	if s.all >= mostStreams {
+	if s.all >= maxStreams {
 		return fault.New(fault.RateLimited, "This server has %d readers of streams, which is as many as it takes.", s.all).After(heartbeatEvery)
 	}
 	s.all++

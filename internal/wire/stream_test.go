@@ -118,7 +118,7 @@ func TestStream(t *testing.T) {
 
 	// An account reads a bounded number of them, and gets their places back.
 	var many []reader
-	for range mostStreamsOfActor {
+	for range maxStreamsOfActor {
 		many = append(many, open(s.token))
 	}
 	if last := open(s.token); last.StatusCode != http.StatusTooManyRequests || last.Header.Get("Retry-After") == "" {

@@ -12,15 +12,15 @@ import (
 // handle/name. It is at least three characters long.
 var handlePattern = regexp.MustCompile(`^[0-9a-z][a-z0-9-_]+[0-9a-z]$`)
 
-const mostHandle = 64
+const maxHandle = 64
 
 func isHandle(handle string) bool {
-	return len(handle) <= mostHandle && handlePattern.MatchString(handle)
+	return len(handle) <= maxHandle && handlePattern.MatchString(handle)
 }
 
 func checkHandle(handle string) error {
 	if !isHandle(handle) {
-		return fault.New(fault.InvalidPayload, "%q cannot be a handle: a handle has 3 to %d of the characters a-z 0-9 - _ and begins and ends with a letter or a digit.", fault.Bounded(handle), mostHandle)
+		return fault.New(fault.InvalidPayload, "%q cannot be a handle: a handle has 3 to %d of the characters a-z 0-9 - _ and begins and ends with a letter or a digit.", fault.Bounded(handle), maxHandle)
 	}
 	return nil
 }
@@ -40,10 +40,10 @@ type Availability struct {
 }
 
 const (
-	mostSuggestions = 3
-	// mostStem leaves room for a number and keeps suggestions within the 50
+	maxSuggestions = 3
+	// maxStem leaves room for a number and keeps suggestions within the 50
 	// characters that checkHandleAvailability takes.
-	mostStem = 40
+	maxStem = 40
 )
 
 // candidates are valid handles that resemble one that cannot be had, the nearest
@@ -75,7 +75,7 @@ func stemOf(text string) string {
 		return -1
 	}, strings.ToLower(text))
 	stem = strings.TrimLeft(stem, "-_")
-	stem = strings.TrimRight(stem[:min(len(stem), mostStem)], "-_")
+	stem = strings.TrimRight(stem[:min(len(stem), maxStem)], "-_")
 	if stem == "" {
 		return "workspace"
 	}
@@ -86,7 +86,7 @@ func stemOf(text string) string {
 func suggest(near []string, taken map[string]bool) []string {
 	free := []string{}
 	for _, candidate := range near {
-		if len(free) < mostSuggestions && !taken[candidate] {
+		if len(free) < maxSuggestions && !taken[candidate] {
 			free = append(free, candidate)
 		}
 	}

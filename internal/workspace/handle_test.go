@@ -12,9 +12,9 @@ import (
 
 func TestHandleForm(t *testing.T) {
 	for handle, want := range map[string]bool{
-		"acme": true, "a-b": true, "0_9": true, "a--b": true, strings.Repeat("a", mostHandle): true,
+		"acme": true, "a-b": true, "0_9": true, "a--b": true, strings.Repeat("a", maxHandle): true,
 		"": false, "a": false, "ab": false, "-ab": false, "ab-": false, "_ab": false, "Acme": false, "a b": false,
-		"a/b": false, "acmé": false, "acme\n": false, strings.Repeat("a", mostHandle+1): false,
+		"a/b": false, "acmé": false, "acme\n": false, strings.Repeat("a", maxHandle+1): false,
 	} {
 		if got := checkHandle(handle) == nil; got != want {
 			t.Errorf("handle %q is taken: %v, want %v", handle, got, want)
@@ -30,12 +30,12 @@ var asked = regexp.MustCompile(`^[a-z0-9-_]{1,50}$`)
 
 func checkSuggestions(t interface{ Fatalf(string, ...any) }, handle string, taken map[string]bool) {
 	near := candidates(handle)
-	if len(near) < mostSuggestions {
+	if len(near) < maxSuggestions {
 		t.Fatalf("%q has only the candidates %q", handle, near)
 	}
 	free := suggest(near, taken)
-	if len(free) > mostSuggestions {
-		t.Fatalf("%q gets %d suggestions, want %d at most", handle, len(free), mostSuggestions)
+	if len(free) > maxSuggestions {
+		t.Fatalf("%q gets %d suggestions, want %d at most", handle, len(free), maxSuggestions)
 	}
 	seen := map[string]bool{handle: true}
 	for _, suggestion := range free {

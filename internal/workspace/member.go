@@ -43,13 +43,13 @@ func checkAssignable(role access.Role) error {
 	return nil
 }
 
-const mostAddress = 254 // bytes: RFC 5321, 4.5.3.1.3
+const maxAddress = 254 // bytes: RFC 5321, 4.5.3.1.3
 
 // checkAddress answers the e-mail address without the white space around it.
 func checkAddress(field, email string) (string, error) {
 	email = strings.TrimSpace(email)
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > mostAddress {
+	if err != nil || parsed.Address != email || len(email) > maxAddress {
 		return "", fault.New(fault.InvalidPayload, "%s is %q, which is not an e-mail address; one looks like name@example.com.", field, fault.Bounded(email))
 	}
 	return email, nil

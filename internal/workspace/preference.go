@@ -8,15 +8,15 @@ import (
 
 // A preference is any JSON that the members of a workspace share under a key.
 const (
-	mostKey        = 200      // characters
-	mostPreference = 64 << 10 // bytes
-	// mostPreferences is how many keys a workspace can have.
-	mostPreferences = 500
+	maxKey        = 200      // characters
+	maxPreference = 64 << 10 // bytes
+	// maxPreferences is how many keys a workspace can have.
+	maxPreferences = 500
 )
 
 func checkKey(key string) error {
-	if n := utf8.RuneCountInString(key); n < 1 || n > mostKey {
-		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", mostKey, n)
+	if n := utf8.RuneCountInString(key); n < 1 || n > maxKey {
+		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", maxKey, n)
 	}
 	if !storable(key) {
 		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
@@ -28,8 +28,8 @@ func checkPreference(key, value string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if len(value) > mostPreference {
-		return fault.New(fault.LimitExceeded, "The value of a preference is at most %d bytes of JSON; this one is %d.", mostPreference, len(value))
+	if len(value) > maxPreference {
+		return fault.New(fault.LimitExceeded, "The value of a preference is at most %d bytes of JSON; this one is %d.", maxPreference, len(value))
 	}
 	return nil
 }

@@ -211,8 +211,8 @@ func (s *Service) Public(ctx context.Context, account id.Account, w id.Workspace
 }
 
 const (
-	// mostIDs bounds how many workspaces a list can be narrowed to.
-	mostIDs = 100
+	// maxIDs bounds how many workspaces a list can be narrowed to.
+	maxIDs = 100
 	// searchBatch is how many workspaces a search reads at once. Names are
 	// compared here and not by the engines, which fold case differently.
 	searchBatch = 500
@@ -222,8 +222,8 @@ const (
 // of creation; next is nil on the last page. InvalidQuery when it is narrowed to
 // too many ids.
 func (s *Service) ListPublic(ctx context.Context, f PublicFilter, page db.Page) (list []Workspace, next *db.Key, err error) {
-	if n := len(f.IDs); n > mostIDs {
-		return nil, nil, fault.New(fault.InvalidQuery, "workspaceIds names %d workspaces; at most %d are allowed in one request.", n, mostIDs)
+	if n := len(f.IDs); n > maxIDs {
+		return nil, nil, fault.New(fault.InvalidQuery, "workspaceIds names %d workspaces; at most %d are allowed in one request.", n, maxIDs)
 	}
 	list = []Workspace{}
 	narrowed := len(f.IDs) > 0
@@ -376,8 +376,8 @@ func (s *Service) SetPreference(ctx context.Context, w id.Workspace, key, value 
 		if err != nil {
 			return db.Convert(err)
 		}
-		if others >= mostPreferences {
-			return fault.New(fault.LimitExceeded, "A workspace can have %d preferences and this one has %d. Use one of its keys for several values.", mostPreferences, others)
+		if others >= maxPreferences {
+			return fault.New(fault.LimitExceeded, "A workspace can have %d preferences and this one has %d. Use one of its keys for several values.", maxPreferences, others)
 		}
 		return db.Convert(upsertPreference(ctx, tx, w, key, value))
 	})

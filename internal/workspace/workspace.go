@@ -44,16 +44,16 @@ func (c Cents) String() string { return strconv.FormatFloat(c.Dollars(), 'f', -1
 
 // The bounds of a spending limit, and the one that a workspace starts with.
 const (
-	leastSpending   Cents = 500
-	mostSpending    Cents = 100_000
+	minSpending     Cents = 500
+	maxSpending     Cents = 100_000
 	defaultSpending Cents = 10_000
 )
 
 const (
-	mostName = 64
-	// mostText bounds the free texts of a workspace, in characters.
-	mostText     = 2000
-	mostAccounts = 5
+	maxName = 64
+	// maxText bounds the free texts of a workspace, in characters.
+	maxText     = 2000
+	maxAccounts = 5
 )
 
 // Workspace is a workspace. Empty texts are texts that nobody has set.
@@ -166,8 +166,8 @@ func (w *Workspace) apply(u Update) (changes, error) {
 		*text.kept = *text.value
 	}
 	if u.SocialAccounts != nil {
-		if n := len(*u.SocialAccounts); n > mostAccounts {
-			return changes{}, fault.New(fault.InvalidPayload, "socialAccounts has %d items; at most %d are allowed.", n, mostAccounts)
+		if n := len(*u.SocialAccounts); n > maxAccounts {
+			return changes{}, fault.New(fault.InvalidPayload, "socialAccounts has %d items; at most %d are allowed.", n, maxAccounts)
 		}
 		for i, account := range *u.SocialAccounts {
 			if err := checkText("socialAccounts["+strconv.Itoa(i)+"]", account); err != nil {
@@ -195,8 +195,8 @@ func (w *Workspace) apply(u Update) (changes, error) {
 // checkName answers the name without the white space around it.
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > mostName {
-		return "", fault.New(fault.InvalidPayload, "A workspace's name has 1 to %d characters; %q has %d.", mostName, fault.Bounded(name), n)
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
+		return "", fault.New(fault.InvalidPayload, "A workspace's name has 1 to %d characters; %q has %d.", maxName, fault.Bounded(name), n)
 	}
 	return name, nil
 }
@@ -205,15 +205,15 @@ func checkName(name string) (string, error) {
 // refused: it would be kept as another amount than the one that was sent.
 func checkSpending(dollars float64) (Cents, error) {
 	cents := math.Round(dollars * 100)
-	if !(cents >= float64(leastSpending) && cents <= float64(mostSpending)) || math.Abs(dollars*100-cents) > 1e-6 {
-		return 0, fault.New(fault.InvalidPayload, "spendingLimit is %v; it must be dollars from %s to %s in whole cents.", dollars, leastSpending, mostSpending)
+	if !(cents >= float64(minSpending) && cents <= float64(maxSpending)) || math.Abs(dollars*100-cents) > 1e-6 {
+		return 0, fault.New(fault.InvalidPayload, "spendingLimit is %v; it must be dollars from %s to %s in whole cents.", dollars, minSpending, maxSpending)
 	}
 	return Cents(cents), nil
 }
 
 func checkText(field, text string) error {
-	if n := utf8.RuneCountInString(text); n > mostText {
-		return fault.New(fault.InvalidPayload, "%s has %d characters; at most %d are allowed.", field, n, mostText)
+	if n := utf8.RuneCountInString(text); n > maxText {
+		return fault.New(fault.InvalidPayload, "%s has %d characters; at most %d are allowed.", field, n, maxText)
 	}
 	return nil
 }

@@ -50,17 +50,17 @@ func TestApply(t *testing.T) {
 }
 
 func TestApplyRefuses(t *testing.T) {
-	long := strings.Repeat("é", mostText+1)
+	long := strings.Repeat("é", maxText+1)
 	for name, update := range map[string]Update{
 		"an empty name":           {Name: to("")},
 		"a blank name":            {Name: to(" \t")},
-		"a long name":             {Name: to(strings.Repeat("é", mostName+1))},
+		"a long name":             {Name: to(strings.Repeat("é", maxName+1))},
 		"a long text":             {About: &long},
 		"a long picture":          {ProfilePicture: &long},
 		"a long website":          {Website: &long},
 		"no e-mail address":       {ContactEmail: to("nobody")},
 		"a named e-mail address":  {ContactEmail: to("Bo <bo@example.com>")},
-		"six accounts":            {SocialAccounts: to(make([]string, mostAccounts+1))},
+		"six accounts":            {SocialAccounts: to(make([]string, maxAccounts+1))},
 		"a long account":          {SocialAccounts: &[]string{long}},
 		"a limit too low":         {SpendingLimit: to(4.99)},
 		"a limit too high":        {SpendingLimit: to(1000.01)},
@@ -110,7 +110,7 @@ func TestUpdateNeeds(t *testing.T) {
 
 func TestSpendingRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cents := Cents(rapid.Int64Range(int64(leastSpending), int64(mostSpending)).Draw(t, "cents"))
+		cents := Cents(rapid.Int64Range(int64(minSpending), int64(maxSpending)).Draw(t, "cents"))
 		got, err := checkSpending(cents.Dollars())
 		if err != nil || got != cents {
 			t.Fatalf("%s dollars are read as %d cents (%v), want %d", cents, got, err, cents)
@@ -140,7 +140,7 @@ func TestPlans(t *testing.T) {
 
 func TestInListHoldsEveryValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.StringMatching(`[a-z]{1,5}`), 1, mostIDs).Draw(t, "values")
+		values := rapid.SliceOfN(rapid.StringMatching(`[a-z]{1,5}`), 1, maxIDs).Draw(t, "values")
 		before := []any{"first", id.Workspace("second")}
 		list, args := inList(before, values)
 		added := args[len(before):]

@@ -22,13 +22,13 @@ type hubSize struct {
 	duration                            time.Duration
 }
 
-// mostHubVersions is what the ids of copied versions have room for.
-const mostHubVersions = 90
+// maxHubVersions is what the ids of copied versions have room for.
+const maxHubVersions = 90
 
 func (s hubSize) validate() error {
-	if s.names < s.publishers || s.publishers < 1 || s.versions < 2 || s.versions > mostHubVersions || s.others < 1 || s.duration <= 0 {
+	if s.names < s.publishers || s.publishers < 1 || s.versions < 2 || s.versions > maxHubVersions || s.others < 1 || s.duration <= 0 {
 		return fmt.Errorf("wanted at least one -hub-publishers, as many -hub-names, 2 to %d -hub-versions, one of -hub-others and a -hub-duration, got %d, %d, %d, %d and %s",
-			mostHubVersions, s.publishers, s.names, s.versions, s.others, s.duration)
+			maxHubVersions, s.publishers, s.names, s.versions, s.others, s.duration)
 	}
 	return nil
 }

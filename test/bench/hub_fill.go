@@ -165,7 +165,7 @@ func copyVersions(ctx context.Context, tx *db.Tx, n int) error {
 	return errors.Join(
 		copyRows(ctx, tx, "integrations", map[string]string{
 			"id": id("t.id"), "version": fmt.Sprintf("'1.%d.0'", n),
-			"created_at": fmt.Sprintf("t.created_at - %d", (mostHubVersions-n)*day), "updated_at": fmt.Sprintf("t.updated_at - %d", n*7919%mostHubVersions*day),
+			"created_at": fmt.Sprintf("t.created_at - %d", (maxHubVersions-n)*day), "updated_at": fmt.Sprintf("t.updated_at - %d", n*7919%maxHubVersions*day),
 			"installs": fmt.Sprintf("(t.created_at + %d) * 7919 %% 1009", n), "views": fmt.Sprintf("(t.created_at + %d) * 7907 %% 997", n),
 		}, " WHERE t.version = '1.0.0'"),
 		copyRows(ctx, tx, "integration_definitions", part, first),

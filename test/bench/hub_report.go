@@ -7,9 +7,9 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// mostOfUpload is the memory that an upload may take, as a multiple of its body: the
+// maxOfUpload is the memory that an upload may take, as a multiple of its body: the
 // body, what is parsed of it, and what is stored of it.
-const mostOfUpload = 6
+const maxOfUpload = 6
 
 // engineNames are what the engines are called in print.
 var engineNames = map[db.Engine]string{db.SQLite: "SQLite", db.PostgreSQL: "PostgreSQL"}
@@ -51,12 +51,12 @@ func (r *report) writeUploads(b *strings.Builder) {
 	const megabyte = 1_000_000
 	fmt.Fprintf(b, "\n%d updateIntegration with %d MB of code each, at once. As many as --max-parallel-uploads are in memory; the target is %d times their bodies, "+
 		"and that of one more which is not collected yet, above the idle server.\n\n",
-		uploads, uploadSize/megabyte, mostOfUpload)
+		uploads, uploadSize/megabyte, maxOfUpload)
 	b.WriteString("| database | idle | --max-parallel-uploads | most memory | target |\n|---|--:|--:|--:|--:|\n")
 	for _, f := range r.hub {
 		engine := engineNames[f.engine]
 		for _, parallel := range uploadsAtOnce {
-			bound := f.idle + int64(parallel+1)*mostOfUpload*uploadSize
+			bound := f.idle + int64(parallel+1)*maxOfUpload*uploadSize
 			peak := fmt.Sprintf("%d MB", f.peaks[parallel]/megabyte)
 			target := r.judge(f.peaks[parallel] < bound, fmt.Sprintf("< %d MB", bound/megabyte),
 				fmt.Sprintf("%s, most memory with %d uploads at once: %s", engine, parallel, peak))

@@ -32,8 +32,8 @@ const ingestPath = "/v1/ingest"
 // tunnelPath is that of the tunnels which "bp dev" opens.
 var tunnelPath = regexp.MustCompile(`^/[0-9a-f]{8}-[0-9a-f-]{27}(/|$)`)
 
-// mostWrong bounds what is reported: one defect shows in many answers.
-const mostWrong = 20
+// maxWrong bounds what is reported: one defect shows in many answers.
+const maxWrong = 20
 
 func watch(t *testing.T, s *server) *witness {
 	t.Helper()
@@ -108,8 +108,8 @@ func (w *witness) note(wrong string) {
 func (w *witness) violations() []string {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	if more := len(w.wrong) - mostWrong; more > 0 {
-		return append(w.wrong[:mostWrong:mostWrong], fmt.Sprintf("and %d more", more))
+	if more := len(w.wrong) - maxWrong; more > 0 {
+		return append(w.wrong[:maxWrong:maxWrong], fmt.Sprintf("and %d more", more))
 	}
 	return w.wrong
 }

@@ -19,8 +19,8 @@ const (
 	clients = 16
 	// each round writes for a little longer than the one before, so that the
 	// kill meets every moment of a write.
-	leastWork = 60 * time.Millisecond
-	workStep  = 7 * time.Millisecond
+	minWork  = 60 * time.Millisecond
+	workStep = 7 * time.Millisecond
 )
 
 // written are the names of the bots that were acknowledged, by id.
@@ -90,7 +90,7 @@ func write(t *testing.T, server *harness.Process, owner *harness.Actor, acknowle
 	case <-time.After(30 * time.Second):
 		t.Errorf("round %d: no bot was acknowledged in 30 seconds", round)
 	}
-	time.Sleep(leastWork + time.Duration(round)*workStep)
+	time.Sleep(minWork + time.Duration(round)*workStep)
 	killed.Store(true)
 	server.Kill()
 	all.Wait()

@@ -135,7 +135,7 @@ func sendUntilKilled(t *testing.T, server *harness.Process, owner *harness.Actor
 	case <-time.After(30 * time.Second):
 		t.Errorf("round %d: nothing was acknowledged in 30 seconds", round)
 	}
-	time.Sleep(leastWork + time.Duration(round)*5*workStep)
+	time.Sleep(minWork + time.Duration(round)*5*workStep)
 	killed.Store(true)
 	server.Kill()
 	all.Wait()

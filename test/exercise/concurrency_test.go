@@ -26,8 +26,8 @@ func try(t *testing.T, a *harness.Actor, method, path string, body any, statuses
 	return 0, fmt.Errorf("%s %s answered %d: %.300s", method, path, answer.Status, answer.Body)
 }
 
-// mostKeys keeps the tags of one bot within their limit.
-const mostKeys = 48
+// maxKeys keeps the tags of one bot within their limit.
+const maxKeys = 48
 
 // Updates of one bot that meet lose nothing of each other.
 func TestUpdatesThatMeet(t *testing.T) {
@@ -37,11 +37,11 @@ func TestUpdatesThatMeet(t *testing.T) {
 		tags := object{"first": "1"}
 		actions, schemas := object{}, object{"input": object{"schema": object{}}, "output": object{"schema": object{}}}
 		for i := range 64 {
-			tags[fmt.Sprint("t", i%mostKeys)] = fmt.Sprint(i % mostKeys)
+			tags[fmt.Sprint("t", i%maxKeys)] = fmt.Sprint(i % maxKeys)
 			actions[fmt.Sprint("a", i)] = schemas
 		}
 		harness.Together(t, 64, func(i int) error {
-			key := fmt.Sprint("t", i%mostKeys)
+			key := fmt.Sprint("t", i%maxKeys)
 			_, err := try(t, a, "PUT", botsPath+"/"+id, object{"tags": object{key: tags[key]}, "actions": object{fmt.Sprint("a", i): schemas}}, 200)
 			return err
 		})

@@ -36,7 +36,7 @@ func TestNestedBodies(t *testing.T) {
 			for strings.Contains(path, "{") {
 				path = path[:strings.Index(path, "{")] + "x" + path[strings.Index(path, "}")+1:]
 			}
-			f := a.Refused(t, fault.InvalidPayload, []string{"500 levels", "/unknown/1/a/a/a"}, op.Method, path, `{"unknown":[0,`+nests(wire.MostDepth)+`]}`)
+			f := a.Refused(t, fault.InvalidPayload, []string{"500 levels", "/unknown/1/a/a/a"}, op.Method, path, `{"unknown":[0,`+nests(wire.MaxDepth)+`]}`)
 			if len(f.Message) > 500 {
 				t.Errorf("%s says %d bytes", op.ID, len(f.Message))
 			}
@@ -53,7 +53,7 @@ func TestDeepestBodies(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
 		a := s.Person(t)
 		// It stands below three levels: the body, configuration, schema.
-		deepest := nests(wire.MostDepth - 3)
+		deepest := nests(wire.MaxDepth - 3)
 		var made struct{ Bot struct{ ID string } }
 		a.Do(t, "POST", botsPath, `{"configuration":{"schema":{"type":"object","default":`+deepest+`}}}`, &made)
 		if answer := a.Ask(t, "GET", botsPath+"/"+made.Bot.ID, nil); answer.Status != 200 || !strings.Contains(string(answer.Body), deepest) {
@@ -74,8 +74,8 @@ func TestNestedRecords(t *testing.T) {
 			return `{"kind":"issue","code":"c","category":"other","title":"t","description":"d","groupBy":[],"data":` + nests(levels) + `}`
 		}
 		for name, sent := range map[string]struct{ kind, body string }{
-			"lines":    {"application/x-ndjson", strings.Join([]string{good, deep(wire.MostDepth), deep(20_000), `{"unknown":` + nests(wire.MostDepth) + `,` + good[1:], good}, "\n")},
-			"an array": {"application/json", "[" + strings.Join([]string{good, deep(wire.MostDepth), deep(9_000), `{"unknown":` + nests(wire.MostDepth) + `,` + good[1:], good}, ",") + "]"},
+			"lines":    {"application/x-ndjson", strings.Join([]string{good, deep(wire.MaxDepth), deep(20_000), `{"unknown":` + nests(wire.MaxDepth) + `,` + good[1:], good}, "\n")},
+			"an array": {"application/json", "[" + strings.Join([]string{good, deep(wire.MaxDepth), deep(9_000), `{"unknown":` + nests(wire.MaxDepth) + `,` + good[1:], good}, ",") + "]"},
 		} {
 			var receipt struct {
 				Accepted int

@@ -23,7 +23,7 @@ func TestTwoProcesses(t *testing.T) {
 	harness.Together(t, clients, func(i int) error {
 		who := []*harness.Actor{owner, there}[i%2]
 		for j := range each {
-			key := fmt.Sprintf("t%d", i%mostKeys)
+			key := fmt.Sprintf("t%d", i%maxKeys)
 			if _, err := try(t, who, "PUT", botsPath+"/"+id, object{"tags": object{key: fmt.Sprint(j)}}, 200); err != nil {
 				return err
 			}
@@ -35,7 +35,7 @@ func TestTwoProcesses(t *testing.T) {
 	})
 	tags := object{}
 	for i := range clients {
-		tags[fmt.Sprintf("t%d", i%mostKeys)] = fmt.Sprint(each - 1)
+		tags[fmt.Sprintf("t%d", i%maxKeys)] = fmt.Sprint(each - 1)
 	}
 	for _, who := range []*harness.Actor{owner, there} {
 		if diff := cmp.Diff(tags, getBot(t, who, id)["tags"]); diff != "" {
