@@ -160,16 +160,11 @@ func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interface
 // versions of its name that there are.
 func (s *Service) admitIntegration(ctx context.Context, tx *db.Tx, i Integration, siblings []sibling, allowBreaking bool) error {
 	versions := versionsOf(siblings)
-	if err := s.mayPublish(ctx, tx, i.release()); err != nil {
+	if err := s.mayPublish(ctx, tx, i.release(), i.Visibility.open()); err != nil {
 		return err
 	}
 	if err := checkVersions(i.release(), versions); err != nil {
 		return err
-	}
-	if i.Visibility.open() {
-		if err := checkNameFree(ctx, tx, i); err != nil {
-			return err
-		}
 	}
 	if allowBreaking {
 		return nil
@@ -198,19 +193,6 @@ func siblingOf(siblings []sibling, version string) sibling {
 		}
 	}
 	return sibling{}
-}
-
-// checkNameFree says whether the name can be opened to all. Another workspace may
-// have opened versions of it while it had the handle; AlreadyExists then.
-func checkNameFree(ctx context.Context, tx *db.Tx, i Integration) error {
-	elsewhere, err := selectOpenElsewhere(ctx, tx, i.Workspace, i.Name)
-	if err != nil {
-		return db.Convert(err)
-	}
-	if elsewhere {
-		return fault.New(fault.AlreadyExists, "The name %q was published by another workspace, which had this handle before, and stays its own. Publish under another name.", fault.Bounded(i.Name))
-	}
-	return nil
 }
 
 // inheritSecrets adds to the secrets of a new version those of the version below
@@ -407,10 +389,7 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 		return checkHiding(before.release(), by)
 	}
 	if after.Visibility.open() {
-		if err := s.mayPublish(ctx, tx, before.release()); err != nil {
-			return err
-		}
-		if err := checkNameFree(ctx, tx, before); err != nil {
+		if err := s.mayPublish(ctx, tx, before.release(), true); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		i = draft
 		r := i.release()
-		if err := s.mayPublish(ctx, tx, r); err != nil {
+		if err := s.mayPublish(ctx, tx, r, i.Public); err != nil {
 			return err
 		}
 		versions, err := selectVersions(ctx, tx, r.kind, r.workspace, r.name)
@@ -57,11 +57,6 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 		}
 		if err := checkVersions(r, versions); err != nil {
 			return err
-		}
-		if i.Public {
-			if err := checkOpen(ctx, tx, r); err != nil {
-				return err
-			}
 		}
 		if !allowBreaking {
 			if err := checkBase(r, versions, i.breaksOf(ctx, tx)); err != nil {
@@ -178,7 +173,7 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 			return err
 		}
 		set(&after.Readme, readme)
-		if err := checkInterfaceChange(ctx, tx, before, after, u.AllowBreaking); err != nil {
+		if err := s.checkInterfaceChange(ctx, tx, before, after, u.AllowBreaking); err != nil {
 			return err
 		}
 		if icon != nil {
@@ -195,7 +190,7 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 }
 
 // checkInterfaceChange says whether an interface may become another one.
-func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interface, allowBreaking bool) error {
+func (s *Service) checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interface, allowBreaking bool) error {
 	if before.Public {
 		parts, err := before.made(after)
 		if err != nil {
@@ -218,7 +213,7 @@ func checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interfac
 		}
 	}
 	if !before.Public && after.Public {
-		if err := checkOpen(ctx, tx, after.release()); err != nil {
+		if err := s.mayPublish(ctx, tx, after.release(), true); err != nil {
 			return err
 		}
 	}

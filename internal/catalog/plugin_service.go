@@ -48,7 +48,8 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 	var p Plugin
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		r := draft.release()
-		if err := s.mayPublish(ctx, tx, r); err != nil {
+		visibility, _ := chosenVisibility(made.Visibility, made.Public, draft.Visibility)
+		if err := s.mayPublish(ctx, tx, r, visibility.open()); err != nil {
 			return err
 		}
 		if p, err = draft.apply(made, findInterface(ctx, tx, draft.Workspace), findIntegration(ctx, tx, draft.Workspace), now); err != nil {
@@ -60,11 +61,6 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 		}
 		if err := checkVersions(r, versions); err != nil {
 			return err
-		}
-		if p.Visibility.open() {
-			if err := checkOpen(ctx, tx, r); err != nil {
-				return err
-			}
 		}
 		if !allowBreaking {
 			if err := checkBase(r, versions, p.breaksOf(ctx, tx)); err != nil {
@@ -404,7 +400,7 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 		return err
 	}
 	if !before.Visibility.open() && after.Visibility.open() {
-		if err := checkOpen(ctx, tx, after.release()); err != nil {
+		if err := s.mayPublish(ctx, tx, after.release(), true); err != nil {
 			return err
 		}
 	}

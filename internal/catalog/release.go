@@ -54,14 +54,27 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, r release, done string)
 	return s.Trail.Record(ctx, tx, r.workspace, access.Act{Action: "UNKNOWN", Resource: r.id, Name: r.name + "@" + r.version, Value: done})
 }
 
-// mayPublish says whether the workspace may publish under the name. Forbidden when
-// not.
-func (s *Service) mayPublish(ctx context.Context, tx *db.Tx, r release) error {
+// mayPublish says whether the workspace may publish under the name, and open the
+// version to other workspaces when asked. Forbidden when the name is not one of the
+// workspace's, or no longer is. AlreadyExists when another workspace opened versions
+// of the name while it had the handle: whoever uses a range of those must never be
+// given another publisher's code.
+func (s *Service) mayPublish(ctx context.Context, tx *db.Tx, r release, open bool) error {
 	p, err := s.publisher(ctx, tx, r.workspace)
 	if err != nil {
 		return err
 	}
-	return p.mayPublish(r.name)
+	if err := p.mayPublish(r.name); err != nil || !open {
+		return err
+	}
+	elsewhere, err := selectOpenElsewhere(ctx, tx, r.kind, r.workspace, r.name)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if elsewhere {
+		return fault.New(fault.AlreadyExists, "The name %q was published by another workspace, which had this handle before, and stays its own. Publish under another name.", fault.Bounded(r.name))
+	}
+	return nil
 }
 
 // checkVersions says whether a name has room for a version beside those it has.
@@ -88,20 +101,6 @@ func checkBase(r release, versions []string, changes func(base string) ([]defini
 		return err
 	}
 	return brokenVersion(r, base, breaking)
-}
-
-// checkOpen says whether a version of an interface or a plugin may be open to others
-// under its name: another workspace may have published it while it had the handle.
-// AlreadyExists then.
-func checkOpen(ctx context.Context, tx *db.Tx, r release) error {
-	other, found, err := selectOpenVersion(ctx, tx, r.kind, r.name, r.version)
-	if err != nil {
-		return db.Convert(err)
-	}
-	if found && other != r.id {
-		return taken(r)
-	}
-	return nil
 }
 
 // shareIcon gives all versions of the name of an interface or a plugin the icon of

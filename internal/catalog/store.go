@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
@@ -52,15 +51,17 @@ func listQuery(table, columns, narrow string, of any, f Filter, page db.Page) *d
 	return &s
 }
 
-// storedIn is where versions of interfaces and of plugins are kept, and which of those
-// are open to all. Integrations are read with more beside them; see sibling.
+// storedIn is where the versions of a kind are kept, and which of them are open to
+// other workspaces.
 var storedIn = map[Kind]struct{ table, open string }{
-	InterfaceKind: {"interfaces", "public"},
-	PluginKind:    {"plugins", "visibility <> 'private'"},
+	IntegrationKind: {"integrations", "visibility <> 'private'"},
+	InterfaceKind:   {"interfaces", "public"},
+	PluginKind:      {"plugins", "visibility <> 'private'"},
 }
 
-// selectVersions reads the versions of a name in the workspace; of the empty
-// workspace, those that are open to all.
+// selectVersions reads the versions of an interface's or a plugin's name in the
+// workspace; of the empty workspace, those that are open to all. Versions of
+// integrations are read with more beside them; see sibling.
 func selectVersions(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string) ([]string, error) {
 	in := storedIn[k]
 	if w == "" {
@@ -69,14 +70,12 @@ func selectVersions(ctx context.Context, q db.Querier, k Kind, w id.Workspace, n
 	return scanTexts(q.Query(ctx, `SELECT version FROM `+in.table+` WHERE name = $1 AND workspace_id = $2`, name, string(w)))
 }
 
-// selectOpenVersion reads the id of a version that is open to all.
-func selectOpenVersion(ctx context.Context, q db.Querier, k Kind, name, version string) (packageID string, found bool, err error) {
+// selectOpenElsewhere says whether another workspace has versions of the name that
+// are open to all.
+func selectOpenElsewhere(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string) (found bool, err error) {
 	in := storedIn[k]
-	err = q.QueryRow(ctx, `SELECT id FROM `+in.table+` WHERE name = $1 AND version = $2 AND `+in.open, name, version).Scan(&packageID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
-	}
-	return packageID, err == nil, err
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+in.table+` WHERE name = $1 AND `+in.open+` AND workspace_id <> $2)`, name, string(w)).Scan(&found)
+	return found, err
 }
 
 // selectSharedIcon reads the icon that all versions of a name share; empty when they

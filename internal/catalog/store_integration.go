@@ -158,14 +158,6 @@ func selectOpenSiblings(ctx context.Context, q db.Querier, name string) ([]sibli
 		WHERE name = $1 AND visibility <> 'private'`, name))
 }
 
-// selectOpenElsewhere says whether another workspace has versions of the name that
-// are open to all.
-func selectOpenElsewhere(ctx context.Context, q db.Querier, w id.Workspace, name string) (found bool, err error) {
-	err = q.QueryRow(ctx, `
-		SELECT EXISTS (SELECT 1 FROM integrations WHERE name = $1 AND visibility <> 'private' AND workspace_id <> $2)`, name, string(w)).Scan(&found)
-	return found, err
-}
-
 // updateIcon gives an icon to all production versions of a name.
 func updateIcon(ctx context.Context, q db.Querier, w id.Workspace, name string, icon blob.Hash) error {
 	_, err := q.Exec(ctx, `UPDATE integrations SET icon_hash = $3 WHERE workspace_id = $1 AND dev = FALSE AND name_key = $2`,

@@ -329,22 +329,39 @@ func TestIcons(t *testing.T) {
 	})
 }
 
-// TestHandleChangesHands holds that a name stays with who published under it, and
-// that nobody learns of a private one.
+// TestHandleChangesHands holds that a name stays with who opened it to others, so that
+// nobody who asks for a range of its versions gets another publisher's, and that
+// nobody learns of a private one.
 func TestHandleChangesHands(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
-		a, handle := shopkeeper(t, s)
-		b := s.Person(t)
-		made := publish(t, a, "integration", object{"name": handle + "/private"})
-		publish(t, a, "integration", object{"name": handle + "/open", "visibility": "public"})
-		a.Do(t, "PUT", workspacesPath+"/"+a.Workspace, object{"handle": handle + "-new"}, nil)
-		b.Do(t, "PUT", workspacesPath+"/"+b.Workspace, object{"handle": handle}, nil)
-		publish(t, b, "integration", object{"name": handle + "/private", "visibility": "public"})
-		publish(t, b, "integration", object{"name": handle + "/open"})
-		b.Refused(t, fault.AlreadyExists, []string{"another workspace"}, "POST", integrationsPath, object{"name": handle + "/open", "version": "2.0.0", "visibility": "public"})
-		a.Refused(t, fault.Forbidden, []string{handle + "-new/private"}, "POST", integrationsPath, object{"name": handle + "/private", "version": "2.0.0"})
-		a.Refused(t, fault.Forbidden, []string{handle + "-new/private"}, "PUT", integrationPath(made["id"]), object{"visibility": "public"})
-		updateIntegration(t, a, made["id"], object{"title": "Still mine"})
+		for _, kind := range []string{"integration", "interface", "plugin"} {
+			a, handle := shopkeeper(t, s)
+			b := s.Person(t)
+			path := "/v1/admin/" + kind + "s"
+			with := func(name, version string, public bool) object {
+				body := object{"name": handle + "/" + name, "version": version, "public": public}
+				if kind == "plugin" {
+					body["code"] = object{"node": "n", "browser": "b"}
+				}
+				return body
+			}
+			made := publish(t, a, kind, with("private", "1.0.0", false))
+			publish(t, a, kind, with("open", "1.0.0", true))
+			a.Do(t, "PUT", workspacesPath+"/"+a.Workspace, object{"handle": handle + "-new"}, nil)
+			b.Do(t, "PUT", workspacesPath+"/"+b.Workspace, object{"handle": handle}, nil)
+
+			publish(t, b, kind, with("private", "1.0.0", true))
+			own := publish(t, b, kind, with("open", "1.1.0", false))
+			b.Refused(t, fault.AlreadyExists, []string{"another workspace", handle + "/open"}, "POST", path, with("open", "2.0.0", true))
+			b.Refused(t, fault.AlreadyExists, []string{"another workspace", handle + "/open"}, "PUT", path+"/"+own["id"].(string), object{"public": true})
+			if got := getPackage(t, b, catalogPath(hubPath+kind+"s", handle+"/open", "*"), kind)["version"]; got != "1.0.0" {
+				t.Errorf("the %s that others asked for is now %v of another workspace", kind, got)
+			}
+
+			a.Refused(t, fault.Forbidden, []string{handle + "-new/private"}, "POST", path, with("private", "2.0.0", false))
+			a.Refused(t, fault.Forbidden, []string{handle + "-new/private"}, "PUT", path+"/"+made["id"].(string), object{"public": true})
+			a.Do(t, "PUT", path+"/"+made["id"].(string), object{"title": "Still mine"}, nil)
+		}
 	})
 }
 
