@@ -360,15 +360,17 @@ func (w *walk) required(path string, a, b shape, properties map[string]any) {
 		had[name] = true
 	}
 	for _, name := range b.required() {
+		if had[name] {
+			continue
+		}
 		_, known := properties[name]
-		switch name = fault.Bounded(name); {
-		case had[name]:
+		switch shown := fault.Bounded(name); {
 		case w.direction == given && !known:
-			w.add(path, "property %q was removed", name)
+			w.add(path, "property %q was removed", shown)
 		case known:
-			w.say(path, fmt.Sprintf("property %q became required", name), fmt.Sprintf("property %q is no longer required", name))
+			w.say(path, fmt.Sprintf("property %q became required", shown), fmt.Sprintf("property %q is no longer required", shown))
 		default:
-			w.add(path, "required property %q was added", name)
+			w.add(path, "required property %q was added", shown)
 		}
 	}
 }

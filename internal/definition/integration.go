@@ -276,7 +276,6 @@ func (i Integration) checkGrowth(next Integration) error {
 			{"action definitions", len(i.Actions), len(next.Actions), maxActions},
 			{"tag definitions of users", len(i.User.Tags), len(next.User.Tags), maxTagDefinitions},
 			{"entity definitions", len(i.Entities), len(next.Entities), maxEntities},
-			{"interfaces", len(i.Interfaces), len(next.Interfaces), maxInterfaces},
 		}),
 		growthOfAttributes(i.Events, next.Events, i.Actions, next.Actions),
 	)

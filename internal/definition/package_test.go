@@ -374,6 +374,38 @@ func TestPackageLimits(t *testing.T) {
 	}
 }
 
+// What a patch refers to is looked up, so a patch of too many references is refused
+// before the first lookup.
+func TestTooManyReferencesAreNotLookedUp(t *testing.T) {
+	lookups := 0
+	find := func(r Reference) (Reference, error) {
+		lookups++
+		return found(r)
+	}
+	references := entries(51, `{"id":"i@1.0.0"}`)
+	for name, apply := range map[string]func() error{
+		"interfaces": func() error {
+			_, err := EmptyIntegration().Apply(parse[IntegrationPatch](t, `{"interfaces":{`+references+`}}`), find)
+			return err
+		},
+		"interface dependencies": func() error {
+			_, err := EmptyPlugin().Apply(parse[PluginPatch](t, `{"dependencies":{"interfaces":{`+references+`}}}`), find, find)
+			return err
+		},
+		"integration dependencies": func() error {
+			_, err := EmptyPlugin().Apply(parse[PluginPatch](t, `{"dependencies":{"integrations":{`+references+`}}}`), find, find)
+			return err
+		},
+	} {
+		if err := apply(); !fault.Is(err, fault.LimitExceeded) || !strings.Contains(err.Error(), "50 "+name) {
+			t.Errorf("51 %s: %v", name, err)
+		}
+	}
+	if lookups > 0 {
+		t.Errorf("there were %d lookups", lookups)
+	}
+}
+
 func TestPackageCheck(t *testing.T) {
 	checkIntegration := func(t *testing.T, text string) error { return parse[IntegrationPatch](t, text).Check() }
 	checkInterface := func(t *testing.T, text string) error { return parse[InterfacePatch](t, text).Check() }

@@ -28,6 +28,21 @@ func merge[M ~map[string]T, T, P any](old M, patch map[string]wire.Patch[P], bec
 	return next
 }
 
+// sizeAfter is how many entries merge would leave.
+func sizeAfter[T, P any](old map[string]T, patch map[string]wire.Patch[P]) int {
+	n := len(old)
+	for key, entry := range patch {
+		_, stood := old[key]
+		switch _, set := entry.Get(); {
+		case set && !stood:
+			n++
+		case !set && stood:
+			n--
+		}
+	}
+	return n
+}
+
 func replace[T any](value, _ T) T { return value }
 
 // sets is the patch that sets every entry of a map.

@@ -114,11 +114,11 @@ func (p PluginPatch) Members() []string {
 // holds must have passed Check. The attributes are no part of the definition:
 // ApplyAttributes changes them.
 func (p Plugin) Apply(patch PluginPatch, findInterface, findIntegration Find) (Plugin, error) {
-	interfaces, err := depend(p.Dependencies.Interfaces, patch.Dependencies.Interfaces, findInterface)
+	interfaces, err := depend("interface dependencies", p.Dependencies.Interfaces, patch.Dependencies.Interfaces, findInterface)
 	if err != nil {
 		return Plugin{}, err
 	}
-	integrations, err := depend(p.Dependencies.Integrations, patch.Dependencies.Integrations, findIntegration)
+	integrations, err := depend("integration dependencies", p.Dependencies.Integrations, patch.Dependencies.Integrations, findIntegration)
 	if err != nil {
 		return Plugin{}, err
 	}
@@ -149,8 +149,6 @@ func (p Plugin) checkGrowth(next Plugin) error {
 			{"tag definitions of users", len(p.User.Tags), len(next.User.Tags), maxTagDefinitions},
 			{"tag definitions of conversations", len(p.Conversation.Tags), len(next.Conversation.Tags), maxTagDefinitions},
 			{"tag definitions of messages", len(p.Message.Tags), len(next.Message.Tags), maxTagDefinitions},
-			{"interface dependencies", len(p.Dependencies.Interfaces), len(next.Dependencies.Interfaces), maxDependencies},
-			{"integration dependencies", len(p.Dependencies.Integrations), len(next.Dependencies.Integrations), maxDependencies},
 		}),
 		growthOfAttributes(p.Events, next.Events, p.Actions, next.Actions),
 	)

@@ -65,7 +65,12 @@ func (s ImplementationSettings) check(path string) error {
 	return nil
 }
 
+// implement is the implementations of an integration after a patch. LimitExceeded,
+// before anything is looked up, when there would be too many.
 func implement(old map[string]Implementation, patch map[string]wire.Patch[ImplementationSettings], find Find) (map[string]Implementation, error) {
+	if err := growth("An integration", []part{{"interfaces", len(old), sizeAfter(old, patch), maxInterfaces}}); err != nil {
+		return nil, err
+	}
 	found, err := lookUp(patch, find, func(s ImplementationSettings) Reference { return Reference{ID: s.ID} })
 	if err != nil {
 		return nil, err
@@ -143,7 +148,12 @@ type DependenciesPatch struct {
 	Integrations map[string]wire.Patch[DependencySettings] `json:"integrations,omitempty" doc:"Integrations to need by alias; null removes one."`
 }
 
-func depend(old map[string]Reference, patch map[string]wire.Patch[DependencySettings], find Find) (map[string]Reference, error) {
+// depend is the dependencies of a plugin, of the kind that what names, after a patch.
+// LimitExceeded, before anything is looked up, when there would be too many.
+func depend(what string, old map[string]Reference, patch map[string]wire.Patch[DependencySettings], find Find) (map[string]Reference, error) {
+	if err := growth("A plugin", []part{{what, len(old), sizeAfter(old, patch), maxDependencies}}); err != nil {
+		return nil, err
+	}
 	found, err := lookUp(patch, find, DependencySettings.reference)
 	if err != nil {
 		return nil, err
