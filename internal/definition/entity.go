@@ -51,9 +51,10 @@ func resolveEntities(path string, schema wire.Object, lookup func(ref string) (w
 		entity wire.Object
 	}
 	var (
-		open []object
-		out  = make([]byte, 0, len(schema))
-		from int64
+		open   []object
+		out    = make([]byte, 0, len(schema))
+		from   int64
+		reread int
 	)
 	dec := jsontext.NewDecoder(bytes.NewBuffer(schema), jsontext.AllowInvalidUTF8(true))
 	read := func() (jsontext.Token, error) {
@@ -80,6 +81,10 @@ func resolveEntities(path string, schema wire.Object, lookup func(ref string) (w
 			o := open[len(open)-1]
 			open = open[:len(open)-1]
 			if o.entity != nil {
+				if reread += len(out) - o.start; reread > maxReread {
+					return nil, fault.New(fault.LimitExceeded, "%s has too many references to entities beside one another's members. Do not put a $ref into what stands beside another $ref.", path).
+						With("limit", maxReread).With("count", reread)
+				}
 				resolved, err := stand(o.entity, out[o.start:])
 				if err != nil {
 					return nil, err

@@ -81,6 +81,20 @@ func TestResolvedSchemasAreBounded(t *testing.T) {
 	}
 }
 
+// References nested in what stands beside one another cannot make the work quadratic.
+func TestResolvingIsBounded(t *testing.T) {
+	nested := func(depth int) wire.Object {
+		return wire.Object(strings.Repeat(`{"$ref":"e","x":`, depth) + `"` + strings.Repeat("x", 80_000) + `"` + strings.Repeat("}", depth))
+	}
+	lookup := func(string) (wire.Object, bool) { return wire.Object(`{}`), true }
+	if _, err := ResolveEntities(nested(10), lookup); err != nil {
+		t.Errorf("ten levels: %v", err)
+	}
+	if _, err := ResolveEntities(nested(400), lookup); !fault.Is(err, fault.LimitExceeded) {
+		t.Errorf("400 levels: %v", err)
+	}
+}
+
 func TestEntityReference(t *testing.T) {
 	for ref, want := range map[string][3]any{
 		"interface:hitl/entities/user":    {"hitl", "user", true},

@@ -42,7 +42,10 @@ const (
 	maxDefinition    = 16 << 20
 	// Schemas in which entities stand in place of references may be larger than
 	// those that came, since one reference is short and can stand often.
-	maxResolvedSchema  = 1 << 20
+	maxResolvedSchema = 1 << 20
+	// What stands beside a reference is read again when the entity takes its place.
+	// References nested in that make the work quadratic, so it is bounded in bytes.
+	maxReread          = 2 << 20
 	maxExtraOperations = 50
 )
 
