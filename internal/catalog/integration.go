@@ -367,18 +367,23 @@ func secretNames(before []string, patch map[string]*string) ([]string, error) {
 	return names, nil
 }
 
-func (i Integration) withSecrets(patch map[string]*string) (Integration, error) {
+// withSecrets is the integration with the names of its secrets after a patch, and what
+// of the patch is to be written: not the removal of secrets that are not there, of
+// which a body has room for millions.
+func (i Integration) withSecrets(patch map[string]*string) (Integration, map[string]*string, error) {
 	if len(patch) == 0 {
-		return i, nil
+		return i, nil, nil
 	}
 	var before []string
 	if err := wire.ParseJSON([]byte(i.SecretNames), &before); err != nil {
-		return i, err
+		return i, nil, err
 	}
-	names, err := secretNames(before, patch)
+	changes := maps.Clone(patch)
+	maps.DeleteFunc(changes, func(name string, value *string) bool { return value == nil && !slices.Contains(before, name) })
+	names, err := secretNames(before, changes)
 	if err != nil {
-		return i, err
+		return i, nil, err
 	}
 	i.SecretNames, err = toJSON(names)
-	return i, err
+	return i, changes, err
 }

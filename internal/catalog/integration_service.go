@@ -115,7 +115,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 			return Integration{}, err
 		}
 	}
-	if i, err = i.withSecrets(secrets); err != nil {
+	if i, secrets, err = i.withSecrets(secrets); err != nil {
 		return Integration{}, err
 	}
 	// A gauge that changes by nothing still says whether the workspace is there.
@@ -302,7 +302,8 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err != nil {
 		return Integration{}, err
 	}
-	if after, err = after.withSecrets(u.Secrets); err != nil {
+	after, secrets, err := after.withSecrets(u.Secrets)
+	if err != nil {
 		return Integration{}, err
 	}
 	set(&after.Code, b.code)
@@ -324,7 +325,7 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 			return Integration{}, db.Convert(err)
 		}
 	}
-	if err := writeSecrets(ctx, tx, i, s.sealSecrets(i, u.Secrets)); err != nil {
+	if err := writeSecrets(ctx, tx, i, s.sealSecrets(i, secrets)); err != nil {
 		return Integration{}, db.Convert(err)
 	}
 	if err := s.rewrite(ctx, tx, before, after, len(u.Definition.Interfaces) > 0); err != nil {
