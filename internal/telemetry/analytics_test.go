@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -255,6 +256,29 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 	if got := sum(maxSum-1, maxCount); got != maxSum {
 		t.Errorf("a sum grows to %d", got)
+	}
+}
+
+// Calls that take next to no time, or tell so, are answered in numbers that JSON has.
+func TestAbsurdCalls(t *testing.T) {
+	var d Day
+	for _, c := range []LLMCall{
+		{OutputTokens: maxCount, LatencyMs: math.SmallestNonzeroFloat64},
+		{OutputTokens: 1, LatencyMs: 1},
+		{OutputTokens: maxCount, LatencyMs: 1e-300},
+		{OutputTokens: maxCount, LatencyMs: maxCount, CostNanoUSD: maxCount},
+	} {
+		if problem := c.check(); problem != "" {
+			t.Fatal(problem)
+		}
+		d.LLM.add(&c)
+	}
+	var got AnalyticsList
+	if err := json.Unmarshal(appendDays(nil, []DatedDay{{Day: d}}), &got); err != nil {
+		t.Fatal(err)
+	}
+	if speed := got.Records[0].LLM.TokensPerSecond; speed.Max != maxCount || speed.Min != 1000*1 || !(speed.SD > 0 && speed.SD <= maxCount) {
+		t.Errorf("the speeds are %+v", speed)
 	}
 }
 

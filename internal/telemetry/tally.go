@@ -1,8 +1,6 @@
 package telemetry
 
 import (
-	"time"
-
 	"github.com/botyard/botyard/internal/id"
 )
 
@@ -105,6 +103,7 @@ func (l *LLM) add(c *LLMCall) {
 	}
 	l.Latency.Add(c.LatencyMs)
 	if c.Error == "" && c.OutputTokens > 0 {
-		l.TokensPerSecond.Add(float64(c.OutputTokens) / (c.LatencyMs / float64(time.Second/time.Millisecond)))
+		// A latency of next to nothing would make the speed, and all that is made of it, infinite.
+		l.TokensPerSecond.Add(min(float64(c.OutputTokens)/(c.LatencyMs/1000), maxCount))
 	}
 }
