@@ -54,3 +54,6 @@ func Damaged(err error) bool {
 	}
 	return false
 }
+
+// NoTable says whether err is PostgreSQL's word for a table that does not exist.
+func NoTable(err error) bool { return sqlState(err) == "42P01" }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -27,6 +28,7 @@ type appender struct {
 
 // The bounds of one commit.
 const (
+	maxWrites       = 8       // tries, each without a volume more that is damaged
 	maxTogether     = 256     // requests
 	maxTogetherSize = 8 << 20 // bytes of blocks
 )
@@ -153,8 +155,8 @@ func (l *appender) together(first *appending) []*appending {
 func (l *appender) commit(group []*appending) {
 	ctx := context.Background() // requests that were given up are kept as well
 	err := l.write(ctx, group)
-	if db.Damaged(err) {
-		err = l.write(ctx, group) // into the file that took the place of the damaged one
+	for n := 1; n < maxWrites && (db.Damaged(err) || errors.Is(err, errDropped)); n++ {
+		err = l.write(ctx, group) // without the volume that was set aside or dropped
 	}
 	err = db.Convert(err)
 	for _, a := range group {
@@ -189,8 +191,11 @@ func (l *appender) write(ctx context.Context, group []*appending) error {
 		return err
 	})
 	if err != nil {
-		l.archive.failed(ctx, v, err)
-		return err
+		var keys *keysError
+		if errors.As(err, &keys) {
+			v = keys.volume
+		}
+		return l.archive.failed(ctx, v, err)
 	}
 	if known := l.index.volumes[v.day]; keyed && known != nil {
 		for _, a := range group {
@@ -220,7 +225,7 @@ func (l *appender) current(ctx context.Context) (*volume, error) {
 	if n := len(days); n > 0 && days[n-1] > day && days[n-1] <= day+1 {
 		day = days[n-1]
 	}
-	return l.archive.open(ctx, l.class, day)
+	return l.archive.create(ctx, l.class, day)
 }
 
 // sort finds out which records are duplicates.
@@ -284,10 +289,11 @@ func (p *prepared) without(class Class, places map[int]bool) (*block, error) {
 
 // insert writes the blocks and keys and answers the sequence of the next record.
 func (l *appender) insert(ctx context.Context, tx *db.Tx, v *volume, group []*appending) (next int64, err error) {
-	if next, err = selectMark(ctx, tx, v, markNext); err != nil {
+	marks, err := selectMarks(ctx, tx, v)
+	if err != nil {
 		return 0, err
 	}
-	if next == 0 {
+	if next = marks.next; next == 0 {
 		next = firstSequence(v.day, l.clock.Now())
 	}
 	first := next
@@ -314,6 +320,11 @@ func (l *appender) insert(ctx context.Context, tx *db.Tx, v *volume, group []*ap
 	}
 	if len(keys) > 0 {
 		if err := insertKeys(ctx, tx, v, first, keys); err != nil {
+			return 0, err
+		}
+	}
+	if marks.sealed { // the clock was set back
+		if err := putMark(ctx, tx, v, markSealed, 0); err != nil {
 			return 0, err
 		}
 	}

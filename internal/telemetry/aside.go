@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,7 +93,7 @@ func (s *blockStore) retryAside(ctx context.Context, rollUp part) error {
 
 // retry rolls up what was set aside of one bot in one volume.
 func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp part) error {
-	records, err := s.recordsOf(ctx, rows)
+	records, rows, err := s.recordsOf(ctx, rows)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp part) er
 	}
 	volume := rows[0].volume
 	counted := 0 // by this server
-	err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) (bool, error) {
+	err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) error {
 		counted = 0
 		// Those that are in the volume no more go too.
 		gone := make([]int64, 0, len(rows))
@@ -112,17 +113,20 @@ func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp part) er
 			}
 		}
 		n, err := deleteAside(ctx, tx, volume, gone)
-		if err != nil || n != int64(len(gone)) {
-			return false, err // another server was faster, or the bot is gone
+		if err != nil {
+			return err
+		}
+		if n != int64(len(gone)) {
+			return errOvertaken // or the bot is gone
 		}
 		for _, r := range bad {
 			t := tries[r.record.Sequence] + 1
 			if err := updateAside(ctx, tx, volume, r.record.Sequence, causeText(r.cause), t, asideAgain(s.clock.Now(), t)); err != nil {
-				return false, err
+				return err
 			}
 		}
 		counted = len(good)
-		return true, nil
+		return nil
 	})
 	if err == nil && counted > 0 {
 		s.log.InfoContext(ctx, "records that were set aside are rolled up", "volume", volume, "bot", rows[0].bot, "records", counted)
@@ -130,11 +134,12 @@ func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp part) er
 	return err
 }
 
-// recordsOf reads the records of one bot in one volume that are still there.
-func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, error) {
-	v, err := s.named(ctx, rows[0].volume)
-	if err != nil || v == nil {
-		return nil, err
+// recordsOf reads the records of one bot in one volume that are still there: all, or,
+// when they are long, as many as a roll-up may have, with the rows of these.
+func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, []asideRow, error) {
+	class, day, err := placeOf(rows[0].volume)
+	if err != nil {
+		return nil, nil, err
 	}
 	wanted := make(map[int64]bool, len(rows))
 	first, last := rows[0].sequence, rows[0].sequence
@@ -143,46 +148,44 @@ func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, 
 		first, last = min(first, row.sequence), max(last, row.sequence)
 	}
 	var found []Record
-	for past := int64(-1); len(found) < len(wanted); {
-		blocks, err := selectAfter(ctx, v.reader(ctx), v, &Filter{Bot: rows[0].bot}, first-1, past, stepAfter)
-		if err != nil {
-			s.archive.failed(ctx, v, err)
-			return nil, err
-		}
-		for _, b := range blocks {
-			if past = b.sequence; b.sequence > last {
-				return found, nil
-			}
-			records, err := b.all(v.class)
+	size := 0
+	later := map[int64]bool{}
+	err = s.in(ctx, class, day, func(v *volume) error {
+		for past := int64(-1); len(found)+len(later) < len(wanted); {
+			blocks, err := selectAfter(ctx, v.reader(ctx), v, &Filter{Bot: rows[0].bot}, first-1, past, stepAfter)
 			if err != nil {
-				s.tear(ctx, v, b, err)
-				continue
+				return err
 			}
-			for _, r := range records {
-				if wanted[r.Sequence] {
-					found = append(found, r)
+			for _, b := range blocks {
+				if past = b.sequence; past > last {
+					return nil
+				}
+				records, err := b.all(class)
+				if err != nil {
+					s.tear(ctx, v, b, err)
+					continue
+				}
+				for _, r := range records {
+					switch {
+					case !wanted[r.Sequence]:
+					case size >= maxRolledBytes:
+						later[r.Sequence] = true
+					default:
+						size += textLength(&r)
+						found = append(found, r)
+					}
 				}
 			}
+			if len(blocks) < stepAfter {
+				break
+			}
 		}
-		if len(blocks) < stepAfter {
-			break
-		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDropped) {
+		return nil, nil, err
 	}
-	return found, nil
-}
-
-// named opens a volume that is there; nil when it was dropped.
-func (s *blockStore) named(ctx context.Context, name string) (*volume, error) {
-	days, err := s.archive.days(ctx, Events)
-	if err != nil {
-		return nil, err
-	}
-	for _, day := range days {
-		if volumeName(Events, day) == name {
-			return s.archive.open(ctx, Events, day)
-		}
-	}
-	return nil, nil
+	return found, slices.DeleteFunc(slices.Clone(rows), func(row asideRow) bool { return later[row.sequence] }), nil
 }
 
 // Rollups says what of the roll-ups needs the operator.

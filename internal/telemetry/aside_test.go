@@ -210,6 +210,47 @@ func TestOneRecordIsSetAside(t *testing.T) {
 	})
 }
 
+// Two servers try again what was set aside, and have not read the same rows: of those of
+// which the other has counted some, none is lost.
+func TestRetriesThatOverlap(t *testing.T) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
+		p := newPoisoned(t, d, 4)
+		broken := true
+		rollUp := func(ctx context.Context, tx *db.Tx, records []Record) error {
+			for _, r := range records {
+				if broken && r.Bot == p.bots[0] {
+					return errDay
+				}
+			}
+			return p.service.rollUpAnalytics(ctx, tx, records)
+		}
+		if err := p.roll(t.Context(), rollUp, false); err != nil {
+			t.Fatal(err)
+		}
+		broken = false
+		rows, err := selectAside(t.Context(), d.Reader(t.Context()), 1<<60, 1000)
+		if err != nil || len(rows) < 10 {
+			t.Fatalf("%d records are set aside (%v)", len(rows), err)
+		}
+		half := len(rows) / 2
+		for _, try := range [][]asideRow{rows[:half], rows[half-1:], rows} {
+			if err := p.retry(t.Context(), try, rollUp); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if state := mustRollups(t, p.service); state.Records != int64(len(rows)-half) {
+			t.Errorf("%d records are set aside, want the %d that were tried together with others", state.Records, len(rows)-half)
+		}
+		p.clock.forward(longestAsideWait)
+		if err := p.retryAside(t.Context(), rollUp); err != nil {
+			t.Fatal(err)
+		}
+		for _, bot := range p.bots {
+			p.mustMatch(t, d, bot, p.records)
+		}
+	})
+}
+
 // What fails for the database's own reason sets nothing aside: the volume stalls, is told
 // of, waits longer from try to try, and goes on when all is well.
 func TestStall(t *testing.T) {

@@ -3,8 +3,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/botyard/botyard/internal/db"
 )
@@ -64,14 +62,13 @@ func (s *blockStore) restoreRows(ctx context.Context, volume, table string, rows
 	return v.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return db.InsertInto(ctx, tx, t, rows) })
 }
 
-// volumeNamed opens the volume of a name, as volumeName writes it.
+// volumeNamed opens or makes the volume of a name, as volumeName writes it.
 func (s *blockStore) volumeNamed(ctx context.Context, name string) (*volume, error) {
-	class, date, _ := strings.Cut(name, "-")
-	day, err := time.Parse("2006-01-02", date)
-	if err != nil || volumeName(Class(class), dayOf(day)) != name || s.appenders[Class(class)] == nil {
-		return nil, fmt.Errorf("%q names no day of telemetry", name)
+	class, day, err := placeOf(name)
+	if err != nil {
+		return nil, err
 	}
-	return s.archive.open(ctx, Class(class), dayOf(day))
+	return s.archive.create(ctx, class, day)
 }
 
 // table is what a table of the volume is called in its database.

@@ -160,13 +160,12 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 		if (day+1)<<sequenceBits <= after {
 			continue
 		}
-		v, err := s.archive.open(ctx, class, day)
-		if err != nil {
-			return nil, err
-		}
 		enough := false
-		if found, enough, err = s.afterIn(ctx, v, &f, after, most, found); err != nil {
-			s.archive.failed(ctx, v, err)
+		err := s.in(ctx, class, day, func(v *volume) (err error) {
+			found, enough, err = s.afterIn(ctx, v, &f, after, most, found)
+			return err
+		})
+		if err != nil && !errors.Is(err, errDropped) {
 			return nil, err
 		}
 		if enough {
@@ -198,7 +197,7 @@ func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after in
 	for past := int64(-1); ; {
 		blocks, err := selectAfter(ctx, v.reader(ctx), v, f, after, past, stepAfter)
 		if err != nil {
-			return nil, false, err
+			return found, false, err
 		}
 		for _, b := range blocks {
 			past = b.sequence
@@ -237,20 +236,20 @@ func before(records []Record, sequence int64) (n, size int) {
 // Latest is storage's.
 func (s *blockStore) Latest(ctx context.Context, class Class) (int64, error) {
 	days, err := s.archive.days(ctx, class)
+	if err != nil {
+		return 0, err
+	}
 	for _, day := range slices.Backward(days) {
-		if err != nil {
-			break
-		}
-		var v *volume
-		if v, err = s.archive.open(ctx, class, day); err != nil {
-			break
-		}
 		var last int64
-		if last, err = selectLatest(ctx, v.reader(ctx), v); last > 0 || err != nil {
+		err := s.in(ctx, class, day, func(v *volume) (err error) {
+			last, err = selectLatest(ctx, v.reader(ctx), v)
+			return err
+		})
+		if last > 0 || err != nil && !errors.Is(err, errDropped) {
 			return last, err
 		}
 	}
-	return 0, err
+	return 0, nil
 }
 
 // Erase is storage's.
@@ -275,27 +274,41 @@ func (s *blockStore) Erase(ctx context.Context, of Owner) error {
 func (s *blockStore) each(ctx context.Context, fn func(*volume) error) error {
 	var errs []error
 	for _, class := range classes {
-		days, err := s.archive.days(ctx, class)
-		if err != nil {
-			return err
+		errs = append(errs, s.eachOf(ctx, class, fn))
+	}
+	return errors.Join(errs...)
+}
+
+// eachOf is each for the volumes of one class.
+func (s *blockStore) eachOf(ctx context.Context, class Class, fn func(*volume) error) error {
+	days, err := s.archive.days(ctx, class)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, day := range days {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		for _, day := range days {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			v, err := s.archive.open(ctx, class, day)
-			if err == nil {
-				err = fn(v)
-			}
-			if err != nil {
-				if v != nil {
-					s.archive.failed(ctx, v, err)
-				}
-				errs = append(errs, fmt.Errorf("%s: %w", volumeName(class, day), err))
-			}
+		err := s.in(ctx, class, day, fn)
+		if err != nil && !errors.Is(err, errDropped) {
+			errs = append(errs, fmt.Errorf("%s: %w", volumeName(class, day), err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// in calls fn with the volume of a day. The error is errDropped when there is none any
+// more.
+func (s *blockStore) in(ctx context.Context, class Class, day int64, fn func(*volume) error) error {
+	v, err := s.archive.open(ctx, class, day)
+	if err != nil {
+		return err
+	}
+	if err := fn(v); err != nil {
+		return s.archive.failed(ctx, v, err)
+	}
+	return nil
 }
 
 // tear notes a block that cannot be decoded. The others of its volume still serve.

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,10 @@ func (x *index) refresh(ctx context.Context, current *volume) error {
 		}
 		v := current
 		if day != current.day {
-			if v, err = x.archive.open(ctx, x.class, day); err != nil {
+			if v, err = x.archive.open(ctx, x.class, day); errors.Is(err, errDropped) {
+				delete(x.volumes, day)
+				continue
+			} else if err != nil {
 				return err
 			}
 		}
@@ -63,7 +67,7 @@ func (x *index) refresh(ctx context.Context, current *volume) error {
 			x.volumes[day] = known
 		}
 		if err := known.refresh(ctx); err != nil {
-			return fmt.Errorf("the keys of %s: %w", v.name(), err)
+			return &keysError{v, err}
 		}
 	}
 	x.boundFilters(days)
@@ -88,8 +92,8 @@ func (x *index) boundFilters(days []int64) {
 
 func (k *volumeKeys) refresh(ctx context.Context) error {
 	q := k.reader(ctx)
-	next, err := selectMark(ctx, q, k.volume, markNext)
-	if err != nil || next == k.seen {
+	marks, err := selectMarks(ctx, q, k.volume)
+	if err != nil || marks.next == k.seen {
 		return err
 	}
 	ids, err := selectRuns(ctx, q, k.volume)
@@ -111,11 +115,7 @@ func (k *volumeKeys) refresh(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	sealed, err := selectMark(ctx, q, k.volume, markSealed)
-	if err != nil {
-		return err
-	}
-	k.seen, k.sealed = next, sealed == 1
+	k.seen, k.sealed = marks.next, marks.sealed
 	return nil
 }
 
@@ -144,12 +144,25 @@ func (x *index) has(ctx context.Context, k key) (bool, error) {
 		}
 	}
 	for _, v := range x.volumes {
-		if found, err := v.inRuns(ctx, k); found || err != nil {
-			return found, err
+		found, err := v.inRuns(ctx, k)
+		if err != nil {
+			return false, &keysError{v.volume, err}
+		}
+		if found {
+			return true, nil
 		}
 	}
 	return false, nil
 }
+
+// keysError says of which volume the keys could not be read.
+type keysError struct {
+	volume *volume
+	err    error
+}
+
+func (e *keysError) Error() string { return fmt.Sprintf("the keys of %s: %v", e.volume.name(), e.err) }
+func (e *keysError) Unwrap() error { return e.err }
 
 func (k *volumeKeys) inRuns(ctx context.Context, one key) (bool, error) {
 	for attempt := 0; ; attempt++ {
@@ -187,8 +200,8 @@ func (k *volumeKeys) inRuns(ctx context.Context, one key) (bool, error) {
 // are many or the volume is done with. The mark moves, so that other servers see it.
 func (k *volumeKeys) compact(ctx context.Context, done bool) error {
 	err := k.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
-		next, err := selectMark(ctx, tx, k.volume, markNext)
-		if err != nil || next == 0 {
+		marks, err := selectMarks(ctx, tx, k.volume)
+		if err != nil || marks.next == 0 {
 			return err
 		}
 		var fresh []key
@@ -214,7 +227,7 @@ func (k *volumeKeys) compact(ctx context.Context, done bool) error {
 				sources = append(sources, source)
 			}
 		}
-		if err := writeRun(ctx, tx, k.volume, next, sources); err != nil {
+		if err := writeRun(ctx, tx, k.volume, marks.next, sources); err != nil {
 			return err
 		}
 		if together {
@@ -227,7 +240,7 @@ func (k *volumeKeys) compact(ctx context.Context, done bool) error {
 		if err := deleteKeyRows(ctx, tx, k.volume); err != nil {
 			return err
 		}
-		return putMark(ctx, tx, k.volume, markNext, next+1)
+		return putMark(ctx, tx, k.volume, markNext, marks.next+1)
 	})
 	if err != nil {
 		return err

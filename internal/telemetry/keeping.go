@@ -193,34 +193,35 @@ func (s *Service) thin(ctx context.Context, class Class, day, age, general int64
 	if !shorter {
 		return nil
 	}
-	v, err := s.blocks.archive.open(ctx, class, day)
-	if err != nil {
-		return err
-	}
-	workspaces, err := selectWorkspaces(ctx, v.reader(ctx), v)
-	if err != nil {
-		s.blocks.archive.failed(ctx, v, err)
-		return err
-	}
-	emptied := false
-	for _, w := range workspaces {
-		days, set := own[w]
-		if !set {
-			days = general
-		}
-		if age <= days {
-			continue
-		}
-		if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
-			n, err := deleteOwned(ctx, tx, v, Owner{Workspace: w})
-			emptied = emptied || n > 0
-			return err
-		}); err != nil {
+	err := s.blocks.in(ctx, class, day, func(v *volume) error {
+		workspaces, err := selectWorkspaces(ctx, v.reader(ctx), v)
+		if err != nil {
 			return err
 		}
-	}
-	if !emptied {
+		emptied := false
+		for _, w := range workspaces {
+			days, set := own[w]
+			if !set {
+				days = general
+			}
+			if age <= days {
+				continue
+			}
+			if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
+				n, err := deleteOwned(ctx, tx, v, Owner{Workspace: w})
+				emptied = emptied || n > 0
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		if !emptied {
+			return nil
+		}
+		return s.blocks.archive.tidy(ctx, v)
+	})
+	if errors.Is(err, errDropped) {
 		return nil
 	}
-	return s.blocks.archive.tidy(ctx, v)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/botyard/botyard/internal/db"
 )
@@ -37,12 +38,19 @@ func (s *blockStore) roll(ctx context.Context, rollUp part, eager bool) error {
 		if !eager && s.stalls.waits(name) {
 			continue
 		}
-		if err := s.rollDay(ctx, day, rollUp); ctx.Err() != nil {
+		switch err := s.rollDay(ctx, day, rollUp); {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		} else if err != nil {
+		case err == nil || errors.Is(err, errDropped):
+			s.resume(ctx, name)
+		default:
 			s.stall(ctx, name, err)
 			errs = append(errs, fmt.Errorf("the roll-up of %s: %w", name, err))
-		} else {
+		}
+	}
+	// A volume that was dropped while it stalled keeps nobody waiting any more.
+	for _, name := range s.stalls.volumes() {
+		if !slices.ContainsFunc(days, func(day int64) bool { return volumeName(Events, day) == name }) {
 			s.resume(ctx, name)
 		}
 	}
@@ -54,12 +62,11 @@ func (s *blockStore) rollDay(ctx context.Context, day int64, rollUp part) error 
 	if err != nil {
 		return err
 	}
-	sealed, err := selectMark(ctx, v.reader(ctx), v, markSealed)
+	marks, err := selectMarks(ctx, v.reader(ctx), v)
 	if err != nil {
-		s.archive.failed(ctx, v, err)
-		return err
+		return s.archive.failed(ctx, v, err)
 	}
-	if sealed == 1 {
+	if marks.sealed {
 		return nil
 	}
 	return s.rollVolume(ctx, v, rollUp)
@@ -75,21 +82,23 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) err
 		// What failed may have been too much for the time that a transaction has.
 		records, to, err := s.fresh(ctx, v, from, max(1, maxRolled>>s.stalls.tries(v.name())))
 		if err != nil {
-			s.archive.failed(ctx, v, err)
-			return err
+			return s.archive.failed(ctx, v, err)
 		}
 		if to == from {
 			return nil
 		}
-		err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, _ []Record, bad []refusal) (proceed bool, err error) {
+		err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, _ []Record, bad []refusal) error {
 			at, err := selectCursor(ctx, tx, name)
-			if err != nil || at != from {
-				return false, err // another server was faster: look again
+			if err != nil {
+				return err
+			}
+			if at != from {
+				return errOvertaken
 			}
 			if err := s.setAside(ctx, tx, v, bad); err != nil {
-				return false, err
+				return err
 			}
-			return true, putCursor(ctx, tx, name, to)
+			return putCursor(ctx, tx, name, to)
 		})
 		if err != nil {
 			return err
@@ -132,19 +141,28 @@ func (s *blockStore) fresh(ctx context.Context, v *volume, from int64, most int)
 }
 
 // note keeps, in the transaction of a roll-up, that good records are counted in it and
-// bad ones are not. It answers false when there is nothing to be counted any more.
-type note func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) (proceed bool, err error)
+// bad ones are not. It answers errOvertaken when another server has counted some of them.
+type note func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) error
+
+// errOvertaken undoes a roll-up of records of which another server has counted some
+// meanwhile. What is left to be counted has to be looked up again.
+var errOvertaken = errors.New("another server was faster")
 
 // count rolls records up in one transaction with the note. When some of them are the
-// reason that it fails, it finds out which, and counts the others.
+// reason that it fails, it finds out which, and counts the others. When another server
+// was faster it does nothing.
 func (s *blockStore) count(ctx context.Context, records []Record, rollUp part, noted note) error {
 	attempt := func(good []Record, bad []refusal) error {
-		return s.attempt(ctx, func(ctx context.Context, tx *db.Tx) error {
-			if proceed, err := noted(ctx, tx, good, bad); err != nil || !proceed {
+		err := s.attempt(ctx, func(ctx context.Context, tx *db.Tx) error {
+			if err := noted(ctx, tx, good, bad); err != nil {
 				return err
 			}
 			return rollUp(ctx, tx, good)
 		})
+		if errors.Is(err, errOvertaken) {
+			return nil
+		}
+		return err
 	}
 	failure := attempt(records, nil)
 	if !db.OfData(failure) {

@@ -193,14 +193,15 @@ func (s *blockStore) scan(ctx context.Context, class Class, f *Filter, start *po
 				heap.Push(&heapOf, top)
 			}
 		case top.block != nil:
-			if err := s.open(ctx, class, f, *start, &top); err != nil {
+			switch err := s.open(ctx, class, f, *start, &top); {
+			case errors.Is(err, errDropped):
+			case err != nil:
 				return err
-			}
-			if len(top.places) > 0 {
+			case len(top.places) > 0:
 				heap.Push(&heapOf, top)
 			}
 		default:
-			if err := s.list(ctx, f, *start, top, &heapOf); err != nil {
+			if err := s.list(ctx, f, *start, top, &heapOf); err != nil && !errors.Is(err, errDropped) {
 				return err
 			}
 		}
@@ -216,13 +217,14 @@ func of(records []Record) source {
 // list puts the next blocks of a volume on the heap, and the volume again when it
 // has more.
 func (s *blockStore) list(ctx context.Context, f *Filter, start position, from source, to *sources) error {
-	v, err := s.archive.open(ctx, from.volume.class, from.volume.day)
-	if err != nil {
+	var v *volume
+	var blocks []*block
+	err := s.in(ctx, from.volume.class, from.volume.day, func(of *volume) (err error) {
+		v = of
+		blocks, err = selectCandidates(ctx, v.reader(ctx), v, f, from.listed, maxListed)
 		return err
-	}
-	blocks, err := selectCandidates(ctx, v.reader(ctx), v, f, from.listed, maxListed)
+	})
 	if err != nil {
-		s.archive.failed(ctx, v, err)
 		return err
 	}
 	for _, b := range blocks {
@@ -261,8 +263,7 @@ func (s *blockStore) open(ctx context.Context, class Class, f *Filter, start pos
 	}
 	switch {
 	case err != nil:
-		s.archive.failed(ctx, v, err)
-		return err
+		return s.archive.failed(ctx, v, err)
 	case !found:
 		return errMerged
 	}

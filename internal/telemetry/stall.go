@@ -2,6 +2,8 @@ package telemetry
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,6 +63,13 @@ func (s *stalls) waits(volume string) bool {
 	defer s.mu.Unlock()
 	one := s.all[volume]
 	return one != nil && one.tried.Elapsed() < one.wait()
+}
+
+// volumes are those that stall.
+func (s *stalls) volumes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.all))
 }
 
 // tries is how often in a row this server has failed to roll a volume up.

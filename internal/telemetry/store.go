@@ -34,19 +34,28 @@ var schemaIndexes = []string{
 	`CREATE INDEX IF NOT EXISTS {blocks}_fresh ON {blocks} (sequence) WHERE fresh`,
 }
 
-// The marks of a volume.
+// The rows of {marks}.
 const (
-	markNext   = "next"   // the sequence of the next record
-	markSealed = "sealed" // 1: the day is over, everything is merged, nothing comes any more
+	markNext   = "next"
+	markSealed = "sealed"
 )
 
-func selectMark(ctx context.Context, q db.Querier, v *volume, name string) (int64, error) {
-	var value int64
-	err := q.QueryRow(ctx, v.text(`SELECT value FROM {marks} WHERE name = $1`), name).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return value, err
+// marks are what a volume says of itself.
+type marks struct {
+	next int64 // the sequence of the next record; 0 before the first
+	// sealed says that the day is over and everything in it is merged. It is taken back
+	// when something is appended all the same.
+	sealed bool
+}
+
+func selectMarks(ctx context.Context, q db.Querier, v *volume) (marks, error) {
+	var m marks
+	var sealed int64
+	err := q.QueryRow(ctx, v.text(`
+		SELECT COALESCE(MAX(CASE WHEN name = $1 THEN value END), 0), COALESCE(MAX(CASE WHEN name = $2 THEN value END), 0) FROM {marks}`),
+		markNext, markSealed).Scan(&m.next, &sealed)
+	m.sealed = sealed == 1
+	return m, err
 }
 
 func putMark(ctx context.Context, q db.Querier, v *volume, name string, value int64) error {
@@ -99,7 +108,8 @@ type bound struct{ at, sequence int64 }
 func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, before bound, most int) ([]*block, error) {
 	column, name := "bot_id", string(f.Bot)
 	if f.Bot == "" {
-		column, name = "integration_id", string(f.Integration)
+		// SQLite uses an index with a condition only for statements with the same one.
+		column, name = "integration_id <> '' AND integration_id", string(f.Integration)
 	}
 	// A column that is not needed is read as something short.
 	ids, words := "volume", "volume"
@@ -178,7 +188,7 @@ func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after,
 	}
 	return selectWhole(ctx, q, v.text(`
 		SELECT `+blockColumns+`, head, text FROM {blocks}
-		WHERE integration_id = $1 AND last_sequence > $2 AND sequence > $3 ORDER BY sequence LIMIT $4`), string(f.Integration), after, past, most)
+		WHERE integration_id <> '' AND integration_id = $1 AND last_sequence > $2 AND sequence > $3 ORDER BY sequence LIMIT $4`), string(f.Integration), after, past, most)
 }
 
 func selectLatest(ctx context.Context, q db.Querier, v *volume) (last int64, err error) {

@@ -66,7 +66,7 @@ func (f *files) days(_ context.Context, class Class) ([]int64, error) {
 		if !ours || !whole {
 			continue
 		}
-		if t, err := time.Parse("2006-01-02", name); err == nil {
+		if t, err := time.Parse(time.DateOnly, name); err == nil {
 			days = append(days, dayOf(t))
 		}
 	}
@@ -76,13 +76,24 @@ func (f *files) days(_ context.Context, class Class) ([]int64, error) {
 
 func (f *files) open(ctx context.Context, class Class, day int64) (*volume, error) {
 	return f.get(class, day, func() (*volume, error) {
+		if _, err := os.Stat(f.path(class, day)); errors.Is(err, fs.ErrNotExist) {
+			return nil, errDropped
+		}
 		v, err := f.connect(ctx, class, day)
 		if db.Damaged(err) {
 			f.setAside(ctx, class, day, err)
-			v, err = f.connect(ctx, class, day)
+			return nil, errDropped
 		}
 		return v, err
 	})
+}
+
+func (f *files) create(ctx context.Context, class Class, day int64) (*volume, error) {
+	v, err := f.open(ctx, class, day)
+	if !errors.Is(err, errDropped) {
+		return v, err
+	}
+	return f.get(class, day, func() (*volume, error) { return f.connect(ctx, class, day) })
 }
 
 // connect opens the file, which makes it when it is not there.
@@ -134,17 +145,18 @@ func (f *files) forget(class Class, day int64) {
 	}
 }
 
-func (f *files) failed(ctx context.Context, v *volume, err error) {
-	if !db.Damaged(err) {
-		return
-	}
+func (f *files) failed(ctx context.Context, v *volume, err error) error {
 	f.mu.Lock()
 	current := f.shelf.open[place{v.class, v.day}] == v
 	f.mu.Unlock()
-	if current {
+	switch {
+	case !current:
+		return fmt.Errorf("%w: %w", errDropped, err)
+	case db.Damaged(err):
 		f.forget(v.class, v.day)
 		f.setAside(ctx, v.class, v.day, err)
 	}
+	return err
 }
 
 // setAside renames a damaged file, so that what can be saved of it is there for who
@@ -181,9 +193,8 @@ func (f *files) close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var errs []error
-	for p, v := range f.shelf.open {
+	for _, v := range f.shelf.open {
 		errs = append(errs, v.db.Close())
-		delete(f.shelf.open, p)
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,11 +94,25 @@ func (p *partitions) tableNames(class Class, day int64) *strings.Replacer {
 
 func (p *partitions) open(ctx context.Context, class Class, day int64) (*volume, error) {
 	return p.get(class, day, func() (*volume, error) {
-		v := &volume{class: class, day: day, db: p.db, names: p.tableNames(class, day)}
 		days, err := p.list(ctx, class)
-		if err != nil || slices.Contains(days, day) {
-			return v, err
+		if err == nil && !slices.Contains(days, day) {
+			err = errDropped
 		}
+		return p.volume(class, day), err
+	})
+}
+
+func (p *partitions) volume(class Class, day int64) *volume {
+	return &volume{class: class, day: day, db: p.db, names: p.tableNames(class, day)}
+}
+
+func (p *partitions) create(ctx context.Context, class Class, day int64) (*volume, error) {
+	v, err := p.open(ctx, class, day)
+	if !errors.Is(err, errDropped) {
+		return v, err
+	}
+	return p.get(class, day, func() (*volume, error) {
+		v := p.volume(class, day)
 		// Compressed bytes do not get smaller: EXTERNAL spares PostgreSQL the trial.
 		statements := append([]string{
 			`CREATE SCHEMA IF NOT EXISTS {schema}`,
@@ -110,7 +125,7 @@ func (p *partitions) open(ctx context.Context, class Class, day int64) (*volume,
 			`ALTER TABLE {runs} ALTER COLUMN hashes SET STORAGE EXTERNAL`,
 			`CREATE TABLE IF NOT EXISTS {marks} ` + schemaMarks,
 		}, schemaIndexes...)
-		err = p.db.Exclusive(ctx, "telemetry tables", func(ctx context.Context, tx *db.Tx) error {
+		err := p.db.Exclusive(ctx, "telemetry tables", func(ctx context.Context, tx *db.Tx) error {
 			for _, s := range statements {
 				if _, err := tx.Exec(ctx, v.text(s)); err != nil {
 					return fmt.Errorf("%s: %w", strings.TrimSpace(s), err)
@@ -133,15 +148,30 @@ func (p *partitions) drop(ctx context.Context, class Class, day int64) error {
 		}
 		return nil
 	})
+	p.forget(class, day)
+	return err
+}
+
+// forget has the days listed again, and the volume opened, when they are asked for next.
+func (p *partitions) forget(class Class, day int64) {
 	p.mu.Lock()
 	delete(p.shelf.open, place{class, day})
 	p.mu.Unlock()
 	p.unlist()
-	return err
 }
 
-// failed does nothing: PostgreSQL's files are its own to mend.
-func (p *partitions) failed(context.Context, *volume, error) {}
+// failed finds out whether another server has dropped the volume. Damage is
+// PostgreSQL's own to mend.
+func (p *partitions) failed(ctx context.Context, v *volume, err error) error {
+	if !db.NoTable(err) {
+		return err
+	}
+	p.forget(v.class, v.day)
+	if days, listing := p.list(ctx, v.class); listing != nil || slices.Contains(days, v.day) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errDropped, err)
+}
 
 // tidy does nothing: autovacuum does it.
 func (p *partitions) tidy(context.Context, *volume) error { return nil }

@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,13 +35,23 @@ const millisPerDay = 24 * 60 * 60 * 1000
 func dayOf(t time.Time) int64 { return t.UnixMilli() / millisPerDay }
 
 func dayName(day int64) string {
-	return time.UnixMilli(day * millisPerDay).UTC().Format("2006-01-02")
+	return time.UnixMilli(day * millisPerDay).UTC().Format(time.DateOnly)
 }
 
 // name is the volume's among all, and that of its cursor in the roll-ups.
 func (v *volume) name() string { return volumeName(v.class, v.day) }
 
 func volumeName(class Class, day int64) string { return string(class) + "-" + dayName(day) }
+
+// placeOf reads what volumeName wrote.
+func placeOf(name string) (Class, int64, error) {
+	class, date, _ := strings.Cut(name, "-")
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil || !slices.Contains(classes, Class(class)) || volumeName(Class(class), dayOf(t)) != name {
+		return "", 0, fmt.Errorf("%q names no day of telemetry", name)
+	}
+	return Class(class), dayOf(t), nil
+}
 
 // latest bounds the times of its records, in Unix milliseconds.
 func (v *volume) latest() int64 {
@@ -78,21 +90,29 @@ func (v *volume) reader(ctx context.Context) db.Querier { return v.db.Reader(ctx
 
 // archive is where volumes are.
 type archive interface {
-	// days are those of the volumes that there are, the oldest first.
+	// days are those of the volumes that there are, the oldest first. One that another
+	// server has made or dropped in the last seconds may be missing, or still listed.
 	days(ctx context.Context, class Class) ([]int64, error)
-	// open answers the volume of a day and makes it when there is none.
+	// open answers the volume of a day, errDropped when there is none.
 	open(ctx context.Context, class Class, day int64) (*volume, error)
+	// create is open, but makes the volume when there is none.
+	create(ctx context.Context, class Class, day int64) (*volume, error)
 	// drop deletes a volume with all that is in it.
 	drop(ctx context.Context, class Class, day int64) error
-	// failed looks at an error that a volume caused. A volume that is damaged is set
-	// aside, so that the next open makes a new one.
-	failed(ctx context.Context, v *volume, err error)
+	// failed looks at an error that a volume caused, and answers errDropped when the
+	// reason is that the volume is gone, else the error. A volume that is damaged is set
+	// aside, so that the next create makes a new one.
+	failed(ctx context.Context, v *volume, err error) error
 	// tidy gives back the space of what was deleted.
 	tidy(ctx context.Context, v *volume) error
 	// damaged names what was set aside.
 	damaged() []string
 	close() error
 }
+
+// errDropped says that a volume was dropped, by this server or another, or set aside:
+// it has no records any more. Whoever goes through all volumes passes over it.
+var errDropped = errors.New("the volume was dropped")
 
 type place struct {
 	class Class
@@ -105,7 +125,7 @@ type shelf struct {
 	open map[place]*volume
 }
 
-// get answers the open volume of a place, or what make makes of it.
+// get answers the open volume of a place, or puts there what make answers.
 func (s *shelf) get(class Class, day int64, make func() (*volume, error)) (*volume, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -105,27 +105,16 @@ func (s *Service) runMerges(ctx context.Context) {
 
 // mergeOpen merges in the volumes that are not sealed.
 func (s *blockStore) mergeOpen(ctx context.Context, class Class) (more bool, err error) {
-	days, err := s.archive.days(ctx, class)
-	if err != nil {
-		return false, err
-	}
-	for _, day := range days {
-		v, err := s.archive.open(ctx, class, day)
-		if err != nil {
-			return false, err
+	err = s.eachOf(ctx, class, func(v *volume) error {
+		marks, err := selectMarks(ctx, v.reader(ctx), v)
+		if err != nil || marks.sealed {
+			return err
 		}
-		sealed, err := selectMark(ctx, v.reader(ctx), v, markSealed)
-		if err == nil && sealed == 0 {
-			var again bool
-			again, err = s.merge(ctx, v, false)
-			more = more || again
-		}
-		if err != nil {
-			s.archive.failed(ctx, v, err)
-			return false, err
-		}
-	}
-	return more, nil
+		again, err := s.merge(ctx, v, false)
+		more = more || again
+		return err
+	})
+	return more, err
 }
 
 // seal finishes the volumes of days that are over: their small blocks and their
@@ -137,8 +126,8 @@ func (s *blockStore) seal(ctx context.Context) error {
 			return nil
 		}
 		q := v.reader(ctx)
-		sealed, err := selectMark(ctx, q, v, markSealed)
-		if err != nil || sealed == 1 {
+		marks, err := selectMarks(ctx, q, v)
+		if err != nil || marks.sealed {
 			return err
 		}
 		rolled, err := s.rolled(ctx, v)
@@ -158,12 +147,12 @@ func (s *blockStore) seal(ctx context.Context) error {
 			return err
 		}
 		if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
-			next, err := selectMark(ctx, tx, v, markNext)
+			marks, err := selectMarks(ctx, tx, v)
 			if err != nil {
 				return err
 			}
 			// The mark moves, so that other servers read the seal.
-			if err := putMark(ctx, tx, v, markNext, next+1); err != nil {
+			if err := putMark(ctx, tx, v, markNext, marks.next+1); err != nil {
 				return err
 			}
 			return putMark(ctx, tx, v, markSealed, 1)
