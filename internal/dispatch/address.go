@@ -21,6 +21,8 @@ var special = []struct {
 	{netip.MustParsePrefix("169.254.0.0/16"), "a link-local address"},
 	{netip.MustParsePrefix("fe80::/10"), "a link-local address"},
 	{netip.MustParsePrefix("100.64.0.0/10"), "a carrier's private address"},
+	// Azure's WireServer, which hands out the configuration of the machine that asks.
+	{netip.MustParsePrefix("168.63.129.16/32"), "a cloud provider's internal address"},
 	{netip.MustParsePrefix("224.0.0.0/4"), "a multicast address"},
 	{netip.MustParsePrefix("ff00::/8"), "a multicast address"},
 	{netip.MustParsePrefix("192.0.0.0/24"), "a reserved address"},

@@ -92,7 +92,7 @@ func (e *Egress) check(u *url.URL) error {
 	host := u.Hostname()
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https" || host == "":
-		return &Refused{Host: fault.Bounded(u.Redacted()), Reason: "no http:// or https:// address"}
+		return &Refused{Host: fault.Bounded(u.Scheme + "://" + u.Host), Reason: "no http:// or https:// address"}
 	case disguised(host):
 		return &Refused{Host: fault.Bounded(host), Reason: "an address in an unusual form"}
 	}
@@ -136,6 +136,11 @@ func (e *Egress) Do(ctx context.Context, r *http.Request) (*http.Response, error
 	if errors.As(err, &refused) {
 		// The name, not what it resolves to: that may be nobody's business.
 		return nil, &Refused{Host: fault.Bounded(r.URL.Hostname()), Reason: refused.Reason}
+	}
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		// It would quote the whole url, whose path and query may be secret, in the log.
+		return nil, fmt.Errorf("%s: %w", fault.Bounded(r.URL.Host), failed.Err)
 	}
 	return response, err
 }

@@ -65,7 +65,8 @@ func TestEgressRefusesAddresses(t *testing.T) {
 		"10.0.0.1": "a private address", "172.16.0.1": "a private address", "172.31.255.255": "a private address",
 		"192.168.1.1": "a private address", "[fd12:3456::1]": "a private address", "[fc00::1]": "a private address", "[fec0::1]": "a private address",
 		"169.254.169.254": "a link-local address", "[fe80::1]": "a link-local address", "[fe80::1%25lo]": "a link-local address",
-		"100.64.0.1": "a carrier's private address", "100.127.255.254": "a carrier's private address",
+		"168.63.129.16": "a cloud provider's internal address",
+		"100.64.0.1":    "a carrier's private address", "100.127.255.254": "a carrier's private address",
 		"0.0.0.0": "an unspecified address", "0.1.2.3": "an unspecified address", "[::]": "an unspecified address",
 		"224.0.0.1": "a multicast address", "239.1.1.1": "a multicast address", "[ff02::1]": "a multicast address",
 		"255.255.255.255": "a reserved address", "240.0.0.1": "a reserved address", "192.0.0.1": "a reserved address",
@@ -198,6 +199,20 @@ func TestEgressRefusesRebinding(t *testing.T) {
 	refusedWith(t, e, "http://rebinding.example.com:"+port+"/", "a loopback address")
 	if n := called.Load(); n != 1 {
 		t.Errorf("the server was called %d times", n)
+	}
+}
+
+// What goes wrong on the way is told, and logged, without the path and the query of the
+// url: those may be secret.
+func TestEgressErrorsTellNoURL(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	e := NewEgress(EgressOptions{Loopback: true, Resolver: names(t, "127.0.0.1")})
+	for _, address := range []string{closed.URL, "ftp://example.com", "http://10.0.0.1"} {
+		_, err := get(t, e, address+"/s3cret/path?token=s3cret")
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *Service) addressee(ctx context.Context, rest string) (shared definition
 	second, more, _ := strings.Cut(behind, "/")
 	for _, try := range []struct{ name, rest string }{{first + "/" + second, more}, {first, behind}} {
 		name, err := url.PathUnescape(try.name)
-		if err != nil || name == "" || len(name) > maxName || strings.HasSuffix(name, "/") {
+		if err != nil || name == "" || len(name) > maxName || !isText(name) || strings.HasSuffix(name, "/") {
 			continue
 		}
 		shared, found, err := s.Shared.Shared(ctx, name)
@@ -37,7 +37,10 @@ const maxName = 800
 
 // route finds the instance that a call is for, by the script of its integration; the
 // answer is that of the script for calls that are for none.
-func (s *Service) route(ctx context.Context, shared definition.Shared, in incoming) (w id.Webhook, other answered, err error) {
+func (s *Service) route(ctx context.Context, shared definition.Shared, in incoming, memory *lease) (w id.Webhook, other answered, err error) {
+	if memory.grow(int64(quotedSize(in.body))) != nil {
+		return "", other, full()
+	}
 	data := append(in.appendJSON([]byte(`{`)), `,"secrets":`...)
 	data = append(appendTexts(data, shared.Secrets), '}')
 	if shared.ExtractScript != "" {
@@ -73,7 +76,7 @@ func (s *Service) extract(ctx context.Context, script string, data []byte) (stri
 	if value.Kind() == jsontext.KindString {
 		err = json.Unmarshal(value, &identifier)
 	}
-	if len(identifier) > maxIdentifier {
+	if len(identifier) > maxIdentifier || !isText(identifier) {
 		identifier = ""
 	}
 	return identifier, err

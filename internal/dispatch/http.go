@@ -89,7 +89,7 @@ func (s *Service) serveGlobal(r *http.Request, name string, in incoming) (answer
 		return answered{}, err
 	}
 	in.body, in.hasBody = body, len(body) > 0
-	webhook, other, err := s.route(r.Context(), shared, in)
+	webhook, other, err := s.route(r.Context(), shared, in, memory)
 	memory.end()
 	if err != nil || webhook == "" {
 		return other, err

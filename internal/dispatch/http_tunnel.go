@@ -10,7 +10,6 @@ import (
 
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/fault"
-	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/wire"
 )
 
@@ -36,7 +35,7 @@ func (s *Service) serveTunnel(w http.ResponseWriter, r *http.Request) error {
 	if !deeper && r.Header.Get("Upgrade") != "" {
 		return s.openTunnel(w, r, name)
 	}
-	memory, err := s.load.begin(id.Webhook("tunnel " + name))
+	memory, err := s.load.begin(tunnelLoad(name))
 	if err != nil {
 		return err
 	}
@@ -71,17 +70,19 @@ func (s *Service) openTunnel(w http.ResponseWriter, r *http.Request, name string
 		return fault.New(fault.Forbidden, "A tunnel is opened by a program, such as \"bp dev\", and not by a page.")
 	}
 	t := newTunnel()
-	if err := s.tunnels.enter(name, t); err != nil {
+	if err := s.tunnels.enter(r.Context(), name, t); err != nil {
 		return err
 	}
-	defer s.tunnels.leave(name, t)
 	// From here on the connection is not HTTP's: its handshake is answered as it is,
 	// and errors are told by closing it.
 	var err error
 	if t.conn, err = websocket.Accept(wire.Take(w, http.StatusSwitchingProtocols), r, nil); err != nil {
+		s.tunnels.leave(name, t)
 		return nil //nolint:nilerr // Accept has answered it
 	}
 	close(t.ready)
-	s.hold(context.WithoutCancel(r.Context()), name, t)
+	end := s.hold(context.WithoutCancel(r.Context()), name, t)
+	// The tunnel has ended, whether the far end hears why or not.
+	_ = t.conn.Close(end.code, end.reason)
 	return nil
 }

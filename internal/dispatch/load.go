@@ -37,8 +37,9 @@ type load struct {
 
 // share is what one instance, or all of them, hold.
 type share struct {
-	calls int
-	bytes int64
+	leases int // of an instance: none is left when its share is forgotten
+	calls  int
+	bytes  int64
 }
 
 func newLoad(bounds Load) *load { return &load{Load: bounds, instances: map[id.Webhook]*share{}} }
@@ -47,6 +48,7 @@ func newLoad(bounds Load) *load { return &load{Load: bounds, instances: map[id.W
 type lease struct {
 	load  *load
 	of    id.Webhook
+	calls int
 	bytes int64
 }
 
@@ -63,13 +65,28 @@ func (l *load) begin(of id.Webhook) (*lease, error) {
 	if l.all.calls >= l.Calls*allCalls {
 		return nil, fault.New(fault.RateLimited, "This server relays as many calls of webhooks as it can at once. Send it again later.").After(retryAfter)
 	}
+	return l.lease(of, 1), nil
+}
+
+// room is a lease for what belongs to calls that have their place already, such as
+// their answers; it can hold memory, and the caller ends it.
+func (l *load) room(of id.Webhook) *lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lease(of, 0)
+}
+
+// lease makes a lease; l is locked.
+func (l *load) lease(of id.Webhook, calls int) *lease {
+	s := l.instances[of]
 	if s == nil {
 		s = &share{}
 		l.instances[of] = s
 	}
-	s.calls++
-	l.all.calls++
-	return &lease{load: l, of: of}, nil
+	s.leases++
+	s.calls += calls
+	l.all.calls += calls
+	return &lease{load: l, of: of, calls: calls}
 }
 
 // grow takes more of the memory. A nil lease takes from nobody.
@@ -96,11 +113,12 @@ func (t *lease) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.instances[t.of]
-	s.calls--
+	s.leases--
+	s.calls -= t.calls
 	s.bytes -= t.bytes
-	l.all.calls--
+	l.all.calls -= t.calls
 	l.all.bytes -= t.bytes
-	if s.calls == 0 {
+	if s.leases == 0 {
 		delete(l.instances, t.of)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +40,9 @@ const (
 	beatEvery = 20 * time.Second
 	// frameTime is how long one that does not read may keep a frame from being sent.
 	frameTime = 20 * time.Second
+	// aliveTime is how long a far end has to show that it is there when another program
+	// wants its address.
+	aliveTime = 5 * time.Second
 )
 
 // Close codes of the protocol.
@@ -70,97 +72,136 @@ type tunnelFrame struct {
 	Body      string                    `json:"body"`
 }
 
-// header is the headers of an answer; the official tail sends numbers among them.
+// header is the headers of an answer; the official client sends numbers among them.
+// A header that HTTP cannot carry is dropped.
 func (f tunnelFrame) header() http.Header {
 	header := http.Header{}
 	for name, value := range f.Headers {
 		var texts []string
 		switch value.Kind() {
-		case '"':
+		case jsontext.KindString:
 			texts = make([]string, 1)
-			_ = json.Unmarshal(value, &texts[0]) // it is a text
-		case '[':
-			_ = json.Unmarshal(value, &texts) // what is no list of texts is left out
-		case '0':
+			_ = json.Unmarshal(value, &texts[0]) // it is a string
+		case jsontext.KindBeginArray:
+			_ = json.Unmarshal(value, &texts) // anything but a list of strings is dropped
+		case jsontext.KindNumber:
 			texts = []string{value.String()}
 		}
 		for _, text := range texts {
-			if !strings.ContainsAny(name+text, "\r\n\x00") {
+			if validHeader(name, []byte(text)) {
 				header.Add(name, text)
 			}
 		}
 	}
-	// The body is the text that the far end unpacked.
+	// The far end sends the body decompressed.
 	header.Del("Content-Encoding")
 	return header
+}
+
+// headerSize is how many bytes the headers of an answer have.
+func (f tunnelFrame) headerSize() (size int) {
+	for name, value := range f.Headers {
+		size += len(name) + len(value)
+	}
+	return size
 }
 
 func newTunnel() *tunnel {
 	return &tunnel{ready: make(chan struct{}), done: make(chan struct{}), waiting: map[string]chan<- tunnelFrame{}}
 }
 
-// hold serves a tunnel until it ends.
-func (s *Service) hold(ctx context.Context, name string, t *tunnel) {
+// closing is why this side closes a tunnel.
+type closing struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+// hold serves a tunnel until it ends, and takes it off the list. The socket is still
+// to be closed: callers who wait for an answer must not wait for that.
+func (s *Service) hold(ctx context.Context, name string, t *tunnel) closing {
+	defer s.tunnels.leave(name, t)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go t.beat(ctx)
-	code, why := s.listen(ctx, name, t)
-	// Whether it hears why does not matter: it has ended.
-	_ = t.conn.Close(code, why)
+	t.conn.SetReadLimit(-1) // readAll has the limit
+	for {
+		if end := s.receive(ctx, name, t); end != nil {
+			return *end
+		}
+	}
 }
 
 // end closes a tunnel from this side.
-func (t *tunnel) end(code websocket.StatusCode, why string) {
+func (t *tunnel) end(c closing) {
 	select {
 	case <-t.ready:
-		_ = t.conn.Close(code, why)
+		_ = t.conn.Close(c.code, c.reason)
 	case <-t.done:
 	}
 }
 
-// listen passes on what the far end answers until it goes, or sends what is none of
-// the protocol's.
-func (s *Service) listen(ctx context.Context, name string, t *tunnel) (websocket.StatusCode, string) {
-	t.conn.SetReadLimit(-1) // readAll has the limit
-	for {
-		kind, reader, err := t.conn.Reader(ctx)
-		if err != nil {
-			return websocket.StatusNormalClosure, ""
-		}
-		memory, err := s.load.begin(id.Webhook("tunnel " + name))
-		if err != nil {
-			return websocket.StatusTryAgainLater, "too much is answered at once"
-		}
-		// A text may be twice as long in JSON.
-		text, err := readAll(reader, -1, 2*s.load.Body+headersMost, memory)
-		var f tunnelFrame
-		wrong := ""
-		var tooLarge *tooLargeError
-		switch {
-		case errors.As(err, &tooLarge):
-			wrong = "an answer has more than " + strconv.FormatInt(tooLarge.most, 10) + " bytes"
-		case err == nil && (kind != websocket.MessageText || json.Unmarshal(text, &f) != nil):
-			wrong = "what is no answer"
-		case err == nil && f.Type != "hello":
-			wrong = t.answer(f)
-		}
-		memory.end()
-		if wrong != "" {
-			return codeBadPayload, wrong
-		}
-		if err != nil {
-			return websocket.StatusTryAgainLater, "the answers under way hold as much memory as they can"
-		}
+// alive asks the far end of a tunnel whether it is still there.
+func (t *tunnel) alive(ctx context.Context) bool {
+	// Whoever wants to know may hang up; that must not close the tunnel.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aliveTime)
+	defer cancel()
+	select {
+	case <-t.ready:
+		return t.conn.Ping(ctx) == nil
+	case <-t.done:
+		return false
+	case <-ctx.Done():
+		return false
 	}
 }
 
-// headersMost is what a frame may hold beside its body, in bytes.
-const headersMost = 128 << 10
+// receive reads one frame and hands it to the caller who waits for it. It answers nil,
+// or why the tunnel must be closed.
+func (s *Service) receive(ctx context.Context, name string, t *tunnel) *closing {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	kind, reader, err := t.conn.Reader(ctx)
+	if err != nil {
+		return &closing{websocket.StatusNormalClosure, ""}
+	}
+	// From its first byte on, a frame has the time of a call: one that never ends would
+	// hold its memory for ever.
+	late := time.AfterFunc(s.CallTime, cancel)
+	defer late.Stop()
+	memory := s.load.room(tunnelLoad(name))
+	defer memory.end()
+	// JSON may double the length of a text.
+	text, err := readAll(reader, -1, 2*s.load.Body+maxFrameExtra, memory)
+	var tooLarge *tooLargeError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &closing{codeBadPayload, "an answer has more than " + strconv.FormatInt(tooLarge.most, 10) + " bytes"}
+	case errors.Is(err, errFull):
+		return &closing{websocket.StatusTryAgainLater, "the answers under way hold as much memory as they may"}
+	case err != nil:
+		return &closing{websocket.StatusNormalClosure, ""}
+	}
+	var f tunnelFrame
+	if kind != websocket.MessageText || json.Unmarshal(text, &f) != nil {
+		return &closing{codeBadPayload, "a frame is not the JSON of an answer"}
+	}
+	if f.Type == "hello" {
+		return nil
+	}
+	return t.answer(f)
+}
 
-// answer passes an answer to who waits for it. One that came too late is nobody's.
-func (t *tunnel) answer(f tunnelFrame) (wrong string) {
+// maxFrameExtra is how much a frame may hold besides its body, in bytes.
+const maxFrameExtra = 128 << 10
+
+// tunnelLoad is the name under which the load of a tunnel is counted.
+func tunnelLoad(name string) id.Webhook { return id.Webhook("tunnel " + name) }
+
+// answer passes an answer to the caller who waits for it. One that comes too late is
+// dropped.
+func (t *tunnel) answer(f tunnelFrame) *closing {
 	if f.RequestID == "" || f.Status < 200 || f.Status > 599 {
-		return "an answer has a requestId, and a status from 200 to 599"
+		return &closing{codeBadPayload, "an answer needs a requestId, and a status from 200 to 599"}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -168,7 +209,7 @@ func (t *tunnel) answer(f tunnelFrame) (wrong string) {
 		delete(t.waiting, f.RequestID)
 		waiting <- f
 	}
-	return ""
+	return nil
 }
 
 // beat closes a socket whose far end is gone.
@@ -220,6 +261,9 @@ func (s *Service) through(ctx context.Context, name string, in incoming, memory 
 	}
 	select {
 	case f := <-answers:
+		if f.headerSize() > maxHeader {
+			return answered{}, fault.New(fault.Internal, "The headers of the answer that came through the tunnel are larger than the %d bytes that are relayed.", maxHeader)
+		}
 		if int64(len(f.Body)) > s.load.Body {
 			return answered{}, fault.New(fault.Internal, "The answer that came through the tunnel is larger than the %d bytes that are relayed.", s.load.Body)
 		}
@@ -259,25 +303,39 @@ func (t *tunnel) forget(request string) {
 	delete(t.waiting, request)
 }
 
-// enter opens a tunnel, before its far end is told that it is open; RateLimited when
-// there are too many. Who knows an address has it:
-// one that is opened again takes the place of the one before, whose connection may be
-// dead without anybody having noticed.
-func (all *tunnels) enter(name string, t *tunnel) error {
+// enter lists a tunnel whose far end is about to be told that it is open. An address
+// belongs to whoever holds it for as long as that answers: others who know the address
+// cannot take it over. One whose far end is silent, because a laptop changed its network
+// for example, is replaced. AlreadyExists when the address is held, RateLimited when there
+// are too many tunnels.
+func (all *tunnels) enter(ctx context.Context, name string, t *tunnel) error {
+	before := all.find(name)
+	if before != nil && before.alive(ctx) {
+		return heldTunnel()
+	}
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	before := all.open[name]
-	if all.ended || before == nil && len(all.open) >= maxTunnels {
-		return fault.New(fault.RateLimited, "This server has %d tunnels, which is as many as it takes, or it is ending.", len(all.open)).After(beatEvery)
+	now := all.open[name]
+	switch {
+	case now != nil && now != before:
+		return heldTunnel()
+	case all.ended:
+		return fault.New(fault.RateLimited, "This server is shutting down and opens no more tunnels.").After(beatEvery)
+	case now == nil && len(all.open) >= maxTunnels:
+		return fault.New(fault.RateLimited, "This server has %d open tunnels, which is its limit. Close one that is not used.", maxTunnels).After(beatEvery)
 	}
-	if before != nil {
-		go before.end(codeReplaced, "the tunnel was opened again")
+	if now != nil {
+		go now.end(closing{codeReplaced, "the tunnel was opened again"})
 	}
 	if all.open == nil {
 		all.open = map[string]*tunnel{}
 	}
 	all.open[name] = t
 	return nil
+}
+
+func heldTunnel() error {
+	return fault.New(fault.AlreadyExists, "The tunnel at this address is held by another program, which is connected and answers. End that program, or open a tunnel at another address.")
 }
 
 func (all *tunnels) leave(name string, t *tunnel) {
@@ -302,6 +360,6 @@ func (s *Service) EndTunnels() {
 	defer s.tunnels.mu.Unlock()
 	s.tunnels.ended = true
 	for _, t := range s.tunnels.open {
-		go t.end(websocket.StatusGoingAway, "the server is ending")
+		go t.end(closing{websocket.StatusGoingAway, "the server is shutting down"})
 	}
 }

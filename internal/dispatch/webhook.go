@@ -87,7 +87,7 @@ func noSuchWebhook(w id.Webhook) error {
 // The registration plays no part: an integration may be called by the outside while
 // it registers, to prove that the webhook is its own.
 func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instance, error) {
-	if len(w) > maxWebhook || !utf8.ValidString(string(w)) {
+	if len(w) > maxWebhook || !isText(string(w)) {
 		return definition.Instance{}, noSuchWebhook(w)
 	}
 	i, found, err := s.Instances.Called(ctx, w)
@@ -114,6 +114,10 @@ func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instan
 	}
 	return i, err
 }
+
+// isText says that a database could hold s. PostgreSQL refuses to compare the rest, so
+// what is not text is not there.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // maxWebhook is more than a webhook's id has, in bytes.
 const maxWebhook = 100
@@ -209,7 +213,7 @@ func identifierOf(header http.Header) (identifier string, given bool) {
 }
 
 func (s *Service) identify(ctx context.Context, i definition.Instance, identifier string) error {
-	if len(identifier) > maxIdentifier || !utf8.ValidString(identifier) || strings.ContainsRune(identifier, 0) {
+	if len(identifier) > maxIdentifier || !isText(identifier) {
 		return fault.New(fault.Internal, "The integration answered with an identifier of more than %d bytes, or one that is not UTF-8. Nothing was kept of it.", maxIdentifier)
 	}
 	if identifier == "" || identifier == i.Identifier {

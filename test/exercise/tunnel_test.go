@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,8 +136,8 @@ func TestTunnel(t *testing.T) {
 	})
 }
 
-// TestTunnelThatFails: whatever the far end does, its callers are told, the others are
-// not troubled, and an address that is opened again is open.
+// TestTunnelThatFails: whatever the far end does, its callers are told, and others are not
+// troubled.
 func TestTunnelThatFails(t *testing.T) {
 	harness.RunAlone(t, []string{"--call-timeout", "5s"}, func(t *testing.T, s *harness.Server) {
 		caller := stranger(s)
@@ -162,23 +163,92 @@ func TestTunnelThatFails(t *testing.T) {
 		large := uuid.NewString()
 		farEnd(t, s.Client, large, func(asked) object { return object{"status": 200, "body": strings.Repeat("x", 5<<20)} })
 		caller.Refused(t, fault.Internal, []string{"larger"}, "GET", "/"+large, nil)
-		farEnd(t, s.Client, large, func(asked) object { return object{"status": 200, "body": strings.Repeat("x", 20<<20)} })
-		caller.Refused(t, fault.Internal, []string{"closed"}, "GET", "/"+large, nil)
+		larger := uuid.NewString()
+		farEnd(t, s.Client, larger, func(asked) object { return object{"status": 200, "body": strings.Repeat("x", 20<<20)} })
+		caller.Refused(t, fault.Internal, []string{"closed"}, "GET", "/"+larger, nil)
 
-		again := uuid.NewString()
-		before := farEnd(t, s.Client, again, func(asked) object { return object{"status": 200, "body": "before"} })
-		farEnd(t, s.Client, again, ok)
-		if answer := caller.Ask(t, "GET", "/"+again, nil); string(answer.Body) != "ok" {
-			t.Errorf("the address that was opened again answered %d %s", answer.Status, answer.Body)
+		heavy := uuid.NewString()
+		farEnd(t, s.Client, heavy, func(asked) object {
+			return object{"status": 200, "headers": object{"X-Heavy": strings.Repeat("x", 100<<10)}}
+		})
+		caller.Refused(t, fault.Internal, []string{"headers", "larger"}, "GET", "/"+heavy, nil)
+
+		endless := uuid.NewString()
+		half, err := farEnd(t, s.Client, endless, ok).Writer(t.Context(), websocket.MessageText)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := before.Write(t.Context(), websocket.MessageText, []byte(`{"type":"hello"}`)); err == nil {
-			eventually(t, "the tunnel before to be closed", func() bool {
-				return before.Write(t.Context(), websocket.MessageText, []byte(`{"type":"hello"}`)) != nil
-			})
+		if _, err := half.Write(bytes.Repeat([]byte(" "), 64<<10)); err != nil {
+			t.Fatal(err)
 		}
+		eventually(t, "the tunnel with a frame that never ends to be gone", func() bool { return caller.Ask(t, "GET", "/"+endless, nil).Status == 404 })
+
 		if answer := caller.Ask(t, "GET", "/"+other, nil); string(answer.Body) != "ok" {
 			t.Errorf("another tunnel answered %d %s", answer.Status, answer.Body)
 		}
+	})
+}
+
+// TestTunnelIsHeld: who knows the address of a tunnel cannot take it from a far end that
+// is there. One that is silent is replaced.
+func TestTunnelIsHeld(t *testing.T) {
+	harness.RunAlone(t, nil, func(t *testing.T, s *harness.Server) {
+		caller, name := stranger(s), uuid.NewString()
+		address := "ws" + strings.TrimPrefix(s.Base, "http") + "/" + name
+		// Nothing reads from this connection, so it answers no ping.
+		silent, _, err := websocket.Dial(t.Context(), address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = silent.CloseNow() })
+		owner := farEnd(t, s.Client, name, func(asked) object { return object{"status": 200, "body": "the owner"} })
+		if _, _, err := silent.Read(t.Context()); websocket.CloseStatus(err) != 4001 {
+			t.Errorf("the silent far end was closed with %v, want the code 4001", err)
+		}
+
+		harness.Together(t, 8, func(int) error {
+			conn, response, err := websocket.Dial(t.Context(), address, nil)
+			if err == nil {
+				_ = conn.CloseNow()
+				return errors.New("a stranger took over the tunnel")
+			}
+			if response == nil || response.StatusCode != http.StatusConflict {
+				return fmt.Errorf("a stranger was refused with %v: %w", response, err)
+			}
+			return nil
+		})
+		if answer := caller.Ask(t, "GET", "/"+name, nil); string(answer.Body) != "the owner" {
+			t.Errorf("the tunnel answered %d %s", answer.Status, answer.Body)
+		}
+		_ = owner.Close(websocket.StatusNormalClosure, "")
+		eventually(t, "the tunnel to be gone", func() bool { return caller.Ask(t, "GET", "/"+name, nil).Status == 404 })
+		farEnd(t, s.Client, name, func(asked) object { return object{"status": 200, "body": "again"} })
+		if answer := caller.Ask(t, "GET", "/"+name, nil); string(answer.Body) != "again" {
+			t.Errorf("the tunnel that was opened again answered %d %s", answer.Status, answer.Body)
+		}
+	})
+}
+
+// TestTunnelAtItsLimit: answers need no place among the calls, so a tunnel that has as
+// many under way as it can goes on.
+func TestTunnelAtItsLimit(t *testing.T) {
+	const most = 4
+	harness.RunAlone(t, []string{"--webhook-concurrency", fmt.Sprint(most)}, func(t *testing.T, s *harness.Server) {
+		caller, name := stranger(s), uuid.NewString()
+		var all sync.WaitGroup
+		all.Add(most)
+		farEnd(t, s.Client, name, func(asked) object {
+			all.Done()
+			all.Wait()
+			return object{"status": 200, "body": "ok"}
+		})
+		harness.Together(t, most, func(int) error {
+			answer, err := caller.Try(t.Context(), "GET", "/"+name, nil)
+			if err == nil && string(answer.Body) != "ok" {
+				err = fmt.Errorf("answered %d %s", answer.Status, answer.Body)
+			}
+			return err
+		})
 	})
 }
 

@@ -137,7 +137,7 @@ func TestWebhook(t *testing.T) {
 		turnedAway(t, s, fault.Internal, "larger than", "POST", url, "")
 
 		// Who cannot be reached, and is told so.
-		for _, path := range []string{"/webhook/", "/webhook/nobody", "/webhook/" + strings.Repeat("x", 500), "/webhook/00000000-0000-0000-0000-000000000000/deep", "/webhook/oauth?state=nobody", "/webhook/oauth"} {
+		for _, path := range []string{"/webhook/", "/webhook/nobody", "/webhook/" + strings.Repeat("x", 500), "/webhook/00000000-0000-0000-0000-000000000000/deep", "/webhook/oauth?state=nobody", "/webhook/oauth?state=%00", "/webhook/oauth"} {
 			turnedAway(t, s, fault.ResourceNotFound, "", "POST", s.Base+path, "{}")
 		}
 		far.Answers(func(harness.Call) harness.Reply { return harness.Reply{} })
