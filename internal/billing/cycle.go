@@ -99,6 +99,18 @@ func (s *Service) catchUp(ctx context.Context, tx *db.Tx, sub Subscription, of p
 	return sub, of, s.pushExtras(ctx, tx, sub, now)
 }
 
+// caughtUp is the subscription as catchUp would make it. Nothing is issued or written.
+func (s *Service) caughtUp(ctx context.Context, sub Subscription) (Subscription, error) {
+	for now := s.Clock.Now(); !sub.CycleEnd.After(now); {
+		b, err := s.closing(ctx, s.DB.Reader(ctx), sub, "")
+		if err != nil {
+			return sub, err
+		}
+		sub = b.Subscription
+	}
+	return sub, nil
+}
+
 // closing is the bill at the end of the open month: the plan and the add-ons of the
 // next one, and the AI spend of this one. The upcoming invoice is the same, made
 // before the month ends.

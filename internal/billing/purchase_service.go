@@ -66,10 +66,14 @@ func (s *Service) Preview(ctx context.Context, w id.Workspace, to Change, quanti
 	if err != nil {
 		return Preview{}, err
 	}
-	p := Purchase{At: sub.moment(s.Clock.Now()), Change: &to, Addons: quantities, Coupon: coupon}
+	p := Purchase{Change: &to, Addons: quantities, Coupon: coupon}
 	if err := s.permitted(sub, p); err != nil {
 		return Preview{}, err
 	}
+	if sub, err = s.caughtUp(ctx, sub); err != nil {
+		return Preview{}, err
+	}
+	p.At = sub.moment(s.Clock.Now())
 	return preview(s.Plans, sub, p)
 }
 
