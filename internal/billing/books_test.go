@@ -108,7 +108,7 @@ func TestVoidCredit(t *testing.T) {
 		it := open()
 		quota := func() int64 {
 			t.Helper()
-			n, err := it.Meter.Quota(t.Context(), it.DB.Reader(t.Context()), it.w, plan.AISpend)
+			n, _, err := it.Meter.Quota(t.Context(), it.DB.Reader(t.Context()), it.w, plan.AISpend)
 			if err != nil {
 				t.Fatal(err)
 			}

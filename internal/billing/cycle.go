@@ -150,7 +150,7 @@ func (s *Service) spends(ctx context.Context, q db.Querier, sub Subscription) ([
 			return nil, nil, db.Convert(err)
 		}
 		now.Free = plan.Nano(free + sub.extras(s.Plans)[plan.AISpend] + granted)
-		quota, err := s.Usage.Quota(ctx, q, sub.Workspace, plan.AISpend)
+		quota, _, err := s.Usage.Quota(ctx, q, sub.Workspace, plan.AISpend)
 		if err != nil {
 			return nil, nil, err
 		}

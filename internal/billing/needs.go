@@ -29,8 +29,9 @@ type usage interface {
 	// Used is how much of a type a workspace used in a month, or has of it now when
 	// the type is not counted by the month.
 	Used(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type, month time.Time) (int64, error)
-	// Quota is the most of a type that a workspace may use, or plan.Unlimited.
-	Quota(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) (int64, error)
+	// Quota is the most of a type that a workspace may use, or plan.Unlimited. fixed says
+	// that the operator or the members have set it: nothing that is bought raises it.
+	Quota(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) (limit int64, fixed bool, err error)
 	// SetExtras sets what add-ons and credits add to what the plan allows.
 	SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extras map[plan.Type]int64) error
 }

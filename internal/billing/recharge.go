@@ -83,13 +83,9 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 			continue
 		}
 		due, err := s.usedUp(ctx, s.DB.Reader(ctx), w, name, r)
-		if err != nil {
-			return err
+		if err == nil && due {
+			_, _, err = s.buy(ctx, w, Purchase{Recharge: name})
 		}
-		if !due {
-			continue
-		}
-		_, _, err = s.buy(ctx, w, Purchase{Recharge: name})
 		switch {
 		case fault.Is(err, fault.PaymentRequired), fault.Is(err, fault.ResourceLockedConflict), errors.Is(err, errNotDue):
 			// The first was noted with the purchase, the second ends by itself, and of the
@@ -119,33 +115,48 @@ func (s *Service) stillDue(ctx context.Context, tx *db.Tx, sub Subscription, nam
 	return err
 }
 
+// reached says that as much of a quota is used as the setting says. A part of one is
+// rounded up: of a quota of one, nothing used is never enough.
+func (r Recharge) reached(used, quota int64) bool {
+	percent := int64(r.Threshold)
+	if percent == 0 {
+		percent = defaultThreshold
+	}
+	// Divided before it is multiplied: quotas of spend are near the limits of int64.
+	return used >= quota/100*percent+(quota%100*percent+99)/100
+}
+
 // usedUp says whether what an add-on adds to is used as far as the setting says.
+// LimitExceeded when it is, but one more would not raise the quota.
 func (s *Service) usedUp(ctx context.Context, q db.Querier, w id.Workspace, name string, r Recharge) (bool, error) {
 	of, found := s.Plans.Addon(name)
 	if !found {
 		return true, nil // the purchase fails, and says so
 	}
-	threshold := int64(r.Threshold)
-	if threshold == 0 {
-		threshold = defaultThreshold
-	}
+	var fixed error
 	for f := range of.Increments {
-		for _, t := range plan.TypesOf(f)[:min(1, len(plan.TypesOf(f)))] {
-			quota, err := s.Usage.Quota(ctx, q, w, t)
-			if err != nil {
-				return false, err
-			}
-			used, err := s.Usage.Used(ctx, q, w, t, s.Clock.Now())
-			if err != nil {
-				return false, err
-			}
-			// Divided before it is multiplied: quotas of spend are near the limits of int64.
-			if quota != plan.Unlimited && used >= quota/100*threshold+quota%100*threshold/100 {
-				return true, nil
-			}
+		types := plan.TypesOf(f)
+		if len(types) == 0 {
+			continue
+		}
+		t := types[0] // the others are parts of it
+		quota, isFixed, err := s.Usage.Quota(ctx, q, w, t)
+		if err != nil {
+			return false, err
+		}
+		used, err := s.Usage.Used(ctx, q, w, t, s.Clock.Now())
+		if err != nil {
+			return false, err
+		}
+		switch {
+		case quota == plan.Unlimited || !r.reached(used, quota):
+		case !isFixed:
+			return true, nil
+		default:
+			fixed = fault.New(fault.LimitExceeded, "The quota %s was set to %d, by the operator or with changeAISpendQuota; one more %s would not raise it.", t, quota, name)
 		}
 	}
-	return false, nil
+	return false, fixed
 }
 
 // withinSpending refuses what would be bought by itself beyond the workspace's

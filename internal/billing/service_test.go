@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -362,6 +363,62 @@ func TestRecharge(t *testing.T) {
 		settings, err := it.Billing.Recharges(t.Context(), it.w)
 		if r := settings["messages_events_addon"]; err != nil || r.Enabled || r.DisabledReason == "" {
 			t.Errorf("the setting is %+v (%v), want it off with a reason", r, err)
+		}
+	})
+}
+
+// TestRechargeOfFixedQuota: where the operator or the members have set a quota, an add-on
+// raises nothing. None is bought, and the setting says why.
+func TestRechargeOfFixedQuota(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it := open()
+		few := int64(10)
+		must(t, func() error { return it.Meter.SetQuota(t.Context(), it.w, plan.InvocationCalls, &few) })
+		must(t, func() error { return it.Meter.SetSpending(t.Context(), it.w, 10_00) })
+		must(t, func() error {
+			_, err := it.Billing.SetRecharges(t.Context(), it.w, map[string]billing.Recharge{"messages_events_addon": {Enabled: true}, "ai_credits_addon": {Enabled: true}})
+			return err
+		})
+		must(t, func() error {
+			return it.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				return it.Meter.Add(ctx, tx, []plan.Usage{
+					{Workspace: it.w, Type: plan.InvocationCalls, Value: 10, At: it.Clock.Now()},
+					{Workspace: it.w, Type: plan.AISpend, Value: 10_000_000_000, At: it.Clock.Now()},
+				})
+			})
+		})
+		must(t, func() error { return it.Billing.RechargeAddons(t.Context()) })
+		if list := it.invoices(t, it.w); len(list) != 0 {
+			t.Errorf("what would not have raised the quota was bought: %+v", list)
+		}
+		settings, err := it.Billing.Recharges(t.Context(), it.w)
+		for name, r := range settings {
+			if r.Enabled || !strings.Contains(r.DisabledReason, "would not raise it") {
+				t.Errorf("%s is %+v (%v), want it off with a reason", name, r, err)
+			}
+		}
+	})
+}
+
+// TestRechargeOfSmallQuota: of a quota of one, nine tenths are one.
+func TestRechargeOfSmallQuota(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it := open()
+		must(t, func() error {
+			_, err := it.Billing.SetRecharges(t.Context(), it.w, map[string]billing.Recharge{"bot_addon": {Enabled: true}})
+			return err
+		})
+		for used, want := range []int64{0, 1} {
+			must(t, func() error {
+				return it.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return it.Meter.Bots(ctx, tx, it.w, int64(used)) })
+			})
+			for range 2 {
+				must(t, func() error { return it.Billing.RechargeAddons(t.Context()) })
+			}
+			sub, err := it.Billing.Subscription(t.Context(), it.w)
+			if got := sub.Addons; err != nil || len(got) != int(want) || want > 0 && got[0].Quantity != want {
+				t.Errorf("with %d bots of one the add-ons are %+v (%v), want %d", used, got, err, want)
+			}
 		}
 	})
 }

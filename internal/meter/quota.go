@@ -26,6 +26,15 @@ type allowance struct {
 	adjusted map[plan.Type]plan.Adjustment
 }
 
+// fixed says that the operator or the members have set the quota of t, whatever the plan
+// and what was bought beside it.
+func (a allowance) fixed(t plan.Type) bool {
+	if a.adjusted[t].Set != nil || a.adjusted[t].Chosen != nil {
+		return true
+	}
+	return t.Whole() != "" && a.fixed(t.Whole())
+}
+
 // limit is the most of t that the workspace is allowed, or plan.Unlimited.
 func (s *Service) limit(a allowance, t plan.Type) int64 {
 	adjusted := a.adjusted[t]

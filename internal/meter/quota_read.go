@@ -9,12 +9,13 @@ import (
 )
 
 // Quota is the most of a type that a workspace is allowed now, by its plan, by what
-// was bought beside it, by its members or by the operator; or plan.Unlimited.
+// was bought beside it, by its members or by the operator; or plan.Unlimited. fixed says
+// that the operator or the members have set it, so that nothing that is bought raises it.
 // ResourceNotFound when the workspace is gone.
-func (s *Service) Quota(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) (int64, error) {
+func (s *Service) Quota(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) (limit int64, fixed bool, err error) {
 	a, err := s.allowance(ctx, q, w)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return s.limit(a, t), nil
+	return s.limit(a, t), a.fixed(t), nil
 }
