@@ -82,7 +82,7 @@ func (w *world) deed(m *member, what string) {
 		w.refused(m, w.Billing.StopTrial(ctx, m.w), want)
 		m.endTrial(w.now)
 	case "card":
-		m.card = pick(w, cards)
+		m.card, m.cardSet = pick(w, cards), w.now
 		if len(m.open()) == 1 {
 			w.bank.trouble = pick(w, troubles)
 		}
@@ -134,7 +134,7 @@ func (w *world) settleUp(m *member, what string) {
 			w.refused(m, err, fault.ResourceLockedConflict)
 			w.refused(m, w.only(w.Billing.VoidInvoice(ctx, p.id, "it is being paid")), fault.ResourceLockedConflict)
 			w.refused(m, w.only(w.Billing.MarkInvoicePaid(ctx, p.id)), fault.ResourceLockedConflict)
-			w.unknown = append(w.unknown, p)
+			p.begun, w.unknown = w.now, append(w.unknown, p)
 			return
 		}
 		m.try(p, w.now)

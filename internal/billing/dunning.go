@@ -24,11 +24,12 @@ const (
 )
 
 // retrying is the payload of jobRetry. With a request it is a try beside the schedule,
-// by a method that was set.
+// by a method that was set at a moment.
 type retrying struct {
 	Invoice id.Invoice `json:"invoice"`
 	Request string     `json:"request,omitempty"`
 	Method  string     `json:"method,omitempty"`
+	SetAt   time.Time  `json:"setAt,omitzero"`
 	// Begin has the collection begin: whoever issued the invoice knew no provider.
 	Begin bool `json:"begin,omitzero"`
 }
@@ -111,6 +112,11 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 	if of.Request == "" && i.NextAttempt.IsZero() {
 		return nil
 	}
+	if of.Method != "" {
+		if over, err := s.superseded(ctx, i, of); err != nil || over {
+			return err
+		}
+	}
 	a, err := s.collect(ctx, i.Workspace, i.ID, of.Request)
 	if fault.Is(err, fault.InvalidPayload) || fault.Is(err, fault.ResourceNotFound) {
 		return nil // paid or void meanwhile
@@ -120,6 +126,20 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 		return fmt.Errorf("the invoice %s is being charged by an earlier method, as %s: %w", i.ID, a.ID, errUnknown)
 	}
 	return err
+}
+
+// superseded says that a try by a method that was set is needless: another method was set
+// since, which has a try of its own, or this one was tried since. A card that is declined
+// is not to be declined twice for one request.
+func (s *Service) superseded(ctx context.Context, i Invoice, of retrying) (bool, error) {
+	q := s.DB.Reader(ctx)
+	p, _, err := selectPayer(ctx, q, i.Workspace)
+	if err != nil || p.method.ID != of.Method {
+		return err == nil, db.Convert(err)
+	}
+	last, found, err := selectLatest(ctx, q, i.Workspace, i.ID)
+	tried := found && last.Method == of.Method && last.State != AttemptPending && !last.StartedAt.Before(of.SetAt)
+	return tried, db.Convert(err)
 }
 
 // again has the job of an invoice wait for its next try.

@@ -340,9 +340,12 @@ func (w *world) run() {
 				}
 				w.unknown = slices.Delete(w.unknown, n, n+1)
 				w.note(m, "joined the try of %s that was under way", p.id)
+			} else if of.Request != "" && p.triedBy == m.card && !p.tried.Before(m.cardSet) {
+				w.did["tried already"]++
+				continue // by the card that was set, since it was set
 			}
 			if troubled && p.total >= 50 && m.card != "" {
-				w.unknown = append(w.unknown, p)
+				p.begun, w.unknown = w.now, append(w.unknown, p)
 				continue
 			}
 			m.try(p, w.now)

@@ -34,6 +34,7 @@ type ledger struct {
 	late    *closed                 // the month that was closed last
 	waived  map[time.Time]plan.Cents
 	card    string
+	cardSet time.Time
 
 	tries     plan.ID // in a trial
 	trialEnds time.Time
@@ -89,6 +90,9 @@ type paper struct {
 	declined    int64      // of them by a bank: without a card none is asked
 	action      bool       // the bank wanted the payer at the last try
 	first       time.Time  // when it was refused first
+	begun       time.Time  // when the try began whose outcome is not known yet
+	tried       time.Time  // when the last try began
+	triedBy     string     // and by which card
 	next        time.Time  // when it is tried again
 	money       plan.Cents
 }
@@ -482,6 +486,9 @@ func (l *ledger) credit(p *paper, amount plan.Cents, at time.Time) *paper {
 
 // try charges a paper; what becomes of it is the card's.
 func (l *ledger) try(p *paper, at time.Time) {
+	if p.tried, p.triedBy = at, l.card; !p.begun.IsZero() {
+		p.tried, p.begun = p.begun, time.Time{}
+	}
 	switch {
 	case p.state != "open":
 	case p.total < 50: // it is less than the provider charges

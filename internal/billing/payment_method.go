@@ -60,7 +60,7 @@ func (s *Service) SetPaymentMethod(ctx context.Context, w id.Workspace, method s
 				continue
 			}
 			// The key tells this try from others, so that a repeat of the job is none.
-			try := retrying{Invoice: i.ID, Request: "method " + string(id.NewPayment(now)), Method: m.ID}
+			try := retrying{Invoice: i.ID, Request: "method " + string(id.NewPayment(now)), Method: m.ID, SetAt: now}
 			if err := s.Queue.Enqueue(ctx, tx, jobRetry, try, jobs.Unique(string(i.ID)+" "+try.Request)); err != nil {
 				return err
 			}

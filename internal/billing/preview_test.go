@@ -32,7 +32,10 @@ func TestPreviewBeforeMonthIsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		must(t, func() error { _, err := it.Billing.SetPlan(t.Context(), it.w, up, ""); return err })
-		must(t, func() error { _, err := it.Billing.SetAddons(t.Context(), it.w, map[string]int64{"bot_addon": 1}, ""); return err })
+		must(t, func() error {
+			_, err := it.Billing.SetAddons(t.Context(), it.w, map[string]int64{"bot_addon": 1}, "")
+			return err
+		})
 		list := it.invoices(t, it.w)
 		// The purchases come behind the two months that they closed.
 		if len(list) != 5 || list[0].Total+list[1].Total != preview.Now.Total || preview.Now.Total <= 0 {
