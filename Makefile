@@ -7,7 +7,7 @@ LDFLAGS := -s -w
 # Packages whose tests start servers, databases or the official clients.
 TIMEOUT ?= 20m
 
-.PHONY: run engine build test setup check lint unit openapi update fuzz bench tidy clean
+.PHONY: run engine build test setup check lint unit openapi update fuzz bench release tidy clean
 
 ## run: start a throw-away development server with its embedded default
 run: build
@@ -62,8 +62,12 @@ fuzz:
 bench:
 	$(GO) run ./test/bench
 
+## release: archives for every platform, with checksums, in dist/
+release: engine
+	./deploy/release.sh
+
 tidy:
 	$(GO) mod tidy
 
 clean:
-	rm -rf $(BIN)
+	rm -rf $(BIN) dist
