@@ -108,21 +108,25 @@ func (e *Engine) acquire(ctx context.Context) (*machine, error) {
 // code, else interpreted until the compiler is done.
 func (e *Engine) warm(w *warming) {
 	var once sync.Once
-	ready := func() { once.Do(func() { close(w.ready) }) }
+	// Those who wait read w.err once w.ready is closed, so it is set before and never
+	// again.
+	settle := func(err error) {
+		once.Do(func() {
+			w.err = err
+			close(w.ready)
+		})
+	}
 	defer func() {
 		e.mu.Lock()
-		if e.machine == nil && w.err == nil {
-			w.err = errClosed
-		}
 		e.warming = nil
 		e.coolLater()
 		e.mu.Unlock()
-		ready()
+		settle(errClosed)
 	}()
 	o := e.options
 	wasm, err := unpack(embedded)
 	if err != nil {
-		w.err = err
+		settle(err)
 		return
 	}
 	if hasCode(o.CacheDir) {
@@ -131,16 +135,17 @@ func (e *Engine) warm(w *warming) {
 		cancel()
 		if err == nil {
 			e.install(m)
+			settle(nil)
 			return
 		}
 	}
 	m, err := interpret(e.background, wasm, o.Clock)
 	if err != nil {
-		w.err = err
+		settle(err)
 		return
 	}
 	e.install(m)
-	ready()
+	settle(nil)
 	if free := available(); free < e.room {
 		o.Log.Warn("scripts are interpreted, which is slow: too little memory is free to compile the VRL engine", "free_mib", free>>20, "needed_mib", e.room>>20)
 		return

@@ -97,7 +97,11 @@ func (m *machine) instantiate(ctx context.Context) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newInstance(module, m.clock)
+	i, err := newInstance(module, m.clock)
+	if err != nil {
+		return nil, errors.Join(err, module.Close(context.WithoutCancel(ctx)))
+	}
+	return i, nil
 }
 
 // close gives everything back. No run may be under way.
