@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"math"
 	"net/http"
 
 	"github.com/botyard/botyard/internal/access"
@@ -122,10 +123,14 @@ func mountIntegrationHub(m *wire.Mux, s *Service) {
 }
 
 // page is the part of the list that is asked for; limit counts when pageSize is not
-// given.
+// given. It is any number, also one that no int can hold.
 func (q IntegrationQuery) page(ctx context.Context, m *wire.Mux) (db.Page, error) {
 	if q.Limit.Given && !q.PageSize.Given {
-		q.PageSize = wire.Optional[int]{Value: int(q.Limit.Value), Given: true}
+		size := 0 // which is refused
+		if q.Limit.Value >= 1 {
+			size = int(min(q.Limit.Value, math.MaxInt32))
+		}
+		q.PageSize = wire.Optional[int]{Value: size, Given: true}
 	}
 	return m.Page(ctx, q.PageQuery)
 }

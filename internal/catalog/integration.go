@@ -76,7 +76,6 @@ const (
 	maxURL         = 2000   // characters
 	maxLayers      = 100
 	maxLayer       = 200 // characters
-	maxSDKVersion  = 200 // characters
 )
 
 // IntegrationDraft is an integration to be made. Nil is what the caller did not say.
@@ -173,8 +172,8 @@ func (u IntegrationUpdate) check() error {
 			return err
 		}
 	}
-	if u.SDKVersion != nil && utf8.RuneCountInString(*u.SDKVersion) > maxSDKVersion {
-		return fault.New(fault.InvalidPayload, "sdkVersion has %d characters; it can have %d.", utf8.RuneCountInString(*u.SDKVersion), maxSDKVersion)
+	if err := checkSDKVersion(u.SDKVersion); err != nil {
+		return err
 	}
 	if u.MaxExecutionTime != nil && *u.MaxExecutionTime < 1 {
 		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 or more.", *u.MaxExecutionTime)
@@ -263,9 +262,7 @@ func emptyIntegration() (Integration, error) {
 // apply is i after the update, but for the names of secrets and what stands in
 // blobs. i stays as it is. find is asked for the interfaces that the update sets.
 func (i Integration) apply(u IntegrationUpdate, find definition.Find, now time.Time) (Integration, error) {
-	if now.After(i.UpdatedAt) {
-		i.UpdatedAt = now // updates that cross do not move it back
-	}
+	i.UpdatedAt = later(i.UpdatedAt, now)
 	set(&i.SDKVersion, u.SDKVersion)
 	set(&i.Title, u.Title)
 	set(&i.Description, u.Description)

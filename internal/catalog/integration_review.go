@@ -44,17 +44,8 @@ func (s *Service) RequestVerification(ctx context.Context, w id.Workspace, i id.
 		if found.Verification == Pending || found.Verification == Approved {
 			return "", nil
 		}
-		return "verification requested", updateReview(ctx, tx, i, Pending, later(found, s.Clock.Now()))
+		return "verification requested", updateReview(ctx, tx, i, Pending, later(found.UpdatedAt, s.Clock.Now()))
 	})
-}
-
-// later is now, unless the integration was updated after it: updates that cross do
-// not move that back.
-func later(i Integration, now time.Time) time.Time {
-	if now.After(i.UpdatedAt) {
-		return now
-	}
-	return i.UpdatedAt
 }
 
 // Review is the operator's word on an integration of any workspace. ResourceNotFound
@@ -69,7 +60,7 @@ func (s *Service) Review(ctx context.Context, i id.Integration, v Verification) 
 		return err
 	}
 	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
-		return "verification " + string(v), updateReview(ctx, tx, i, v, later(found, s.Clock.Now()))
+		return "verification " + string(v), updateReview(ctx, tx, i, v, later(found.UpdatedAt, s.Clock.Now()))
 	})
 }
 
@@ -82,7 +73,7 @@ func (s *Service) Deprecate(ctx context.Context, i id.Integration) error {
 		return err
 	}
 	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
-		return "integration deprecated", updateLifecycle(ctx, tx, i, Deprecated, later(found, s.Clock.Now()))
+		return "integration deprecated", updateLifecycle(ctx, tx, i, Deprecated, later(found.UpdatedAt, s.Clock.Now()))
 	})
 }
 

@@ -79,6 +79,9 @@ func (u InterfaceUpdate) check() error {
 	if err := checkText(u.Title, u.Description); err != nil {
 		return err
 	}
+	if err := checkSDKVersion(u.SDKVersion); err != nil {
+		return err
+	}
 	if err := u.Assets.check(); err != nil {
 		return err
 	}
@@ -87,9 +90,7 @@ func (u InterfaceUpdate) check() error {
 
 // apply is i after the update, but for icon and readme. i stays as it is.
 func (i Interface) apply(u InterfaceUpdate, now time.Time) (Interface, error) {
-	if now.After(i.UpdatedAt) {
-		i.UpdatedAt = now
-	}
+	i.UpdatedAt = later(i.UpdatedAt, now)
 	set(&i.Title, u.Title)
 	set(&i.Description, u.Description)
 	set(&i.Public, u.Public)

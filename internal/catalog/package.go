@@ -68,6 +68,7 @@ const (
 	maxVersion     = 200 // characters
 	maxTitle       = 64  // characters
 	maxDescription = 256 // characters
+	maxSDKVersion  = 200 // characters
 	maxVersions    = 200
 	maxCode        = 52_428_800 // bytes
 	maxAsset       = 1 << 20    // bytes
@@ -239,6 +240,15 @@ func checkText(title, description *string) error {
 		if n := utf8.RuneCountInString(*description); n > maxDescription {
 			return fault.New(fault.InvalidPayload, "The description has %d characters; it can have %d.", n, maxDescription)
 		}
+	}
+	return nil
+}
+
+// checkSDKVersion says whether the version of the SDK is within its bound; nil was
+// not said.
+func checkSDKVersion(version *string) error {
+	if version != nil && utf8.RuneCountInString(*version) > maxSDKVersion {
+		return fault.New(fault.InvalidPayload, "sdkVersion has %d characters; it can have %d.", utf8.RuneCountInString(*version), maxSDKVersion)
 	}
 	return nil
 }

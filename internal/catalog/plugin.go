@@ -100,7 +100,7 @@ type PluginUpdate struct {
 // the plugin.
 func (u PluginUpdate) check() error {
 	for _, err := range []error{
-		checkText(u.Title, u.Description), u.Assets.check(), checkCode("code.node", u.Node), checkCode("code.browser", u.Browser),
+		checkText(u.Title, u.Description), checkSDKVersion(u.SDKVersion), u.Assets.check(), checkCode("code.node", u.Node), checkCode("code.browser", u.Browser),
 	} {
 		if err != nil {
 			return err
@@ -112,9 +112,7 @@ func (u PluginUpdate) check() error {
 // apply is p after the update, but for code, icon and readme. p stays as it is. The
 // two functions are asked for every dependency that the update sets.
 func (p Plugin) apply(u PluginUpdate, findInterface, findIntegration definition.Find, now time.Time) (Plugin, error) {
-	if now.After(p.UpdatedAt) {
-		p.UpdatedAt = now
-	}
+	p.UpdatedAt = later(p.UpdatedAt, now)
 	set(&p.Title, u.Title)
 	set(&p.Description, u.Description)
 	set(&p.SDKVersion, u.SDKVersion)

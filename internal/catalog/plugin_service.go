@@ -430,7 +430,7 @@ func (s *Service) DeprecatePlugin(ctx context.Context, p id.Plugin) error {
 		if err != nil {
 			return db.Convert(err)
 		}
-		plugin.Lifecycle, plugin.UpdatedAt = Deprecated, s.Clock.Now()
+		plugin.Lifecycle, plugin.UpdatedAt = Deprecated, later(plugin.UpdatedAt, s.Clock.Now())
 		if err := updatePlugin(ctx, tx, plugin); err != nil {
 			return db.Convert(err)
 		}
@@ -474,7 +474,7 @@ func (s *Service) DeletePlugin(ctx context.Context, actor access.Actor, p id.Plu
 // leavePlugins deletes the plugins of a workspace that is deleted, in its
 // transaction. ReferenceConstraint when bots of other workspaces have one installed.
 func (s *Service) leavePlugins(ctx context.Context, tx *db.Tx, w id.Workspace) error {
-	list, err := selectPluginsOf(ctx, tx, w)
+	list, err := selectInstalledPlugins(ctx, tx, w)
 	if err != nil {
 		return db.Convert(err)
 	}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/blob"
@@ -37,6 +38,16 @@ func (p Plugin) release() release {
 // String is the release in a message, as "plugin shop/desk@1.0.0".
 func (r release) String() string {
 	return string(r.kind) + " " + fault.Bounded(r.name) + "@" + fault.Bounded(r.version)
+}
+
+// later is when a version was last updated, when one more update is made now: of
+// updates that cross, the one that commits last may have begun first, and it does not
+// move the time back.
+func later(updatedAt, now time.Time) time.Time {
+	if now.After(updatedAt) {
+		return now
+	}
+	return updatedAt
 }
 
 // mayDelete says whether the actor may delete what the account made. Forbidden when

@@ -158,9 +158,12 @@ func selectPluginOwner(ctx context.Context, q db.Querier, p id.Plugin) (w id.Wor
 	return w, err == nil, err
 }
 
-// selectPluginsOf reads which plugins a workspace has: id, name and version.
-func selectPluginsOf(ctx context.Context, q db.Querier, w id.Workspace) (list []Plugin, err error) {
-	rows, err := q.Query(ctx, `SELECT id, name, version FROM plugins WHERE workspace_id = $1 ORDER BY id`, string(w))
+// selectInstalledPlugins reads id, name and version of the plugins of a workspace that
+// some bot has.
+func selectInstalledPlugins(ctx context.Context, q db.Querier, w id.Workspace) (list []Plugin, err error) {
+	rows, err := q.Query(ctx, `
+		SELECT p.id, p.name, p.version FROM plugins p
+		WHERE p.workspace_id = $1 AND EXISTS (SELECT 1 FROM bot_plugin_names b WHERE b.plugin_id = p.id) ORDER BY p.id`, string(w))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,8 +61,10 @@ func (s *Service) FlushViews(ctx context.Context) {
 		return
 	}
 	err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		for i, n := range counts {
-			if err := addViews(ctx, tx, i, n); err != nil {
+		// In the same order on every server: flushes that meet wait for each other and
+		// never in a circle.
+		for _, i := range slices.Sorted(maps.Keys(counts)) {
+			if err := addViews(ctx, tx, i, counts[i]); err != nil {
 				return err
 			}
 		}
