@@ -17,6 +17,9 @@ import (
 type views struct {
 	mu    sync.Mutex
 	since map[id.Integration]int64
+	// flushing is held while counts are written, so that a flush ends with all that
+	// was counted before it began, also by one that was under way.
+	flushing sync.Mutex
 }
 
 func (v *views) note(i id.Integration) {
@@ -56,6 +59,8 @@ func (s *Service) Run(ctx context.Context) {
 // FlushViews writes what was counted since the flush before. When that fails it is
 // logged, and the counts are kept for the next one.
 func (s *Service) FlushViews(ctx context.Context) {
+	s.views.flushing.Lock()
+	defer s.views.flushing.Unlock()
 	counts := s.views.take()
 	if len(counts) == 0 {
 		return

@@ -264,12 +264,14 @@ func TestIntegrationPages(t *testing.T) {
 		if got := namesIn(t, a, integrationsPath+"?visibility=private"); len(got) != 0 {
 			t.Errorf("private are %v", got)
 		}
-		if got := namesIn(t, a, integrationsPath+"?visibility=public&pageSize=100"); len(got) != 11 {
-			t.Errorf("public are %v", got)
+		for _, size := range []string{"pageSize=100", "limit=1e300"} {
+			if got := namesIn(t, a, integrationsPath+"?visibility=public&"+size); len(got) != 11 {
+				t.Errorf("%s: public are %v", size, got)
+			}
 		}
 		for query, word := range map[string]string{
 			"sortBy=size": "sortBy", "direction=up": "direction", "verificationStatus=maybe": "verificationStatus", "pageSize=0": "pageSize",
-			"limit=0": "pageSize", "nextToken=forged": "nextToken", "dev=maybe": "dev", "limit=many": "limit",
+			"limit=0": "pageSize", "limit=-1e30": "pageSize", "limit=NaN": "pageSize", "nextToken=forged": "nextToken", "dev=maybe": "dev", "limit=many": "limit",
 		} {
 			a.Refused(t, fault.InvalidQuery, []string{word}, "GET", integrationsPath+"?"+query, nil)
 		}

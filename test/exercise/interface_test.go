@@ -3,6 +3,7 @@ package exercise_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,13 +59,11 @@ func download(t *testing.T, address any) (contentType, content string, header ht
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var text strings.Builder
-	if _, err := fmt.Fprint(&text, response.Status); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s answered %s", address, text.String())
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s answered %s: %s (%v)", address, response.Status, body, err)
 	}
-	body := make([]byte, 1<<16)
-	n, _ := response.Body.Read(body)
-	return response.Header.Get("Content-Type"), string(body[:n]), response.Header
+	return response.Header.Get("Content-Type"), string(body), response.Header
 }
 
 func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
