@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/trace"
@@ -68,7 +69,9 @@ type DB struct {
 	reads  *statements
 	writer *writer // SQLite only
 	lanes  *lanes  // PostgreSQL only
-	counts counts
+	// longest is how long one run of a transaction's function may take.
+	longest time.Duration
+	counts  counts
 }
 
 // Querier runs statements. Placeholders are $1, $2, …; on both engines.
@@ -86,7 +89,7 @@ type Querier interface {
 
 // Open connects. It does not migrate: see Migrate.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	d := &DB{log: o.Log}
+	d := &DB{log: o.Log, longest: longest}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -346,4 +347,70 @@ func TestLostConnection(t *testing.T) {
 		t.Errorf("connections lost again and again: %v after %d runs", err, runs)
 	}
 	expect(t, d, "second run")
+}
+
+// A panic in a nested call takes with it what the outer function wrote before.
+func TestPanicOfNestedCall(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		d := things(t, o)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("Tx returned after a panic")
+				}
+			}()
+			_ = d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
+				if err := insert(ctx, tx, "before the panic"); err != nil {
+					return err
+				}
+				return d.Tx(ctx, func(context.Context, *Tx) error { panic("boom") })
+			})
+		}()
+		if err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "alive") }); err != nil {
+			t.Error(err)
+		}
+		expect(t, d, "alive")
+	})
+}
+
+// A panic gives the turn in a lane back, or everything that contends with it would
+// wait for ever.
+func TestPanicLeavesItsLane(t *testing.T) {
+	d := things(t, Options{URL: postgres.Database(t)})
+	ctx := Contend(t.Context(), "busy")
+	d.lanes.of(ctx).conflicted()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("Tx returned after a panic")
+			}
+		}()
+		_ = d.Tx(ctx, func(context.Context, *Tx) error { panic("boom") })
+	}()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := d.Tx(ctx, func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "next") }); err != nil {
+		t.Errorf("after the panic: %v", err)
+	}
+}
+
+// A statement of PostgreSQL is interrupted when its transaction has had its time,
+// though the caller would wait longer.
+func TestRunawayStatement(t *testing.T) {
+	d := things(t, Options{URL: postgres.Database(t)})
+	d.longest = time.Second
+	began := time.Now()
+	err := d.Tx(t.Context(), func(ctx context.Context, tx *Tx) error {
+		_, err := tx.Exec(ctx, "SELECT pg_sleep(300)")
+		return err
+	})
+	if !fault.Is(err, fault.OperationTimeout) {
+		t.Errorf("the runaway: %v", err)
+	}
+	if took := time.Since(began); took > 2*time.Minute {
+		t.Errorf("the runaway took %s", took)
+	}
+	if err := d.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

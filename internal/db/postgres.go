@@ -74,13 +74,7 @@ func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 	lane := d.lanes.of(ctx)
 	lost := false
 	for attempt := 1; ; attempt++ {
-		release, err := lane.enter(ctx, attempt)
-		if err != nil {
-			return nil, err
-		}
-		noteRun(span, attempt)
-		tx, err := d.attempt(ctx, sql.LevelSerializable, fn)
-		release()
+		tx, err := d.attemptInLane(ctx, lane, attempt, fn, span)
 		switch {
 		case err == nil:
 			d.counts.batches.Add(1)
@@ -105,6 +99,17 @@ func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 	}
 }
 
+// attemptInLane runs fn once, when it is its turn.
+func (d *DB) attemptInLane(ctx context.Context, l *lane, attempt int, fn func(ctx context.Context, tx *Tx) error, span trace.Span) (*Tx, error) {
+	release, err := l.enter(ctx, attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer release() // deferred, so that a panic of fn does not keep the turn for ever
+	noteRun(span, attempt)
+	return d.attempt(ctx, sql.LevelSerializable, fn)
+}
+
 // unknown is an error of COMMIT that leaves open whether it happened.
 type unknown struct{ cause error }
 
@@ -116,9 +121,10 @@ func (u *unknown) Unwrap() error { return u.cause }
 // attempt runs fn once. The answered Tx is nil when the transaction did not begin.
 //
 // The end of ctx stops the waiting for a connection and the statements, but not
-// the commit: a commit that is given up halfway has an unknown outcome.
+// the commit: a commit that is given up halfway has an unknown outcome. The time limit
+// holds for everything.
 func (d *DB) attempt(ctx context.Context, isolation sql.IsolationLevel, fn func(ctx context.Context, tx *Tx) error) (*Tx, error) {
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.longest)
 	defer cancel()
 	detach := context.AfterFunc(ctx, cancel)
 	native, err := d.pool.BeginTx(lasting, &sql.TxOptions{Isolation: isolation})
@@ -133,7 +139,12 @@ func (d *DB) attempt(ctx context.Context, isolation sql.IsolationLevel, fn func(
 	}
 	tx := &Tx{db: d, run: session{native}}
 	defer func() { _ = native.Rollback() }() // does nothing after a commit
-	if err := tx.call(ctx, fn); err != nil {
+	// database/sql does not interrupt a statement when the context of its transaction
+	// ends, only when the statement's own does.
+	deadline, _ := lasting.Deadline()
+	limited, stop := context.WithDeadline(ctx, deadline)
+	defer stop()
+	if err := tx.call(limited, fn); err != nil {
 		return tx, err
 	}
 	err = native.Commit()

@@ -133,11 +133,13 @@ func (tx *Tx) join(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	}
 	before := tx.wrote
 	tx.wrote = false
+	// Deferred, because fn may panic: the writer of SQLite must still learn that there
+	// is something to roll back.
+	defer func() { tx.wrote = tx.wrote || before }()
 	err := fn(ctx, tx)
 	if err != nil && tx.wrote && tx.failure == nil {
 		tx.failure = err
 	}
-	tx.wrote = tx.wrote || before
 	return err
 }
 

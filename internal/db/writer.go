@@ -38,16 +38,15 @@ var (
 // savepoint of its own. When a statement ends the whole transaction, everyone but
 // the one to blame is run again, each in a transaction of its own.
 type writer struct {
-	db      *DB
-	pool    *sql.DB // of one connection
-	conn    *sql.Conn
-	stmts   *statements
-	limit   context.Context // of the statements of the function that runs
-	longest time.Duration
-	queue   chan *request
-	stop    chan struct{}
-	once    sync.Once
-	ended   chan struct{}
+	db    *DB
+	pool  *sql.DB // of one connection
+	conn  *sql.Conn
+	stmts *statements
+	limit context.Context // of the statements of the function that runs
+	queue chan *request
+	stop  chan struct{}
+	once  sync.Once
+	ended chan struct{}
 }
 
 // The states of a request.
@@ -76,7 +75,7 @@ func openWriter(ctx context.Context, d *DB, dsn string) (*writer, error) {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
-	w := &writer{db: d, pool: pool, longest: longest, queue: make(chan *request, maxBatch), stop: make(chan struct{}), ended: make(chan struct{})}
+	w := &writer{db: d, pool: pool, queue: make(chan *request, maxBatch), stop: make(chan struct{}), ended: make(chan struct{})}
 	if err := settle(ctx, func() error { return w.connect(ctx) }); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
@@ -419,7 +418,7 @@ func (b *batch) call(r *request) {
 		b.writer.db.counts.retries.Add(1)
 	}
 	noteRun(r.span, r.runs)
-	limit, cancel := context.WithTimeout(context.Background(), b.longest)
+	limit, cancel := context.WithTimeout(context.Background(), b.writer.db.longest)
 	defer cancel() // closes rows that the function left open
 	b.writer.limit = limit
 	r.tx, r.err, r.panic = &Tx{db: b.writer.db, run: b.writer}, nil, nil
