@@ -47,8 +47,8 @@ var ErrNewer = errors.New("the database was written by a newer version of botyar
 // Migrate brings the schema up to date. Several processes may do so at once.
 //
 // A schema that is newer than this program is refused with ErrNewer. An SQLite
-// file that holds a schema is copied to botyard-before-<version>.db, beside it,
-// where version is the one it is about to get.
+// file that holds a schema is first copied to botyard-before-<version>.db, beside
+// it, where version is the first migration that is about to be applied.
 func (d *DB) Migrate(ctx context.Context) error { return d.migrate(ctx, migrations()) }
 
 // MigrateTo brings the schema of an empty database to a version that this program
@@ -94,12 +94,17 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) error {
 		if err != nil {
 			return err
 		}
-		current, target := reached(before)
+		current, next, target := reached(before)
 		if current == target {
 			return nil
 		}
 		if d.engine == SQLite && current > 0 {
-			if err := d.copyBefore(ctx, pool, target); err != nil {
+			still := func() (bool, error) {
+				list, err := d.status(ctx, files)
+				now, _, _ := reached(list)
+				return now == current, err
+			}
+			if err := d.copyBefore(ctx, pool, next, still); err != nil {
 				return err
 			}
 		}
@@ -108,7 +113,7 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) error {
 		if err != nil {
 			return errors.Join(failure, err)
 		}
-		now, _ := reached(after)
+		now, _, _ := reached(after)
 		switch {
 		case now == target:
 			return nil
@@ -122,21 +127,25 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) error {
 	}
 }
 
-// reached is the version of the schema and the one it should have.
-func reached(list []Migration) (current, target int64) {
+// reached is the version of the schema, the next one, and the one it should have.
+func reached(list []Migration) (current, next, target int64) {
 	for _, m := range list {
 		target = max(target, m.Version)
-		if !m.Pending() {
+		switch {
+		case !m.Pending():
 			current = max(current, m.Version)
+		case next == 0:
+			next = m.Version
 		}
 	}
-	return current, target
+	return current, next, target
 }
 
-// copyBefore copies the SQLite file. The copy appears under its name when it is
-// whole and on the disk; one that is there already is of the same schema, from a
-// migration that failed, and is replaced.
-func (d *DB) copyBefore(ctx context.Context, pool *sql.DB, version int64) error {
+// copyBefore copies the SQLite file before the migration of a version. The copy
+// appears under its name when it is whole and on the disk. One that is there already
+// has the same schema, from an attempt that failed, and is replaced; but not by the
+// copy of a file that another process has migrated meanwhile, which still tells of.
+func (d *DB) copyBefore(ctx context.Context, pool *sql.DB, version int64, still func() (bool, error)) error {
 	path := filepath.Join(filepath.Dir(d.path), fmt.Sprintf("botyard-before-%d.db", version))
 	temporary, err := os.CreateTemp(filepath.Dir(d.path), "botyard-before-*.new")
 	if err != nil {
@@ -146,6 +155,9 @@ func (d *DB) copyBefore(ctx context.Context, pool *sql.DB, version int64) error 
 	defer func() { _ = temporary.Close() }()           // written by SQLite, synced below
 	if _, err := pool.ExecContext(ctx, "VACUUM INTO $1", temporary.Name()); err != nil {
 		return fmt.Errorf("the database cannot be copied before its migration: %w", err)
+	}
+	if unchanged, err := still(); err != nil || !unchanged {
+		return err
 	}
 	if err := errors.Join(temporary.Sync(), os.Rename(temporary.Name(), path)); err != nil {
 		return fmt.Errorf("the database cannot be copied before its migration: %w", err)

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
@@ -154,5 +155,71 @@ func TestCopyBeforeMigration(t *testing.T) {
 	}
 	if n := settings(t, open(t, restored)); n != 1 {
 		t.Errorf("the copy holds %d settings", n)
+	}
+}
+
+// An upgrade that fails halfway leaves the copy of what was there before it: a second
+// attempt makes a copy of its own.
+func TestCopyOutlivesHalfAnUpgrade(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	d := open(t, o)
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	addSetting(t, d)
+	for range 2 {
+		if err := d.migrate(t.Context(), steps(t, "DELETE FROM settings", "INSERT INTO nothing VALUES (1)")); err == nil {
+			t.Fatal("a broken migration was applied")
+		}
+	}
+	for copied, want := range map[string]int{"botyard-before-90001.db": 1, "botyard-before-90002.db": 0} {
+		restored := Options{Dir: t.TempDir()}
+		if err := os.Rename(filepath.Join(o.Dir, copied), File(restored.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		if n := settings(t, open(t, restored)); n != want {
+			t.Errorf("%s holds %d settings, want %d", copied, n, want)
+		}
+	}
+}
+
+// The copy is of the schema before the migration, also when another process migrates
+// while it is made.
+func TestCopyIsNotOfWhatAnotherMigrated(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	d := open(t, o)
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pool := must(sql.Open("sqlite", dsn(d.path, "FULL", Options{}, false)))
+	defer pool.Close()
+	if err := d.copyBefore(t.Context(), pool, 90001, func() (bool, error) { return false, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if left := must(filepath.Glob(filepath.Join(o.Dir, "*before*"))); len(left) != 0 {
+		t.Errorf("a copy of the migrated file was kept: %v", left)
+	}
+}
+
+// What is in the database is nobody else's to read, whatever the umask and the
+// directory allow.
+func TestFilesArePrivate(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	d := open(t, o)
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	addSetting(t, d)
+	if err := d.migrate(t.Context(), steps(t, "DELETE FROM settings")); err != nil {
+		t.Fatal(err)
+	}
+	entries := must(os.ReadDir(o.Dir))
+	if len(entries) != 4 { // the file, -wal, -shm and the copy
+		t.Errorf("the data directory holds %v", entries)
+	}
+	for _, e := range entries {
+		if mode := must(e.Info()).Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has the mode %v, want -rw-------", e.Name(), mode)
+		}
 	}
 }

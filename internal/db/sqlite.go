@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -68,6 +70,9 @@ func (d *DB) openSQLite(ctx context.Context, o Options) error {
 		return fmt.Errorf("the path of the data directory: %w", err)
 	}
 	d.path = path
+	if err := makePrivate(path); err != nil {
+		return fmt.Errorf("%s cannot be made: %w", path, err)
+	}
 	if d.writer, err = openWriter(ctx, d, dsn(path, synchronous, o, false)); err != nil {
 		return fmt.Errorf("%s cannot be opened: %w", path, err)
 	}
@@ -82,6 +87,20 @@ func (d *DB) openSQLite(ctx context.Context, o Options) error {
 		return errors.Join(fmt.Errorf("%s cannot be read: %w", path, err), d.Close())
 	}
 	return nil
+}
+
+// makePrivate makes the file, when it is not there, for its owner alone: SQLite would
+// let everybody read it, and gives its journals the mode of the file. A file that is
+// there is not touched: closing it would drop the locks that this process holds on it.
+func makePrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // settle runs open until another process, which is opening the same file, no
