@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/botyard/botyard/internal/clock"
 )
 
 // answer holds status and body back until the request is done, so that an error
@@ -46,11 +49,22 @@ func (a *answer) reset() {
 	a.body.Reset()
 }
 
-// send lets the answer go.
-func (a *answer) send() error {
+// How long a caller may take to read an answer. One that reads nothing would hold the
+// answer in memory, and its connection, for as long as it likes.
+const (
+	sendTime = 30 * time.Second
+	sendRate = 64 << 10 // bytes a second, for what is large
+)
+
+// send lets the answer go, within a time that grows with its size.
+func (a *answer) send(within time.Duration) error {
 	if a.sent {
 		return nil
 	}
+	within += time.Duration(a.body.Len()) * time.Second / sendRate
+	// Not every connection knows deadlines; those of tests do without. net/http, which
+	// has a WriteTimeout, sets the deadline anew for the next request.
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(clock.Deadline(within))
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}

@@ -1,12 +1,14 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -186,6 +188,9 @@ func (g *gunzip) Read(p []byte) (n int, err error) {
 func (g *gunzip) Close() error { return nil }
 
 func brokenGzip(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
 	return fault.New(fault.InvalidPayload, "The body is not the gzip that its Content-Encoding says.").Because(err)
 }
 
@@ -205,6 +210,12 @@ func (b *arriving) Read(p []byte) (int, error) {
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// arrived is a body that was read before. huma sets a deadline for it all the same,
+// which its end lifts.
+func arrived(body []byte, control *http.ResponseController) io.ReadCloser {
+	return &arriving{io.NopCloser(bytes.NewReader(body)), control}
 }
 
 // How much of an unread body is read, and for how long, before an error is

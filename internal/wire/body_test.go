@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -12,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/fault"
 )
 
@@ -186,4 +190,105 @@ func TestConnectionAfterRefusal(t *testing.T) {
 	if !reused {
 		t.Error("the second request had a connection of its own")
 	}
+}
+
+// A body that does not come is given up in time, also where an Idempotency-Key has it
+// read before everything else; and the caller is told why.
+func TestLateBody(t *testing.T) {
+	limits := roomy
+	limits.BodyTime = 100 * time.Millisecond
+	s := newSample(t, limits)
+	Register(s.Mux, Operation{ID: "note", Method: http.MethodPost, Path: "/v1/notes", Scope: Outside, Permission: access.Self},
+		func(context.Context, *noteInput) (*noteOutput, error) { return &noteOutput{}, nil })
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for _, headers := range []string{"", "Idempotency-Key: k\r\n", "Content-Encoding: gzip\r\n", "Idempotency-Key: k\r\nContent-Encoding: gzip\r\n"} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /v1/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n%s\r\n\x1f\x8b", s.token, headers)
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%q: %v", headers, err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusGatewayTimeout || !strings.Contains(string(text), "did not arrive in time") {
+			t.Errorf("%q: %d %s, %v", headers, answer.StatusCode, text, err)
+		}
+	}
+}
+
+// An operation with an Idempotency-Key may take longer than its body may: the deadline
+// of the body, which is there, does not end the request.
+func TestIdempotentBodyHasNoDeadline(t *testing.T) {
+	limits := roomy
+	limits.BodyTime = 50 * time.Millisecond
+	s := newSample(t, limits)
+	Register(s.Mux, Operation{ID: "note", Method: http.MethodPost, Path: "/v1/notes", Scope: Outside, Permission: access.Self, Outward: true},
+		func(ctx context.Context, _ *noteInput) (*noteOutput, error) {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(20 * limits.BodyTime):
+				return &noteOutput{}, nil
+			}
+		})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/notes", strings.NewReader(`{"text":"a"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(keyHeader, "k")
+	answer, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%d %s, %v", answer.StatusCode, text, err)
+	}
+}
+
+// A caller that does not read its answer is given up, and what it holds is free again.
+func TestAnswerNobodyReads(t *testing.T) {
+	s := newSample(t, roomy)
+	s.sendTime = 100 * time.Millisecond
+	logged := make(chan struct{}, 1)
+	s.Mux.log = slog.New(signalling{slog.NewTextHandler(io.Discard, nil), logged})
+	const large = 64 << 20 // more than the buffers of a connection hold
+	s.Handle("/large", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, large)) }))
+	// Its size gives it many minutes: only the part that does not grow is waited for here.
+	s.sendTime -= large * time.Second / sendRate
+	server := httptest.NewServer(s)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case <-logged:
+	case <-time.After(time.Minute):
+		t.Error("the answer still waits for its reader")
+	}
+}
+
+// signalling is a log that tells of each line.
+type signalling struct {
+	slog.Handler
+	lines chan<- struct{}
+}
+
+func (s signalling) Handle(context.Context, slog.Record) error {
+	s.lines <- struct{}{}
+	return nil
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func (m *Mux) translate(status int, message string, details []error) error {
 	case http.StatusRequestEntityTooLarge:
 		return fault.New(fault.PayloadTooLarge, "The request body is too large for this operation. Bodies up to %s are accepted where code is sent, %s elsewhere.", size(m.limits.CodeBody), size(m.limits.Body))
 	case http.StatusRequestTimeout:
-		return fault.New(fault.OperationTimeout, "The request body did not arrive in time. Nothing was changed; send it again.")
+		return lateBody()
 	case http.StatusUnsupportedMediaType:
 		return fault.New(fault.UnsupportedMediaType, "The body must be JSON: send it with content-type application/json.")
 	}
@@ -115,6 +116,11 @@ func (m *Mux) translate(status int, message string, details []error) error {
 	return fault.New(kind, "The request is not valid. %s.", strings.Join(lines, "; "))
 }
 
+// lateBody is the fault of a body that took longer than it may.
+func lateBody() *fault.Error {
+	return fault.New(fault.OperationTimeout, "The request body did not arrive in time. Nothing was changed; send it again.")
+}
+
 // brokenBody is the fault of a body that could not be read to its end.
 func brokenBody(err error) error {
 	var tooLarge *http.MaxBytesError
@@ -124,6 +130,9 @@ func brokenBody(err error) error {
 	var e *fault.Error
 	if errors.As(err, &e) {
 		return e
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return lateBody().Because(err)
 	}
 	return fault.New(fault.InvalidPayload, "The request body broke off before its end. Nothing was changed; send it again.").Because(err)
 }

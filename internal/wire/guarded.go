@@ -65,12 +65,19 @@ func (m *Mux) admitGuarded(ctx context.Context, route *Guarded, op *Operation, h
 		return access.Actor{}, err
 	}
 	named := id.Workspace(r.Header.Get(workspaceHeader))
+	unkeepable := checkTexts(r)
+	if unkeepable != nil {
+		named = ""
+	}
 	actor, err := m.access.Authenticate(ctx, token, named)
 	if fault.Is(err, fault.Unauthorized) {
 		// Every invented token has a window of its own: see admit.
 		if limited := m.rates.address(r, header); limited != nil {
 			err = limited
 		}
+	}
+	if err == nil {
+		err = unkeepable
 	}
 	if err != nil {
 		return actor, err

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -88,9 +87,14 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	limit := m.limits.Body
+	limit, bodyTime := m.limits.Body, m.limits.BodyTime
 	if op.Code {
-		limit = m.limits.CodeBody
+		limit, bodyTime = m.limits.CodeBody, m.limits.CodeBodyTime
+	}
+	control := http.NewResponseController(a)
+	if bodyTime > 0 {
+		// Not every connection knows deadlines; those of tests do without.
+		_ = control.SetReadDeadline(clock.Deadline(bodyTime))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 	if err != nil {
@@ -116,7 +120,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 			return replay(x, a, found, request, key)
 		}
 		again := r.Clone(txCtx)
-		again.Body = io.NopCloser(bytes.NewReader(body))
+		again.Body = arrived(body, control)
 		next(huma.WithContext(humachi.NewContext(ctx.Operation(), again, a), txCtx))
 		if a.status >= 400 {
 			return errRefused
@@ -163,7 +167,7 @@ func (m *Mux) idempotentOutward(ctx huma.Context, next func(huma.Context), body 
 		return
 	}
 	again := r.Clone(context.WithValue(ctx.Context(), repeatKey{}, actor+" "+key))
-	again.Body = io.NopCloser(bytes.NewReader(body))
+	again.Body = arrived(body, http.NewResponseController(a))
 	next(huma.WithContext(humachi.NewContext(ctx.Operation(), again, a), again.Context()))
 	if a.status >= 400 {
 		return

@@ -125,6 +125,8 @@ type Mux struct {
 	// untraced are the paths beside the operations, of which spans would tell nothing.
 	untraced []string
 
+	sendTime time.Duration
+
 	publicURL func() string
 	proxies   []netip.Prefix
 	sources   map[string]Source
@@ -165,6 +167,7 @@ func New(o Options) *Mux {
 		codeSlots: newPlaces(o.Limits.ParallelCode),
 		streams:   newStreams(),
 		tracer:    o.Tracer,
+		sendTime:  sendTime,
 
 		publicURL:   o.PublicURL,
 		proxies:     o.Proxies,
@@ -256,7 +259,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			drain(a, r)
 		}
 		// A caller that is gone does not read its answer: nothing to do.
-		_ = a.send()
+		_ = a.send(m.sendTime)
 		m.finish(ctx, x, r, a)
 	}()
 	if crossOrigin(a.Header(), r) {
@@ -304,6 +307,9 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	workspace, missing := workspaceOf(op, ctx, r)
+	if err := checkTexts(r); err != nil {
+		workspace, missing = "", err
+	}
 	actor, err := m.access.Authenticate(deadline, token, workspace)
 	x.actor = actor
 	if fault.Is(err, fault.Unauthorized) {

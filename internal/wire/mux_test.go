@@ -289,12 +289,13 @@ func TestRateLimits(t *testing.T) {
 	limits.PerToken, limits.PerWorkspace = 1000, 2
 	s := newSample(t, limits)
 	statuses := map[int]int{}
+	began := time.Now()
 	for range 20 {
 		statuses[s.ask(http.MethodPut, "/v1/things/1", `{"name":"n"}`).Code]++
 	}
-	// Twenty requests take less than two windows.
-	if statuses[200] < 2 || statuses[200] > 4 || statuses[200]+statuses[429] != 20 {
-		t.Errorf("answers by status: %v", statuses)
+	most := 2 * (1 + int(time.Since(began)/time.Second) + 1)
+	if statuses[200] < 2 || statuses[200] > most || statuses[200]+statuses[429] != 20 {
+		t.Errorf("answers by status: %v, of which %d may be 200", statuses, most)
 	}
 	w := s.ask(http.MethodPut, "/v1/things/1", `{"name":"n"}`)
 	for w.Code == 200 {

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -232,11 +233,23 @@ func (r *rates) workspace(actor access.Actor, plans *plan.Catalog, header http.H
 	return r.workspaces.takeOf(string(actor.Workspace), limit, header)
 }
 
-// addressOf is where a request comes from, without the port.
+// subnet is how many bits of an IPv6 address tell one caller from another: whoever has
+// one of a /64 has them all.
+const subnet = 64
+
+// addressOf is where a request comes from: an IPv4 address or an IPv6 subnet.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	ip, err := netip.ParseAddr(host)
+	if err != nil || ip.Unmap().Is4() {
+		return host
+	}
+	prefix, err := ip.WithZone("").Prefix(subnet)
+	if err != nil {
+		return host
+	}
+	return prefix.String()
 }

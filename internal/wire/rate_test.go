@@ -198,9 +198,20 @@ func TestWorkspaceRates(t *testing.T) {
 	}
 }
 
-func TestAddressWithoutPort(t *testing.T) {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	if r.RemoteAddr = "socket"; addressOf(r) != "socket" {
-		t.Errorf("the address is %q", addressOf(r))
+func TestAddressOf(t *testing.T) {
+	for connected, want := range map[string]string{
+		"socket":                   "socket",
+		"192.0.2.1:1":              "192.0.2.1",
+		"[::ffff:192.0.2.1]:1":     "::ffff:192.0.2.1",
+		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::/64",
+		"[2001:db8:1:2::ffff]:2":   "2001:db8:1:2::/64",
+		"[2001:db8:1:3::ffff]:2":   "2001:db8:1:3::/64",
+		"[fe80::1%eth0]:2":         "fe80::/64",
+		"[::1]:1":                  "::/64",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if r.RemoteAddr = connected; addressOf(r) != want {
+			t.Errorf("%s counts as %q, want %q", connected, addressOf(r), want)
+		}
 	}
 }

@@ -3,13 +3,40 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/botyard/botyard/internal/fault"
 )
+
+// idHeaders are the headers that name what a request is about.
+var idHeaders = []string{workspaceHeader, "x-bot-id", "x-integration-id", "x-integration-alias", "x-user-id"}
+
+// checkTexts refuses a query, or a header of the API, with what is no text: PostgreSQL
+// would refuse to look for it, and SQLite would find nothing. Paths are checked before
+// they are routed, bodies when they are decoded.
+func checkTexts(r *http.Request) error {
+	for _, name := range idHeaders {
+		if !utf8.ValidString(r.Header.Get(name)) {
+			return fault.New(fault.InvalidPayload, "request/headers/%s must be UTF-8 text.", name)
+		}
+	}
+	raw := r.URL.RawQuery
+	if utf8.ValidString(raw) && !strings.Contains(raw, "%") {
+		return nil
+	}
+	var err error
+	eachQuery(raw, func(key, value string) {
+		if !utf8.ValidString(key+value) || strings.ContainsRune(key+value, 0) {
+			err = fault.New(fault.InvalidQuery, "The query parameter %q must be UTF-8 text without the character U+0000.", fault.Bounded(key))
+		}
+	})
+	return err
+}
 
 // refuseNUL refuses a typed string, or a map's key, that holds U+0000: PostgreSQL
 // cannot keep it, and no name, tag or secret needs it. Free-form JSON may hold it,
