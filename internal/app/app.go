@@ -59,8 +59,9 @@ type App struct {
 	// none.
 	Tracer *trace.Tracer
 
-	config config.Installation
-	dir    string
+	config    config.Installation
+	dir       string
+	blobCheck blobCheck
 	// address is what callers reach the server by; it is set before the first
 	// request, and stays empty where nothing is served.
 	address string
@@ -105,7 +106,12 @@ func Examine(ctx context.Context, c config.Installation, log *slog.Logger) (*App
 	if err := Exists(c); err != nil {
 		return nil, err
 	}
-	return connect(ctx, c, log, false)
+	a, err := connect(ctx, c, log, false)
+	if err != nil {
+		return nil, err
+	}
+	a.assemble()
+	return a, nil
 }
 
 // Connect opens only the database of an installation, as it is: nothing is

@@ -7,9 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/telemetry"
 )
+
+// metricsTime bounds what /metrics asks of the database.
+const metricsTime = 2 * time.Second
 
 // databaseMetrics reads the database's totals when /metrics is asked.
 type databaseMetrics struct {
@@ -43,6 +47,39 @@ func (m *databaseMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(m.transactions, prometheus.CounterValue, float64(s.Transactions))
 	to <- prometheus.MustNewConstMetric(m.retries, prometheus.CounterValue, float64(s.Retries))
 	to <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.InUse))
+}
+
+// jobMetrics counts the jobs when /metrics is asked.
+type jobMetrics struct {
+	jobs          *jobs.Queue
+	waiting, dead *prometheus.Desc
+}
+
+func newJobMetrics(q *jobs.Queue) *jobMetrics {
+	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &jobMetrics{
+		jobs:    q,
+		waiting: desc("botyard_jobs_waiting", "Jobs that wait or run, periodic ones and those for later included."),
+		dead:    desc("botyard_jobs_dead", "Jobs that failed too often and were given up in the last 30 days."),
+	}
+}
+
+// Describe tells the registry what there is.
+func (m *jobMetrics) Describe(to chan<- *prometheus.Desc) {
+	to <- m.waiting
+	to <- m.dead
+}
+
+// Collect counts. Nothing is told while the database cannot be read.
+func (m *jobMetrics) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), metricsTime)
+	defer cancel()
+	waiting, dead, err := m.jobs.Backlog(ctx)
+	if err != nil {
+		return
+	}
+	to <- prometheus.MustNewConstMetric(m.waiting, prometheus.GaugeValue, float64(waiting))
+	to <- prometheus.MustNewConstMetric(m.dead, prometheus.GaugeValue, float64(dead))
 }
 
 // gaugeDrift reads how often gauges were found to be wrong.
@@ -91,7 +128,7 @@ func (m *rollupMetrics) Describe(to chan<- *prometheus.Desc) {
 // Collect reads the totals. Those in the database are left out while it cannot be read.
 func (m *rollupMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(m.failures, prometheus.CounterValue, float64(m.telemetry.RollupFailures()))
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), metricsTime)
 	defer cancel()
 	r, err := m.telemetry.Rollups(ctx)
 	if err != nil {

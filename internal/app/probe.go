@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -12,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/botyard/botyard/internal/billing"
+	"github.com/botyard/botyard/internal/blob"
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/script"
 )
@@ -42,12 +46,33 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	add("migrations", a.checkMigrations(ctx))
 	add("keys", a.checkKeptKey(ctx))
 	add("disk", a.checkDisk())
-	add("blobs", a.Blobs.Check(ctx))
-	checks = append(checks, checkScripts(), a.checkPayments(ctx))
-	if a.Telemetry != nil {
-		checks = append(checks, a.checkTelemetry(), a.checkRollups(ctx))
+	add("blobs", a.blobCheck.of(ctx, a.Blobs))
+	return append(checks, checkScripts(), a.checkPayments(ctx), a.checkJobs(ctx), a.checkTelemetry(), a.checkRollups(ctx)), ready
+}
+
+// blobCheckFor is how long it is remembered whether blobs can be written. Who reaches
+// /readyz could otherwise have the server write, or a bucket be billed, as often as they
+// ask.
+const blobCheckFor = 5 * time.Second
+
+// blobCheck looks whether blobs can be written, for all who ask within a moment at once.
+type blobCheck struct {
+	mu     sync.Mutex
+	looked bool
+	at     clock.Started
+	err    error
+}
+
+func (c *blobCheck) of(ctx context.Context, blobs *blob.Store) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.looked && c.at.Elapsed() < blobCheckFor {
+		return c.err
 	}
-	return checks, ready
+	err := blobs.Check(ctx)
+	// That one caller left says nothing to the others.
+	c.looked, c.at, c.err = !errors.Is(err, context.Canceled), clock.Start(), err
+	return err
 }
 
 func (a *App) checkMigrations(ctx context.Context) error {
@@ -99,6 +124,18 @@ func (a *App) checkPayments(ctx context.Context) Check {
 	return c
 }
 
+// checkJobs tells of jobs that were given up. The server can serve, so it is ready.
+func (a *App) checkJobs(ctx context.Context) Check {
+	c := Check{Name: "jobs", Ready: true}
+	switch _, dead, err := a.Jobs.Backlog(ctx); {
+	case err != nil:
+		c.Reason = "how many jobs were given up cannot be read"
+	case dead > 0:
+		c.Reason = fmt.Sprintf("%d jobs failed too often and were given up in the last 30 days; the log has why", dead)
+	}
+	return c
+}
+
 func (a *App) checkDisk() error {
 	free, known := freeDisk(a.dir)
 	if known && free < minDisk {
@@ -137,7 +174,7 @@ func (s *Server) mountProbes(registry *prometheus.Registry) {
 		}
 		_ = json.MarshalWrite(w, map[string]any{"ready": ready, "checks": checks}, json.Deterministic(true))
 	}))
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB), newGaugeDrift(s.Meter), newRollupMetrics(s.Telemetry))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(s.DB), newJobMetrics(s.Jobs), newGaugeDrift(s.Meter), newRollupMetrics(s.Telemetry))
 	registry.MustRegister(s.Dispatch.Collectors()...)
 	s.Mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 }

@@ -127,8 +127,11 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 		ReadHeaderTimeout: c.ReadHeaderTimeout,
 		ReadTimeout:       c.ReadTimeout,
 		IdleTimeout:       c.IdleTimeout,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// Each request begins with this deadline instead of what the last answer on its
+		// connection left; package wire sets another when it begins to answer.
+		WriteTimeout:   time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	s.http.RegisterOnShutdown(s.Mux.EndStreams)
 	s.http.RegisterOnShutdown(a.Dispatch.EndTunnels)
@@ -181,12 +184,20 @@ func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 // Kinds of background jobs.
 const (
 	jobForgetAnswers = "forget-idempotency-answers"
+	jobForgetDead    = "forget-dead-jobs"
 	jobCollectBlobs  = "collect-blobs"
 )
+
+// deadKept is how long a job that was given up is kept, with its last error.
+const deadKept = 30 * 24 * time.Hour
 
 func (s *Server) startWork(ctx context.Context) {
 	s.Jobs.Handle(jobForgetAnswers, func(ctx context.Context, _ jobs.Job) error { return s.Mux.ForgetAnswers(ctx) }, jobs.Policy{})
 	s.Jobs.Every(jobForgetAnswers, time.Hour)
+	s.Jobs.Handle(jobForgetDead, func(ctx context.Context, _ jobs.Job) error {
+		return s.Jobs.ForgetDead(ctx, s.Clock.Now().Add(-deadKept))
+	}, jobs.Policy{})
+	s.Jobs.Every(jobForgetDead, 24*time.Hour)
 	s.Jobs.Handle(jobCollectBlobs, func(ctx context.Context, _ jobs.Job) error {
 		deleted, err := s.CollectBlobs(ctx)
 		if deleted > 0 {

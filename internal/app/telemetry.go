@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -31,7 +32,8 @@ const jobExpire = "expire-telemetry"
 
 // telemetryWork starts what goes on behind the records.
 func (s *Server) telemetryWork(ctx context.Context) {
-	s.Jobs.Handle(telemetry.JobErase, s.Telemetry.EraseJob, jobs.Policy{Timeout: time.Hour})
+	// What is to be erased is never given up.
+	s.Jobs.Handle(telemetry.JobErase, s.Telemetry.EraseJob, jobs.Policy{Timeout: time.Hour, MaxAttempts: math.MaxInt32})
 	s.Jobs.Handle(jobExpire, func(ctx context.Context, _ jobs.Job) error { return s.Telemetry.Expire(ctx) }, jobs.Policy{Timeout: time.Hour})
 	s.Jobs.Every(jobExpire, 15*time.Minute)
 	s.work.Go(func() { s.Telemetry.Run(ctx) })

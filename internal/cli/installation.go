@@ -36,8 +36,11 @@ func (a *clockAdvanceCommand) Run(c console) error {
 		return err
 	}
 	now, err := d.Advance(by)
-	if err != nil {
+	if errors.Is(err, clock.ErrStep) {
 		return usageError{err}
+	}
+	if err != nil {
+		return err
 	}
 	// A running server looks at its clock's file this often; when the command
 	// is back, it has seen the new time.

@@ -70,17 +70,27 @@ func (d *Development) Now() time.Time {
 	return now.UTC().Truncate(time.Millisecond)
 }
 
-// Advance moves the clock forward by by and answers the new time. It refuses a
-// step that is not positive.
+// MaxAhead is how far a development clock can run ahead of the system's: a hundred
+// years, which a duration holds twice.
+const MaxAhead = 100 * 365 * 24 * time.Hour
+
+// ErrStep says that a clock cannot be moved so far, or not in that direction.
+var ErrStep = errors.New("the clock cannot be moved")
+
+// Advance moves the clock forward by by and answers the new time. A step that is not
+// positive, or would bring the clock further ahead than MaxAhead, is ErrStep.
 func (d *Development) Advance(by time.Duration) (time.Time, error) {
 	if by <= 0 {
-		return time.Time{}, fmt.Errorf("a clock only moves forward: %s is not positive", by)
+		return time.Time{}, fmt.Errorf("%w by %s: it only moves forward", ErrStep, by)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	offset, err := d.load()
 	if err != nil {
 		return time.Time{}, err
+	}
+	if by > MaxAhead-offset {
+		return time.Time{}, fmt.Errorf("%w by %s: it is %s ahead already, and may be %s, which is a hundred years", ErrStep, by, offset, MaxAhead)
 	}
 	offset += by
 	temporary := d.path + ".new"

@@ -1,6 +1,8 @@
 package clock_test
 
 import (
+	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,8 +53,8 @@ func TestAdvance(t *testing.T) {
 		}
 	}
 	ahead(t, development(t, dir), 2*month) // it is kept
-	for _, step := range []time.Duration{0, -time.Second} {
-		if _, err := d.Advance(step); err == nil || !strings.Contains(err.Error(), step.String()) {
+	for _, step := range []time.Duration{0, -time.Second, clock.MaxAhead - 2*month + 1, math.MaxInt64} {
+		if _, err := d.Advance(step); !errors.Is(err, clock.ErrStep) || !strings.Contains(err.Error(), step.String()) {
 			t.Errorf("a step of %s: error %v", step, err)
 		}
 	}

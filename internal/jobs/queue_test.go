@@ -322,6 +322,15 @@ func TestBackoffAndDeath(t *testing.T) {
 		}
 		enqueue(t, y, q, "fail", 0, Unique("key")) // the dead one has given its key up
 		done.expect(t, "1", "1", "2", "3")
+		for _, forgotten := range []struct {
+			before time.Time
+			left   int64
+		}{{y.clock.Now().Add(-time.Hour), 1}, {y.clock.Now().Add(time.Hour), 0}} {
+			if err := q.ForgetDead(t.Context(), forgotten.before); err != nil {
+				t.Fatal(err)
+			}
+			backlog(t, q, 1, forgotten.left)
+		}
 	})
 }
 

@@ -147,6 +147,14 @@ func bury(ctx context.Context, q db.Querier, worker string, job Job, failure str
 	return db.Convert(err)
 }
 
+// ForgetDead deletes the dead jobs that were last due before a time.
+func (q *Queue) ForgetDead(ctx context.Context, before time.Time) error {
+	return q.tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM jobs WHERE state = $1 AND run_at < $2", dead, before.UnixMilli())
+		return db.Convert(err)
+	})
+}
+
 // Backlog counts the jobs that wait or run, and those that are dead.
 func (q *Queue) Backlog(ctx context.Context) (waiting, buried int64, err error) {
 	err = q.db.Reader(ctx).QueryRow(ctx, `
