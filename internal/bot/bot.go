@@ -95,20 +95,13 @@ func toJSON(v any) (JSON, error) {
 	return JSON(text), err
 }
 
-// Limits of a bot. Those of tags, secrets and code are published; the others are
+// Limits of a bot. Those of tags and code are published; the others are
 // our own, because what a caller sends is always bounded.
 const (
-	maxTags        = 50
-	maxSecrets     = 25
-	maxSecretName  = 200        // characters
-	maxSecretValue = 20_000     // characters
-	maxCode        = 52_428_800 // bytes
-	maxName        = 1000       // characters
-	maxURL         = 2000       // characters
-	maxLayers      = 100
-	maxLayer       = 200 // characters
-	// Callers wait for the answer of a call, so it ends.
-	maxExecutionTime = 900 // seconds
+	maxTags = 50
+	maxCode = 52_428_800 // bytes
+	maxName = 1000       // characters
+	maxURL  = 2000       // characters
 )
 
 // Draft is a bot to be made. Nil is what the caller did not say.
@@ -245,7 +238,7 @@ func (u Update) check() error {
 	if err := checkSettings(u.MaxExecutionTime, u.Code); err != nil {
 		return err
 	}
-	if err := checkLayers(u.Layers); err != nil {
+	if err := definition.CheckLayers("A bot", u.Layers); err != nil {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(u.Tags)) {
@@ -253,12 +246,8 @@ func (u Update) check() error {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(u.Secrets)) {
-		if value := u.Secrets[name]; value != nil {
-			if err := checkSecret(name, *value); err != nil {
-				return err
-			}
-		}
+	if err := definition.CheckSecrets(u.Secrets); err != nil {
+		return err
 	}
 	if err := u.checkAliases(); err != nil {
 		return err
@@ -392,8 +381,8 @@ func mergeSecretNames(old JSON, patch map[string]*string) (JSON, error) {
 			names = append(names, name)
 		}
 	}
-	if len(names) > maxSecrets && len(names) > len(before) {
-		return "", tooMany("secrets", maxSecrets, len(names))
+	if len(names) > definition.MaxSecrets && len(names) > len(before) {
+		return "", tooMany("secrets", definition.MaxSecrets, len(names))
 	}
 	slices.Sort(names)
 	return toJSON(names)
@@ -423,34 +412,12 @@ func checkURL(address string) error {
 }
 
 func checkSettings(seconds *int64, code *string) error {
-	if seconds != nil && (*seconds < 1 || *seconds > maxExecutionTime) {
-		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 to %d seconds.", *seconds, maxExecutionTime)
+	if err := definition.CheckExecutionTime(seconds); err != nil {
+		return err
 	}
 	if code != nil && len(*code) > maxCode {
 		return fault.New(fault.LimitExceeded, "The code is %d bytes; a bot's code can have %d.", len(*code), maxCode).
 			With("limit", maxCode).With("count", len(*code))
-	}
-	return nil
-}
-
-func checkLayers(layers []string) error {
-	if len(layers) > maxLayers {
-		return tooMany("layers", maxLayers, len(layers))
-	}
-	for i, layer := range layers {
-		if n := utf8.RuneCountInString(layer); n > maxLayer {
-			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, maxLayer)
-		}
-	}
-	return nil
-}
-
-func checkSecret(name, value string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > maxSecretName {
-		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, maxSecretName)
-	}
-	if n := utf8.RuneCountInString(value); n > maxSecretValue {
-		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, maxSecretValue)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (TagValue) Schema(huma.Registry) *huma.Schema { return textSchema(500) }
 type SecretValue string
 
 // Schema is that of a string of 20,000 characters at most.
-func (SecretValue) Schema(huma.Registry) *huma.Schema { return textSchema(maxSecretValue) }
+func (SecretValue) Schema(huma.Registry) *huma.Schema { return textSchema(definition.MaxSecretValue) }
 
 func textSchema(most int) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, MaxLength: &most}

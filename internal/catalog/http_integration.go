@@ -17,7 +17,7 @@ type IntegrationSecret string
 
 // Schema is that of a string of 20,000 characters at most.
 func (IntegrationSecret) Schema(huma.Registry) *huma.Schema {
-	most := maxSecretValue
+	most := definition.MaxSecretValue
 	return &huma.Schema{Type: huma.TypeString, MaxLength: &most}
 }
 
@@ -44,7 +44,7 @@ type ValidateIntegrationBody struct {
 // CreateIntegrationBody is the body of createIntegration.
 type CreateIntegrationBody struct {
 	ValidateIntegrationBody
-	MaxExecutionTime *int64 `json:"maxExecutionTime,omitempty" doc:"How long a call may take; 1 or more."`
+	MaxExecutionTime *int64 `json:"maxExecutionTime,omitempty" doc:"How many seconds a call may take: 1 to 900."`
 }
 
 // UpdateIntegrationBody is the body of updateIntegration and of
@@ -52,7 +52,7 @@ type CreateIntegrationBody struct {
 type UpdateIntegrationBody struct {
 	definition.IntegrationPatch
 	SDKVersion       *string                                  `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
-	MaxExecutionTime *int64                                   `json:"maxExecutionTime,omitempty" doc:"How long a call may take; 1 or more."`
+	MaxExecutionTime *int64                                   `json:"maxExecutionTime,omitempty" doc:"How many seconds a call may take: 1 to 900."`
 	Secrets          map[string]wire.Patch[IntegrationSecret] `json:"secrets,omitempty" doc:"Secrets to set by name; null removes one."`
 	Code             *string                                  `json:"code,omitempty" doc:"The bundle that it runs."`
 	Icon             *string                                  `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`

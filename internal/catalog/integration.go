@@ -54,7 +54,7 @@ type Integration struct {
 	URL string
 	// SigningSecret is sealed.
 	SigningSecret string
-	// MaxExecutionTime is how long a call may take; zero: not chosen.
+	// MaxExecutionTime is how many seconds a call may take; zero: not chosen.
 	MaxExecutionTime int64
 	// SDKVersion is empty when the maker did not say.
 	SDKVersion string
@@ -67,16 +67,8 @@ type Integration struct {
 	Definition      JSON // a definition.Integration
 }
 
-// Limits of integrations alone. Those of secrets are published; the others are our
-// own, because what a caller sends is always bounded.
-const (
-	maxSecrets     = 25
-	maxSecretName  = 200    // characters
-	maxSecretValue = 20_000 // characters
-	maxURL         = 2000   // characters
-	maxLayers      = 100
-	maxLayer       = 200 // characters
-)
+// maxURL is our own limit, in characters: what a caller sends is always bounded.
+const maxURL = 2000
 
 // IntegrationDraft is an integration to be made. Nil is what the caller did not say.
 type IntegrationDraft struct {
@@ -175,18 +167,14 @@ func (u IntegrationUpdate) check() error {
 	if err := checkSDKVersion(u.SDKVersion); err != nil {
 		return err
 	}
-	if u.MaxExecutionTime != nil && *u.MaxExecutionTime < 1 {
-		return fault.New(fault.InvalidPayload, "maxExecutionTime is %d; it must be 1 or more.", *u.MaxExecutionTime)
-	}
-	if err := checkLayers(u.Layers); err != nil {
+	if err := definition.CheckExecutionTime(u.MaxExecutionTime); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(u.Secrets)) {
-		if value := u.Secrets[name]; value != nil {
-			if err := checkSecret(name, *value); err != nil {
-				return err
-			}
-		}
+	if err := definition.CheckLayers("An integration", u.Layers); err != nil {
+		return err
+	}
+	if err := definition.CheckSecrets(u.Secrets); err != nil {
+		return err
 	}
 	if err := u.Assets.check(); err != nil {
 		return err
@@ -201,28 +189,6 @@ func checkURL(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return fault.New(fault.InvalidPayload, "The url %q is not an address that the integration can be called at: it must be like https://example.com/path.", fault.Bounded(address))
-	}
-	return nil
-}
-
-func checkLayers(layers []string) error {
-	if len(layers) > maxLayers {
-		return tooMany("An integration", "layers", maxLayers, len(layers))
-	}
-	for i, layer := range layers {
-		if n := utf8.RuneCountInString(layer); n > maxLayer {
-			return fault.New(fault.InvalidPayload, "layers[%d] has %d characters; it can have %d.", i, n, maxLayer)
-		}
-	}
-	return nil
-}
-
-func checkSecret(name, value string) error {
-	if n := utf8.RuneCountInString(name); n < 1 || n > maxSecretName {
-		return fault.New(fault.InvalidPayload, "The name %q of a secret has %d characters; it must have 1 to %d.", fault.Bounded(name), n, maxSecretName)
-	}
-	if n := utf8.RuneCountInString(value); n > maxSecretValue {
-		return fault.New(fault.InvalidPayload, "The value of the secret %q has %d characters; it can have %d.", fault.Bounded(name), n, maxSecretValue)
 	}
 	return nil
 }
@@ -357,8 +323,8 @@ func secretNames(before []string, patch map[string]*string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	if len(names) > maxSecrets && len(names) > len(before) {
-		return nil, tooMany("An integration", "secrets", maxSecrets, len(names))
+	if len(names) > definition.MaxSecrets && len(names) > len(before) {
+		return nil, tooMany("An integration", "secrets", definition.MaxSecrets, len(names))
 	}
 	slices.Sort(names)
 	return names, nil

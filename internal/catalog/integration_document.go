@@ -14,7 +14,7 @@ type IntegrationDetails struct {
 	ID               string    `json:"id" minLength:"28" maxLength:"36" doc:"The integration, in this version."`
 	CreatedAt        wire.Time `json:"createdAt" doc:"When it was made."`
 	UpdatedAt        wire.Time `json:"updatedAt" doc:"When it was last updated."`
-	MaxExecutionTime float64   `json:"maxExecutionTime,omitzero" doc:"How long a call may take."`
+	MaxExecutionTime float64   `json:"maxExecutionTime,omitzero" doc:"How many seconds a call may take."`
 	URL              string    `json:"url" maxLength:"2000" doc:"Where its code runs; empty when here, and in the hub."`
 	SigningSecret    string    `json:"signingSecret" maxLength:"2000" doc:"What calls to the integration are signed with. Shown when it is made, empty afterwards."`
 	Name             string    `json:"name" maxLength:"200" doc:"The name."`

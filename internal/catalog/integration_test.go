@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/fault"
 )
 
@@ -33,13 +34,13 @@ func TestWithSecrets(t *testing.T) {
 	}
 
 	full := Integration{SecretNames: "[]"}
-	for n := range maxSecrets {
+	for n := range definition.MaxSecrets {
 		if full, _, err = full.withSecrets(map[string]*string{fmt.Sprint(n): text("v")}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, _, err := full.withSecrets(map[string]*string{"one more": text("v")}); !fault.Is(err, fault.LimitExceeded) {
-		t.Errorf("one more than %d: %v", maxSecrets, err)
+		t.Errorf("one more than %d: %v", definition.MaxSecrets, err)
 	}
 	if _, _, err := full.withSecrets(map[string]*string{"one more": text("v"), "0": nil}); err != nil {
 		t.Errorf("one for another: %v", err)
