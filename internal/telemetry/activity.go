@@ -20,8 +20,11 @@ func (r *Record) place() db.Key {
 // forty megabytes.
 const maxPage = 4 << 20
 
-// read reads a page of records, newest first.
-func (s *Service) read(ctx context.Context, f Filter, page db.Page) ([]Record, *db.Key, error) {
+// read reads a page of a workspace's records of class Events, newest first.
+func (s *Service) read(ctx context.Context, w id.Workspace, f Filter, page db.Page) ([]Record, *db.Key, error) {
+	if err := s.keeping.bound(ctx, w, &f, Events); err != nil {
+		return nil, nil, err
+	}
 	f.Before = page.After
 	var records []Record
 	var next *db.Key
@@ -51,7 +54,7 @@ func (s *Service) Activities(ctx context.Context, w id.Workspace, bot id.Bot, ta
 	if err := seek(ctx, s.db.Reader(ctx), w, bot); err != nil {
 		return nil, nil, err
 	}
-	return s.read(ctx, Filter{Kinds: []Kind{KindActivity}, Bot: bot, Match: func(r *Record) bool {
+	return s.read(ctx, w, Filter{Kinds: []Kind{KindActivity}, Bot: bot, Match: func(r *Record) bool {
 		a, is := r.Body.(*Activity)
 		return is && a.TaskID == task
 	}}, page)
@@ -83,7 +86,7 @@ func (s *Service) ActionRuns(ctx context.Context, w id.Workspace, bot id.Bot, ru
 	if err := seek(ctx, s.db.Reader(ctx), w, bot); err != nil {
 		return nil, nil, err
 	}
-	return s.read(ctx, f, page)
+	return s.read(ctx, w, f, page)
 }
 
 // momentNamed reads a moment, or a date, which is all its moments; the zero times

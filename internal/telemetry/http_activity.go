@@ -72,7 +72,7 @@ func mountActivities(m *wire.Mux, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			if !storable(in.BotID) || !storable(in.TaskID) {
+			if !storable(in.BotID) {
 				return nil, access.NoSuchBot(id.Bot(in.BotID))
 			}
 			w, err := s.readers.Introspect(ctx, access.From(ctx).Account, id.Bot(in.BotID))

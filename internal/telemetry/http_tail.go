@@ -57,11 +57,12 @@ func mountTail(m *wire.Mux, s *Service) {
 		if err := s.bots.LetIn(ctx, account, []id.Bot{bot}); err != nil {
 			return nil, err
 		}
-		if _, err := s.readers.Introspect(ctx, account, bot); err != nil {
+		w, err := s.readers.Introspect(ctx, account, bot)
+		if err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, out *wire.Stream) error {
-			return s.Tail(ctx, bot, after, least, func(records []Record) error {
+			return s.Tail(ctx, w, bot, after, least, func(records []Record) error {
 				events := make([]wire.Event, len(records))
 				for i := range records {
 					line, err := tailed(&records[i])

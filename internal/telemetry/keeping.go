@@ -96,6 +96,16 @@ func (r *retention) since(ctx context.Context, w id.Workspace, class Class) (tim
 	return r.clock.Now().Add(-time.Duration(days) * 24 * time.Hour), nil
 }
 
+// bound keeps a filter from what a workspace does not keep any more, whether it is
+// deleted yet or not.
+func (r *retention) bound(ctx context.Context, w id.Workspace, f *Filter, class Class) error {
+	since, err := r.since(ctx, w, class)
+	if f.From.Before(since) {
+		f.From = since
+	}
+	return err
+}
+
 // SetRetention has a workspace keep its records for other numbers of days than the
 // rest; a number that is 0 stays as it was. A longer one does not bring back what is
 // gone. It is for the operator: no operation of the API leads here. InvalidPayload

@@ -76,12 +76,8 @@ func (s *Service) logs(ctx context.Context, w id.Workspace, f Filter, q LogQuery
 	if !f.Until.IsZero() && f.Until.Before(f.From) {
 		return nil, nil, fault.New(fault.InvalidQuery, "timeEnd is before timeStart.")
 	}
-	since, err := s.keeping.since(ctx, w, Logs)
-	if err != nil {
+	if err := s.keeping.bound(ctx, w, &f, Logs); err != nil {
 		return nil, nil, err
-	}
-	if f.From.Before(since) {
-		f.From = since
 	}
 	lines = make([]Record, 0, logPage+1)
 	if err := s.store.Scan(ctx, f, func(r *Record) bool {

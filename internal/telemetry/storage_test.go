@@ -2,8 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -213,6 +215,57 @@ func TestRetention(t *testing.T) {
 	})
 }
 
+// What a workspace does not keep any more is shown by nothing, also before it is deleted.
+func TestExpiredIsNotShown(t *testing.T) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, c := t.Context(), &movable{at: noon}
+		s := New(Options{DB: d, Clock: c, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Synchronous: "NORMAL", Trail: audit.New(d, c)})
+		if err := s.Open(ctx); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		const w, bot = id.Workspace("short"), id.Bot("b")
+		addBot(t, d, w, bot)
+		if err := s.SetRetention(ctx, w, Retention{Logs: 1, Events: 1}); err != nil {
+			t.Fatal(err)
+		}
+		records := func(name string) []Record {
+			all := []Record{
+				{Kind: KindLog, Level: Info, Message: name},
+				{Kind: KindActivity, ID: name, Body: &Activity{TaskID: "t", Category: "action", Data: []byte(`{}`)}},
+				{Kind: KindActionRun, ID: name, Body: &ActionRun{IntegrationName: "i", ActionType: "a", Status: "SUCCESS"}},
+			}
+			for i := range all {
+				all[i].At, all[i].Workspace, all[i].Bot = c.Now().UnixMilli(), w, bot
+			}
+			return all
+		}
+		mustAppend(t, s.blocks, records("old")...)
+		c.forward(25 * time.Hour)
+		mustAppend(t, s.blocks, records("new")...)
+		activities, _, err1 := s.Activities(ctx, w, bot, "t", db.Page{Size: 10})
+		runs, _, err2 := s.ActionRuns(ctx, w, bot, RunFilter{Integration: "i"}, db.Page{Size: 10})
+		var lines []Record
+		errEnough := errors.New("enough")
+		err3 := s.Tail(ctx, w, bot, 0, Debug, func(some []Record) error {
+			lines = append(lines, some...)
+			return errEnough
+		})
+		if err := errors.Join(err1, err2); err != nil || !errors.Is(err3, errEnough) {
+			t.Fatal(err, err3)
+		}
+		for name, got := range map[string][]Record{"activities": activities, "action runs": runs, "the tail": lines} {
+			if len(got) != 1 || got[0].ID+got[0].Message != "new" {
+				t.Errorf("%s show %v", name, described(got))
+			}
+		}
+	})
+}
+
 // What is erased is gone, of a bot and of a workspace, whose moved bots keep theirs.
 func TestErase(t *testing.T) {
 	engines.Each(t, func(t *testing.T, d *db.DB) {
@@ -239,6 +292,29 @@ func TestErase(t *testing.T) {
 			t.Error("everybody's records were erased")
 		}
 	})
+}
+
+// What is erased gives its space back, however much it was.
+func TestErasedSpace(t *testing.T) {
+	d, dir, c := mainDatabase(t), t.TempDir(), &movable{at: noon}
+	s := openStore(t, d, dir, c)
+	defer func() { closeStore(t, s) }()
+	random, noise := rand.NewChaCha8([32]byte{1}), make([]byte, 1<<20)
+	for range 20 {
+		_, _ = random.Read(noise) // never fails
+		mustAppend(t, s, logLine(c, 0, string(noise)))
+	}
+	if err := s.Erase(t.Context(), Owner{Bot: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.archive.open(t.Context(), Logs, dayOf(noon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages int64
+	if err := v.reader(t.Context()).QueryRow(t.Context(), `PRAGMA page_count`).Scan(&pages); err != nil || pages > 100 {
+		t.Errorf("%d pages are left (%v)", pages, err)
+	}
 }
 
 // The keys of a day become runs, of the runs one, and all are still known: over

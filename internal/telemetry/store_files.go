@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,11 +177,21 @@ func (f *files) setAside(ctx context.Context, class Class, day int64, cause erro
 	f.aside = append(f.aside, filepath.Base(aside))
 }
 
+// tidy takes steps of 8 MiB, between which others may write.
 func (f *files) tidy(ctx context.Context, v *volume) error {
-	return v.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `PRAGMA incremental_vacuum(4000)`)
-		return err
-	})
+	for before := int64(math.MaxInt64); ; {
+		var free int64 // pages
+		if err := v.reader(ctx).QueryRow(ctx, `PRAGMA freelist_count`).Scan(&free); err != nil || free == 0 || free >= before {
+			return err
+		}
+		before = free
+		if err := v.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `PRAGMA incremental_vacuum(1000)`)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
 }
 
 func (f *files) damaged() []string {

@@ -18,11 +18,15 @@ const (
 	maxTailed = 500
 )
 
-// Tail sends the log lines of a bot that come in after a place, in the order in which
-// they became durable, until ctx ends or send fails; a negative place is now. Lines
-// that are hidden from the bot's owner are left out.
-func (s *Service) Tail(ctx context.Context, bot id.Bot, after int64, least Level, send func([]Record) error) error {
+// Tail sends the log lines of a workspace's bot that come in after a place, in the order
+// in which they became durable, until ctx ends or send fails; a negative place is now.
+// Lines that are hidden from the bot's owner, or older than the workspace keeps them, are
+// left out.
+func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after int64, least Level, send func([]Record) error) error {
 	f := Filter{Kinds: []Kind{KindLog}, Bot: bot}
+	if err := s.keeping.bound(ctx, w, &f, Logs); err != nil {
+		return err
+	}
 	if after < 0 {
 		var err error
 		if after, err = s.store.Latest(ctx, Logs); err != nil {

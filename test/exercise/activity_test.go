@@ -72,6 +72,11 @@ func TestActivities(t *testing.T) {
 		if len(out.Activities) != 0 {
 			t.Errorf("a task that nobody told of has %v", out.Activities)
 		}
+		out = page{}
+		a.Do(t, "GET", path+"?taskId="+strings.Repeat("x", 300)+"&botId="+bot, nil, &out)
+		if len(out.Activities) != 0 {
+			t.Errorf("a task with a name that none can have has %v", out.Activities)
+		}
 		a.Refused(t, fault.InvalidQuery, []string{"taskId"}, "GET", path+"?botId="+bot, nil)
 		a.Refused(t, fault.InvalidQuery, []string{"botId"}, "GET", path+"?taskId=t", nil)
 		foreign := stranger.Ask(t, "GET", path+"?taskId=t&botId="+bot, nil)
