@@ -19,11 +19,10 @@ type openedBlocks struct {
 // maxOpened bounds the memory of the heads, in bytes: about a hundred full blocks.
 const maxOpened = 32 << 20
 
-// blockName is what sameBlock compares, of one volume.
+// blockName is a block of one volume.
 type blockName struct {
-	volume                                  *volume
-	sequence, lastSequence, firstAt, lastAt int64
-	records                                 int
+	volume *volume
+	identity
 }
 
 type keptBlock struct {
@@ -32,7 +31,7 @@ type keptBlock struct {
 }
 
 func nameOf(v *volume, b *block) blockName {
-	return blockName{v, b.sequence, b.lastSequence, b.firstAt, b.lastAt, b.records}
+	return blockName{v, b.identity()}
 }
 
 // get answers the head of a block, or nil. It is shared: nobody changes it.

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
@@ -107,7 +108,7 @@ type source struct {
 	listed  bound
 	block   *block
 	opened  *opened
-	packed  excerpt
+	packed  []excerpt // of the block's text, in their order
 	places  []int
 	records []Record
 }
@@ -129,8 +130,12 @@ func (s *sources) Pop() any {
 // records now.
 var errMerged = errors.New("a block was merged while it was read")
 
-// maxListed is how many blocks are listed at once.
-const maxListed = 64
+const (
+	// maxListed is how many blocks are listed at once.
+	maxListed = 64
+	// maxAhead is how many blocks are opened at once.
+	maxAhead = 16
+)
 
 // Scan is storage's. It opens volumes and blocks only as far as visit goes on: the
 // newest record of a heap of sources is always at its top.
@@ -169,6 +174,9 @@ func (s *blockStore) scan(ctx context.Context, class Class, f *Filter, start *po
 		heapOf = append(heapOf, source{position: position{v.latest(), math.MaxInt64}, volume: v, listed: bound{math.MaxInt64, math.MaxInt64}})
 	}
 	heap.Init(&heapOf)
+	// One block is opened first and then twice as many each time: most pages end in the
+	// first one, and those that need many are not to wait for the database for each.
+	ahead := 1
 	for heapOf.Len() > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -193,12 +201,19 @@ func (s *blockStore) scan(ctx context.Context, class Class, f *Filter, start *po
 				heap.Push(&heapOf, top)
 			}
 		case top.block != nil:
-			switch err := s.open(ctx, class, f, *start, &top); {
-			case errors.Is(err, errDropped):
-			case err != nil:
+			group := heapOf.blocksAfter(top, ahead)
+			ahead = min(2*ahead, maxAhead)
+			err := s.open(ctx, f, *start, group)
+			if errors.Is(err, errDropped) {
+				continue
+			}
+			if err != nil {
 				return err
-			case len(top.places) > 0:
-				heap.Push(&heapOf, top)
+			}
+			for _, opened := range group {
+				if len(opened.places) > 0 {
+					heap.Push(&heapOf, opened)
+				}
 			}
 		default:
 			if err := s.list(ctx, f, *start, top, &heapOf); err != nil && !errors.Is(err, errDropped) {
@@ -239,36 +254,111 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 	return nil
 }
 
-// open unpacks the head of a source's block and notes the places of what passes. A
-// block that cannot be decoded is noted and has none.
-func (s *blockStore) open(ctx context.Context, class Class, f *Filter, start position, from *source) error {
-	v, b := from.volume, from.block
-	q := v.reader(ctx)
-	found, err := true, error(nil)
-	if from.opened = s.opened.get(v, b); from.opened == nil {
-		if found, err = selectHead(ctx, q, v, b); err == nil && found {
-			if from.opened, err = b.open(class); err != nil {
-				s.tear(ctx, v, b, err)
-				return nil
-			}
-			s.opened.put(v, from.opened)
+// blocksAfter takes off the heap the blocks of the same volume that come right after one
+// and are not opened either. With that one they are most at the most.
+func (s *sources) blocksAfter(first source, most int) []source {
+	group := []source{first}
+	for len(group) < most && s.Len() > 0 {
+		if next := (*s)[0]; next.block == nil || next.opened != nil || next.volume != first.volume {
+			break
+		}
+		group = append(group, heap.Pop(s).(source))
+	}
+	return group
+}
+
+// open unpacks the heads of blocks of one volume, notes the places of what passes, and
+// reads the frames that these lie in. A block that cannot be decoded is noted and has
+// none.
+func (s *blockStore) open(ctx context.Context, f *Filter, start position, group []source) error {
+	v := group[0].volume
+	if err := s.openHeads(ctx, v, group); err != nil {
+		return err
+	}
+	var ranges []textRange
+	for i := range group {
+		if o := group[i].opened; o != nil {
+			group[i].places = o.wanted(f, start)
+			ranges = append(ranges, o.ranges(group[i].places)...)
 		}
 	}
-	if err == nil && found {
-		if from.places = from.opened.wanted(f, start); len(from.places) == 0 {
-			return nil
-		}
-		first, last := from.opened.frameOf(from.places[0]), from.opened.frameOf(from.places[len(from.places)-1])
-		from.packed, found, err = selectText(ctx, q, v, b, first.from, last.to)
+	if len(ranges) == 0 {
+		return nil
 	}
-	switch {
-	case err != nil:
+	texts, err := selectTexts(ctx, v.reader(ctx), v, ranges)
+	if err != nil {
 		return s.archive.failed(ctx, v, err)
-	case !found:
-		return errMerged
 	}
-	from.position = from.opened.newest(from.places)
+	for i := range group {
+		from := &group[i]
+		if len(from.places) == 0 {
+			continue
+		}
+		for ; len(ranges) > 0 && ranges[0].block == from.opened.block; ranges = ranges[1:] {
+			text, found := texts[ranges[0]]
+			if !found {
+				return errMerged
+			}
+			from.packed = append(from.packed, text)
+		}
+		from.position = from.opened.newest(from.places)
+	}
 	return nil
+}
+
+// openHeads unpacks the heads of blocks of one volume that are not in memory.
+func (s *blockStore) openHeads(ctx context.Context, v *volume, group []source) error {
+	var missing []*block
+	for i := range group {
+		from := &group[i]
+		if from.opened = s.opened.get(v, from.block); from.opened == nil {
+			missing = append(missing, from.block)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := selectHeads(ctx, v.reader(ctx), v, missing); err != nil {
+		return s.archive.failed(ctx, v, err)
+	}
+	for i := range group {
+		from := &group[i]
+		if from.opened != nil {
+			continue
+		}
+		if from.block.head == nil {
+			return errMerged
+		}
+		o, err := from.block.open(v.class)
+		if err != nil {
+			s.tear(ctx, v, from.block, err)
+			continue
+		}
+		s.opened.put(v, o)
+		from.opened = o
+	}
+	return nil
+}
+
+// maxGap is how many bytes of text between two frames are read with them rather than to
+// look for the second anew.
+const maxGap = 8 << 10
+
+// ranges are the parts of the text that have the frames of some places.
+func (o *opened) ranges(places []int) (all []textRange) {
+	var f frame
+	for _, i := range places {
+		if i < f.end {
+			continue
+		}
+		f = o.frameOf(i)
+		if last := len(all) - 1; last >= 0 && f.from-all[last].to <= maxGap {
+			all[last].to = f.to
+		} else {
+			all = append(all, textRange{o.block, f.from, f.to})
+		}
+	}
+	return all
 }
 
 // newest bounds the positions of some places.
@@ -294,7 +384,12 @@ func (s *blockStore) read(ctx context.Context, f *Filter, from *source) (records
 	if from.places = from.places[:first]; first > 0 {
 		from.position = o.newest(from.places)
 	}
-	records, err := o.containing(frame, from.packed, f.Contains, places)
+	at, _ := slices.BinarySearchFunc(from.packed, frame.to, func(e excerpt, to int) int { return cmp.Compare(e.from+len(e.text), to) })
+	var packed excerpt
+	if at < len(from.packed) {
+		packed = from.packed[at]
+	}
+	records, err := o.containing(frame, packed, f.Contains, places)
 	if err != nil {
 		s.tear(ctx, from.volume, from.block, err)
 		return nil

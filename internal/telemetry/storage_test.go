@@ -300,7 +300,7 @@ func TestErasedSpace(t *testing.T) {
 	s := openStore(t, d, dir, c)
 	defer func() { closeStore(t, s) }()
 	random, noise := rand.NewChaCha8([32]byte{1}), make([]byte, 1<<20)
-	for range 20 {
+	for range 40 {
 		_, _ = random.Read(noise) // never fails
 		mustAppend(t, s, logLine(c, 0, string(noise)))
 	}

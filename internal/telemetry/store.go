@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math/bits"
 	"strings"
 
 	"github.com/botyard/botyard/internal/db"
@@ -146,23 +147,84 @@ func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, b
 	return blocks, rows.Err()
 }
 
-// selectHead and selectText read parts of a block; found is false when it was merged
-// or erased meanwhile.
-func selectHead(ctx context.Context, q db.Querier, v *volume, b *block) (found bool, err error) {
-	return foundRow(q.QueryRow(ctx, v.text(`SELECT head FROM {blocks} WHERE `+sameBlock),
-		b.sequence, b.lastSequence, b.records, b.firstAt, b.lastAt).Scan(&b.head))
+// identity is what tells whether a block is the one that was listed: a merge that makes
+// one of the same sequences, times and number of records has not changed it.
+type identity struct {
+	sequence, lastSequence, firstAt, lastAt int64
+	records                                 int
 }
 
-// sameBlock is true of one block: a merge that makes one of the same sequences, times
-// and number of records has not changed it.
-const sameBlock = `sequence = $1 AND last_sequence = $2 AND records = $3 AND first_at = $4 AND last_at = $5`
+func (b *block) identity() identity {
+	return identity{b.sequence, b.lastSequence, b.firstAt, b.lastAt, b.records}
+}
 
-// selectText reads the text from one place to another.
-func selectText(ctx context.Context, q db.Querier, v *volume, b *block, from, to int) (p excerpt, found bool, err error) {
-	p.from = from
-	found, err = foundRow(q.QueryRow(ctx, v.text(`SELECT substr(text, $6, $7) FROM {blocks} WHERE `+sameBlock),
-		b.sequence, b.lastSequence, b.records, b.firstAt, b.lastAt, from+1, to-from).Scan(&p.text))
-	return p, found, err
+const identityColumns = `b.sequence, b.last_sequence, b.first_at, b.last_at, b.records`
+
+func (i *identity) fields() []any {
+	return []any{&i.sequence, &i.lastSequence, &i.firstAt, &i.lastAt, &i.records}
+}
+
+// selectHeads reads the heads of blocks. Those that were merged or erased meanwhile get
+// none.
+func selectHeads(ctx context.Context, q db.Querier, v *volume, blocks []*block) error {
+	var s db.Statement
+	s.Add(v.text(`SELECT ` + identityColumns + `, b.head FROM {blocks} b WHERE b.sequence IN `))
+	sequences := make([]any, powerOfTwo(len(blocks)))
+	for i := range sequences {
+		sequences[i] = blocks[min(i, len(blocks)-1)].sequence
+	}
+	s.AddList(sequences...)
+	return scanAll(ctx, q, &s, func(scan func(...any) error) error {
+		var found identity
+		var head []byte
+		err := scan(append(found.fields(), &head)...)
+		for _, b := range blocks {
+			if b.identity() == found {
+				b.head = head
+			}
+		}
+		return err
+	})
+}
+
+// powerOfTwo is the least that is not less than n. Statements for so many rows have a few
+// texts, which stay prepared.
+func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
+
+// textRange is a part of the packed text of a block, in bytes.
+type textRange struct {
+	*block
+	from, to int
+}
+
+// selectTexts reads parts of texts. Those of blocks that were merged or erased meanwhile
+// are missing.
+func selectTexts(ctx context.Context, q db.Querier, v *volume, ranges []textRange) (map[textRange]excerpt, error) {
+	var s db.Statement
+	s.Add(`WITH wanted (place, sequence, start, length) AS (VALUES `)
+	for i := range powerOfTwo(len(ranges)) {
+		switch {
+		case i == 0: // the first row says what types the columns have
+			s.Add(`(CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS INTEGER), CAST(? AS INTEGER))`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
+		case i < len(ranges):
+			s.Add(`, (?, ?, ?, ?)`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
+		default:
+			s.Add(`, (?, ?, ?, ?)`, i, -1, 1, 0) // no block
+		}
+	}
+	s.Add(v.text(`) SELECT ` + identityColumns + `, w.place, substr(b.text, w.start, w.length) FROM wanted w JOIN {blocks} b ON b.sequence = w.sequence`))
+	texts := make(map[textRange]excerpt, len(ranges))
+	err := scanAll(ctx, q, &s, func(scan func(...any) error) error {
+		var found identity
+		var place int
+		var text []byte
+		err := scan(append(found.fields(), &place, &text)...)
+		if r := ranges[place]; r.identity() == found {
+			texts[r] = excerpt{text, r.from}
+		}
+		return err
+	})
+	return texts, err
 }
 
 func foundRow(err error) (bool, error) {

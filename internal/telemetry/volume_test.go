@@ -195,7 +195,7 @@ func TestVolumeUsesIndexes(t *testing.T) {
 			_, err2 := selectToMerge(ctx, q, v, owner{"w", "b", "i"}, 1, 10)
 			_, _, err4 := selectBucket(ctx, q, v, 1, 1)
 			_, err5 := selectLatest(ctx, q, v)
-			_, err6 := selectHead(ctx, q, v, &block{})
+			err6 := selectHeads(ctx, q, v, []*block{{}, {}, {}})
 			return errors.Join(append(errs, err1, err2, err4, err5, err6)...)
 		})
 	})

@@ -132,8 +132,8 @@ func sendUntilKilled(t *testing.T, server *harness.Process, owner *harness.Actor
 	}
 	select {
 	case <-first:
-	case <-time.After(30 * time.Second):
-		t.Errorf("round %d: nothing was acknowledged in 30 seconds", round)
+	case <-time.After(2 * time.Minute):
+		t.Errorf("round %d: nothing was acknowledged in two minutes", round)
 	}
 	time.Sleep(minWork + time.Duration(round)*5*workStep)
 	killed.Store(true)
@@ -208,7 +208,7 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		if a := send(1_000_000); a.Status == http.StatusOK {
 			break

@@ -30,7 +30,7 @@ const (
 	rollupUsers = 25
 	// latestKill bounds the random time from the moment a kill is due.
 	latestKill = 400 * time.Millisecond
-	settleMost = 30 * time.Second
+	settleMost = 2 * time.Minute
 	keptEvents = 50 // of an issue
 )
 
