@@ -70,6 +70,8 @@ type issueKey struct {
 // meeting is what a batch of records adds to one issue.
 type meeting struct {
 	issueKey
+	number      int      // of the issue in the batch, by its first event
+	id          id.Issue // when the batch opens it
 	grouped     map[string]IssueDatum
 	count       int64
 	first, last int64
@@ -91,7 +93,7 @@ func meet(issues map[issueKey]*meeting, bot id.Bot, event met, i *Issue) {
 	key := issueKey{bot, group}
 	m := issues[key]
 	if m == nil {
-		m = &meeting{issueKey: key, grouped: grouped, first: event.at, last: event.at}
+		m = &meeting{issueKey: key, number: len(issues), grouped: grouped, first: event.at, last: event.at}
 		issues[key] = m
 	}
 	m.count++
@@ -122,10 +124,17 @@ func (s *Service) writeIssues(ctx context.Context, tx *db.Tx, issues map[issueKe
 	if len(issues) == 0 {
 		return nil
 	}
-	all := slices.SortedFunc(maps.Values(issues), func(a, b *meeting) int {
+	// Ids ascend: they are the order of lists.
+	all := slices.SortedFunc(maps.Values(issues), func(a, b *meeting) int { return cmp.Compare(a.number, b.number) })
+	for _, m := range all {
+		m.id = id.NewIssue(s.clock.Now())
+	}
+	// The batches of two servers take rows in one order, or PostgreSQL would have to end
+	// one of the two.
+	slices.SortFunc(all, func(a, b *meeting) int {
 		return cmp.Or(cmp.Compare(a.bot, b.bot), cmp.Compare(a.group, b.group))
 	})
-	return mergeIssues(ctx, tx, all, func() id.Issue { return id.NewIssue(s.clock.Now()) })
+	return mergeIssues(ctx, tx, all)
 }
 
 // Report tells the owner of a bot of a lasting fault that botyard itself met, in the

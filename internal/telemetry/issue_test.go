@@ -232,12 +232,14 @@ func TestIssuePages(t *testing.T) {
 		addBot(t, d, w, bot)
 		s := over(d)
 		var want []string
-		for i := range 7 {
-			code := "code" + strconv.Itoa(i)
-			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
-				return s.rollUpIssues(ctx, tx, []Record{issueOf(bot, int64(i+1), midnight, code, "n")})
-			})
-			want = append([]string{code}, want...)
+		for batch := range 3 {
+			var records []Record
+			for i := range 7 {
+				code := fmt.Sprint("code ", batch, " ", i)
+				records = append(records, issueOf(bot, int64(len(want)+1), midnight, code, "n"))
+				want = append([]string{code}, want...)
+			}
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return s.rollUpIssues(ctx, tx, records) })
 		}
 		var got []string
 		page := db.Page{Size: 3}

@@ -16,7 +16,7 @@ import (
 // mergeIssues opens issues, or adds to those that are open. The texts are those of
 // the event with the greatest id, which is the newest, whichever comes first. Each issue
 // is among them once.
-func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting, newID func() id.Issue) error {
+func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting) error {
 	for chunk := range db.Chunks(issues, maxIssues) {
 		var s db.Statement
 		s.Add(`INSERT INTO issues (id, bot_id, group_key, code, category, title, description, resolution_link, grouped_data,
@@ -29,7 +29,7 @@ func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting, newID func()
 			if i > 0 {
 				s.Add(", ")
 			}
-			s.AddList(string(newID()), string(m.bot), m.group, m.newest.Code, m.newest.Category, m.newest.Title, m.newest.Description,
+			s.AddList(string(m.id), string(m.bot), m.group, m.newest.Code, m.newest.Category, m.newest.Title, m.newest.Description,
 				m.newest.ResolutionLink, string(grouped), m.count, m.first, m.last, string(m.events[len(m.events)-1].id))
 		}
 		s.Add(`
