@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/botyard/botyard/internal/backup"
 	"github.com/botyard/botyard/internal/config"
@@ -43,6 +46,9 @@ func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log
 	if err := keys.VerifyCheck(s.Header.KeyCheck); err != nil {
 		return s, fmt.Errorf("the secret key here is not the one that the backup's secrets are sealed with; put that one into %s first (%w)", c.KeyFile(), err)
 	}
+	if err := checkNoTelemetry(c); err != nil {
+		return s, err
+	}
 	a, err := connect(ctx, c, log, false)
 	if err != nil {
 		return s, err
@@ -66,6 +72,24 @@ func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log
 	return s, a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		return db.Convert(deleteSetting(ctx, tx, settingRestoring))
 	})
+}
+
+// checkNoTelemetry refuses a data directory with the telemetry of another installation:
+// what is restored would be added to it. The database itself is looked at when its
+// schema is made.
+func checkNoTelemetry(c config.Installation) error {
+	if c.DatabaseURL.Reveal() != "" {
+		return nil // it is in the database
+	}
+	dir := filepath.Join(c.Data, "telemetry")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s is not empty: a backup is restored into a data directory that holds the secret key alone", dir)
+	}
+	return err
 }
 
 // checkRestored refuses an installation whose restoration did not come to its end.

@@ -18,10 +18,11 @@ type accountCommand struct {
 }
 
 type accountCreateCommand struct {
-	config.Installation
 	Email string `required:"" help:"The person's e-mail address. Invitations to it become memberships."`
 	Name  string `help:"The name others see."`
 	JSON  bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run makes the account.
@@ -44,11 +45,12 @@ type tokenCommand struct {
 }
 
 type tokenCreateCommand struct {
-	config.Installation
 	Email   string        `required:"" help:"The account's e-mail address."`
 	Note    string        `required:"" help:"What the token is for."`
 	Expires time.Duration `help:"How long the token is good for, such as 720h. Without it, until it is deleted."`
 	JSON    bool          `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run makes the token.

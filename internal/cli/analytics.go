@@ -16,10 +16,11 @@ type analyticsCommand struct {
 }
 
 type analyticsExportCommand struct {
-	config.Installation
 	Bot  string `required:"" help:"The bot."`
 	From string `required:"" placeholder:"DATE" help:"The first day, such as 2026-01-01."`
 	To   string `required:"" placeholder:"DATE" help:"The last day, which is included."`
+
+	config.Installation
 }
 
 // Run prints the table.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,9 +21,10 @@ type backupCommand struct {
 }
 
 type backupCreateCommand struct {
-	config.Installation
 	To   string `name:"to" placeholder:"FILE" help:"The file to write, which must not be there. Without it, botyard-<time>.backup in this directory."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run writes the backup. The file appears under its name when it is whole and on the
@@ -56,7 +58,7 @@ func writeNew(path string, write func(*os.File) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+			_, _ = file.Close(), os.Remove(file.Name()) // both may have been done
 		}
 	}()
 	if err := write(file); err != nil {
@@ -65,11 +67,41 @@ func writeNew(path string, write func(*os.File) error) (err error) {
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	// A link, unlike a renaming, fails when the name was taken meanwhile.
-	if err := os.Link(file.Name(), path); err != nil {
+	if err := file.Close(); err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(file.Name()), file.Close())
+	return place(file.Name(), path)
+}
+
+// place gives a file its name, which must not be taken, durably.
+func place(from, to string) error {
+	err := os.Link(from, to) // fails, unlike renaming, when the name is taken
+	if err == nil {
+		err = os.Remove(from)
+	} else if !errors.Is(err, fs.ErrExist) {
+		// The file system has no links. Taking the name first keeps others from it.
+		err = reserve(to)
+		if err == nil {
+			err = os.Rename(from, to)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// reserve makes an empty file under a name that is free.
+func reserve(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 type backupVerifyCommand struct {
@@ -92,9 +124,10 @@ func (b *backupVerifyCommand) Run(c console) (err error) {
 }
 
 type backupRestoreCommand struct {
-	config.Installation
 	File string `arg:"" help:"The backup."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run restores the backup into an installation that is not there yet.

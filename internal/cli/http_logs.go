@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,8 +40,8 @@ const (
 	silence = time.Minute
 )
 
-// errRefused is an answer that a repeat does not change.
-var errRefused = errors.New("refused")
+// refusedError is what a repeat does not change.
+type refusedError struct{ error }
 
 // Run prints until it is interrupted, which is how it is meant to end.
 func (l *logsTailCommand) Run(ctx context.Context, c console) error {
@@ -50,7 +51,7 @@ func (l *logsTailCommand) Run(ctx context.Context, c console) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errRefused):
+		case errors.As(err, new(refusedError)):
 			return err
 		case read:
 			wait = firstWait
@@ -75,7 +76,7 @@ func (l *logsTailCommand) read(ctx context.Context, c console, last *string) (re
 	query := url.Values{"botId": {l.Bot}, "level": {l.Level}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(l.URL, "/")+telemetry.TailPath+"?"+query.Encode(), nil)
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", errRefused, err)
+		return false, refusedError{err}
 	}
 	r.Header.Set("Authorization", "Bearer "+l.Token.Reveal())
 	if *last != "" {
@@ -105,10 +106,14 @@ func (l *logsTailCommand) read(ctx context.Context, c console, last *string) (re
 			place = value
 		case "data":
 			if event == "end" {
-				return read, fmt.Errorf("the server ended it: %s", value)
+				var end struct {
+					Reason string `json:"reason"`
+				}
+				_ = json.Unmarshal([]byte(value), &end) // without a reason it has ended too
+				return read, fmt.Errorf("the server ended it: %s", end.Reason)
 			}
 			if err := l.print(c, value); err != nil {
-				return read, fmt.Errorf("%w: %w", errRefused, err)
+				return read, refusedError{err}
 			}
 			read, *last = true, place
 		}
@@ -125,7 +130,7 @@ func refusal(response *http.Response) error {
 	if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests {
 		return errors.New(f.Message)
 	}
-	return fmt.Errorf("%w: %s", errRefused, f.Message)
+	return refusedError{errors.New(f.Message)}
 }
 
 func (l *logsTailCommand) print(c console, data string) error {
@@ -139,6 +144,21 @@ func (l *logsTailCommand) print(c console, data string) error {
 	if err := json.Unmarshal([]byte(data), &line, json.MatchCaseInsensitiveNames(true)); err != nil {
 		return fmt.Errorf("the server sent a line that is none: %w", err)
 	}
-	_, err := fmt.Fprintf(c.out, "%s %-5s %s\n", line.Timestamp, line.Level, line.Message)
+	_, err := fmt.Fprintf(c.out, "%s %-5s %s\n", line.Timestamp, line.Level, printable(line.Message))
 	return err
+}
+
+// printable shows what a bot wrote as one line that does nothing to a terminal: what is
+// not to be seen, line ends and escape sequences among it, is written as Go would.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\t' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
 }

@@ -14,8 +14,9 @@ type hubCommand struct {
 }
 
 type hubLoadCommand struct {
-	config.Installation
 	JSON bool `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 type loadedJSON struct {
@@ -26,7 +27,7 @@ type loadedJSON struct {
 
 // Run loads the definitions that are built in.
 func (h *hubLoadCommand) Run(ctx context.Context, c console) error {
-	return withApp(ctx, h.Installation, c, func(it *app.App) error {
+	return withInstallation(ctx, h.Installation, c, func(it *app.App) error {
 		loaded, err := it.LoadHub(ctx, hub.Files)
 		if err != nil {
 			return err

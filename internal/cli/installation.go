@@ -75,8 +75,9 @@ type migrateCommand struct {
 }
 
 type migrateStatusCommand struct {
-	config.Installation
 	JSON bool `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 type migrationJSON struct {
@@ -87,6 +88,9 @@ type migrationJSON struct {
 
 // Run lists the migrations.
 func (m *migrateStatusCommand) Run(ctx context.Context, c console) (err error) {
+	if err := app.Exists(m.Installation); err != nil {
+		return err
+	}
 	d, err := app.Connect(ctx, m.Installation, quiet(c))
 	if err != nil {
 		return err
@@ -118,8 +122,9 @@ func (m *migrateStatusCommand) Run(ctx context.Context, c console) (err error) {
 }
 
 type migrateUpCommand struct {
-	config.Installation
 	JSON bool `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run migrates.
@@ -134,8 +139,9 @@ func (m *migrateUpCommand) Run(ctx context.Context, c console) error {
 }
 
 type doctorCommand struct {
-	config.Installation
 	JSON bool `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run checks the installation as /readyz does, and changes nothing.
@@ -172,14 +178,15 @@ type secretCommand struct {
 }
 
 type secretRotateCommand struct {
-	config.Installation
 	JSON bool `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run rotates the key.
 func (s *secretRotateCommand) Run(ctx context.Context, c console) error {
-	if s.SecretKey.Reveal() != "" {
-		return usageError{errors.New("the keys are given by a setting, so they cannot be replaced here: put a new first line into them, start once, and run the command on the key file")}
+	if s.SecretKey.Reveal() != "" && s.SecretKeyFile == "" {
+		return usageError{errors.New("the keys are given by secret_key itself, where no command can replace them; keep them in a file, name it by secret_key_file, and run this again")}
 	}
 	return withInstallation(ctx, s.Installation, c, func(it *app.App) error {
 		n, err := it.RotateKeys(ctx, s.KeyFile())

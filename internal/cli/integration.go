@@ -18,10 +18,11 @@ type integrationCommand struct {
 }
 
 type verifyCommand struct {
-	config.Installation
 	ID     string `name:"id" required:"" help:"The integration's id."`
 	Status string `name:"status" required:"" enum:"approved,rejected" help:"The outcome: approved or rejected."`
 	JSON   bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run writes the outcome of a review.
@@ -39,9 +40,10 @@ func (v *verifyCommand) Run(ctx context.Context, c console) error {
 }
 
 type deprecateCommand struct {
-	config.Installation
 	ID   string `name:"id" required:"" help:"The integration's id."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run deprecates an integration. Bots that have it keep it.
@@ -67,9 +69,10 @@ func deprecate(ctx context.Context, in config.Installation, c console, k catalog
 }
 
 type pingCommand struct {
-	config.Installation
 	Webhook string `name:"webhook" required:"" help:"The webhook id of the installed integration."`
 	JSON    bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run calls an installed integration as a server would, from this machine.

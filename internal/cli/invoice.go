@@ -21,9 +21,10 @@ type invoiceCommand struct {
 }
 
 type invoiceListCommand struct {
-	config.Installation
 	Status string `name:"status" default:"open" enum:"open,paid,uncollectible,void" help:"The state: ${enum}."`
 	JSON   bool   `name:"json" help:"Print the result as JSON, one invoice a line."`
+
+	config.Installation
 }
 
 type invoiceJSON struct {
@@ -69,9 +70,10 @@ func (l *invoiceListCommand) Run(ctx context.Context, c console) error {
 }
 
 type invoiceMarkPaidCommand struct {
-	config.Installation
 	ID   string `arg:"" help:"The invoice's id."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run marks an invoice as paid. Done again, it changes nothing.
@@ -83,10 +85,11 @@ func (m *invoiceMarkPaidCommand) Run(ctx context.Context, c console) error {
 }
 
 type invoiceVoidCommand struct {
-	config.Installation
 	ID     string `arg:"" help:"The invoice's id."`
 	Reason string `name:"reason" required:"" help:"Why; it is kept with the invoice."`
 	JSON   bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run makes an invoice void. One that was paid is not: what was paid is given back
@@ -99,11 +102,12 @@ func (v *invoiceVoidCommand) Run(ctx context.Context, c console) error {
 }
 
 type invoiceCreditCommand struct {
-	config.Installation
 	ID     string `name:"id" required:"" help:"The invoice's id."`
 	Amount string `name:"amount" required:"" help:"How much, such as 12.50; no more than was paid and not credited before."`
 	Reason string `name:"reason" required:"" help:"Why; it stands on the credit note."`
 	JSON   bool   `name:"json" help:"Print the credit note as JSON."`
+
+	config.Installation
 }
 
 // Run issues a credit note.

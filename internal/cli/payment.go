@@ -18,8 +18,9 @@ type paymentCommand struct {
 }
 
 type paymentListCommand struct {
-	config.Installation
 	JSON bool `name:"json" help:"Print the result as JSON, one payment a line."`
+
+	config.Installation
 }
 
 type waitingJSON struct {
@@ -63,11 +64,12 @@ func (l *paymentListCommand) Run(ctx context.Context, c console) error {
 }
 
 type paymentSettleCommand struct {
-	config.Installation
 	ID     string `arg:"" help:"The id of the payment's invoice, as botyard payment list shows it."`
 	As     string `name:"as" required:"" enum:"paid,declined" help:"What the provider's own pages say of it: ${enum}."`
 	Reason string `name:"reason" required:"" help:"How you know; it is kept with the payment."`
 	JSON   bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run settles a payment.

@@ -13,9 +13,10 @@ type pluginCommand struct {
 }
 
 type deprecatePluginCommand struct {
-	config.Installation
 	ID   string `name:"id" required:"" help:"The plugin's id."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run deprecates a plugin. Bots that have it keep it.

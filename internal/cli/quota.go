@@ -16,11 +16,12 @@ type quotaCommand struct {
 }
 
 type setQuotaCommand struct {
-	config.Installation
 	Workspace string `required:"" help:"The workspace."`
 	Type      string `required:"" help:"The quota, such as bot_count; listWorkspaceQuotas has all, and saved_versions is one too."`
 	Value     int64  `required:"" help:"How much it is allowed; -1 is no limit."`
 	JSON      bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run sets the quota.
@@ -38,10 +39,11 @@ func (s *setQuotaCommand) Run(ctx context.Context, c console) error {
 }
 
 type unsetQuotaCommand struct {
-	config.Installation
 	Workspace string `required:"" help:"The workspace."`
 	Type      string `required:"" help:"The quota, such as bot_count."`
 	JSON      bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run takes the operator's word back.

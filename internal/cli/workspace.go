@@ -19,10 +19,11 @@ type workspaceCommand struct {
 }
 
 type setPlanCommand struct {
-	config.Installation
 	ID   string `name:"id" required:"" help:"The workspace."`
 	Plan string `required:"" enum:"community,plus,team,enterprise,managed" help:"The plan: ${enum}. managed limits nothing."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run sets the plan.
@@ -40,11 +41,12 @@ func (s *setPlanCommand) Run(ctx context.Context, c console) error {
 }
 
 type setBillingCommand struct {
-	config.Installation
 	ID             string `name:"id" required:"" help:"The workspace."`
 	PlanReadonly   *bool  `name:"plan-readonly" help:"Whether the operator alone changes the plan."`
 	AddonsReadonly *bool  `name:"addons-readonly" help:"Whether the operator alone changes the add-ons."`
 	JSON           bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 // Run sets what members may not change.
@@ -63,11 +65,12 @@ func (s *setBillingCommand) Run(ctx context.Context, c console) error {
 }
 
 type setRetentionCommand struct {
-	config.Installation
 	ID     string `name:"id" required:"" help:"The workspace."`
 	Logs   *int64 `name:"logs" placeholder:"DAYS" help:"Days that its log lines are kept."`
 	Events *int64 `name:"events" placeholder:"DAYS" help:"Days that its messages, events, action runs and the like are kept."`
 	JSON   bool   `name:"json" help:"Print the result as JSON."`
+
+	config.Installation
 }
 
 type retentionJSON struct {
@@ -88,7 +91,7 @@ func (s *setRetentionCommand) Run(ctx context.Context, c console) error {
 			continue
 		}
 		if *flag.to = *flag.days; *flag.to == 0 {
-			return fmt.Errorf("%s is 0 days; it is 1 at least", flag.name)
+			return usageError{fmt.Errorf("%s is 0 days; it must be at least 1", flag.name)}
 		}
 	}
 	return withInstallation(ctx, s.Installation, c, func(it *app.App) error {

@@ -324,8 +324,14 @@ func (i *Installation) Keys(createIfMissing bool) (*secret.Keyring, error) {
 	return secret.Open(i.KeyFile(), createIfMissing)
 }
 
-// KeyFile is the path of the key file in the data directory.
-func (i *Installation) KeyFile() string { return filepath.Join(i.Data, "secret.key") }
+// KeyFile is the path of the key file: secret_key_file, or secret.key in the data
+// directory.
+func (i *Installation) KeyFile() string {
+	if i.SecretKeyFile != "" {
+		return i.SecretKeyFile
+	}
+	return filepath.Join(i.Data, "secret.key")
+}
 
 // Blobs is the URL of the blobs: blob_url, or the directory blobs in the data
 // directory.

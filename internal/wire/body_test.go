@@ -262,7 +262,7 @@ func TestAnswerNobodyReads(t *testing.T) {
 	s := newSample(t, roomy)
 	s.sendTime = 100 * time.Millisecond
 	logged := make(chan struct{}, 1)
-	s.Mux.log = slog.New(signalling{slog.NewTextHandler(io.Discard, nil), logged})
+	s.Mux.log = slog.New(signalling{slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}), logged})
 	const large = 64 << 20 // more than the buffers of a connection hold
 	s.Handle("/large", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, large)) }))
 	// Its size gives it many minutes: only the part that does not grow is waited for here.

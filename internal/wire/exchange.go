@@ -57,6 +57,8 @@ func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answe
 		level = slog.LevelError
 	case a.status >= 400:
 		level = slog.LevelWarn
+	case x.operation == nil && m.isProbe(r):
+		level = slog.LevelDebug // nobody wants to read of them, and they are many
 	}
 	if !m.log.Enabled(ctx, level) {
 		return

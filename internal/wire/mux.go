@@ -122,8 +122,9 @@ type Mux struct {
 	streams     *streams
 
 	tracer *trace.Tracer
-	// untraced are the paths beside the operations, of which spans would tell nothing.
-	untraced []string
+	// probes are the addresses beside the operations, of which spans and log lines
+	// would tell nothing.
+	probes []string
 
 	sendTime time.Duration
 
@@ -278,7 +279,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Handle adds a handler beside the operations, for probes, metrics and pages.
 func (m *Mux) Handle(pattern string, h http.Handler) {
-	m.untraced = append(m.untraced, pattern)
+	m.probes = append(m.probes, pattern)
 	m.router.Handle(pattern, h)
 }
 

@@ -15,12 +15,16 @@ import (
 // What every caller may send is trusted no further than that: a trace id and whether
 // it is sampled, which the operator's OTEL_TRACES_SAMPLER may heed or not.
 func (m *Mux) begin(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
-	if !m.tracer.On() || slices.Contains(m.untraced, r.URL.Path) {
+	if !m.tracer.On() || m.isProbe(r) {
 		return ctx, trace.Span{}
 	}
 	parent := trace.Parent{Traceparent: r.Header.Get("Traceparent"), Tracestate: r.Header.Get("Tracestate")}
 	return m.tracer.Begin(ctx, "request", trace.Server, parent)
 }
+
+// isProbe says whether a request is for one of the fixed addresses beside the
+// operations: probes, metrics, the document.
+func (m *Mux) isProbe(r *http.Request) bool { return slices.Contains(m.probes, r.URL.Path) }
 
 // end ends the span of a request that is answered. Its path and query are not in it:
 // those of downloads, webhooks and scripts are secrets.
