@@ -21,6 +21,7 @@ type ledger struct {
 	nextTerm plan.Interval
 	canceled bool
 	addons   map[string][2]int64 // now, and from the next month on
+	resumed  map[string]int64    // from then on, if a cancellation is taken back
 	lots     []lot
 	coupons  []coupon
 	redeemed map[string]bool
@@ -105,7 +106,7 @@ type credited struct {
 
 func newLedger(c *plan.Catalog, at time.Time) *ledger {
 	return &ledger{
-		c: c, plan: plan.Managed, term: plan.Month, until: first(at, 1), addons: map[string][2]int64{}, redeemed: map[string]bool{},
+		c: c, plan: plan.Managed, term: plan.Month, until: first(at, 1), addons: map[string][2]int64{}, resumed: map[string]int64{}, redeemed: map[string]bool{},
 		spent: map[time.Time]plan.Nano{}, waived: map[time.Time]plan.Cents{}, tried: map[plan.ID]time.Duration{}, messages: map[time.Time]int64{},
 	}
 }
@@ -113,7 +114,7 @@ func newLedger(c *plan.Catalog, at time.Time) *ledger {
 // copy is a ledger to try something on. Papers that were issued are shared.
 func (l *ledger) copy() *ledger {
 	c := *l
-	c.addons, c.redeemed = maps.Clone(l.addons), maps.Clone(l.redeemed)
+	c.addons, c.resumed, c.redeemed = maps.Clone(l.addons), maps.Clone(l.resumed), maps.Clone(l.redeemed)
 	c.lots, c.coupons, c.papers, c.grants = slices.Clone(l.lots), slices.Clone(l.coupons), slices.Clone(l.papers), slices.Clone(l.grants)
 	return &c
 }
@@ -177,6 +178,12 @@ func (l *ledger) ask(w wish, at time.Time) bool {
 		switch {
 		case w.plan == l.plan && term == l.term:
 			l.next, l.canceled = "", false
+			for name, n := range l.resumed {
+				if !w.operator {
+					l.addons[name] = [2]int64{l.addons[name][0], n}
+				}
+			}
+			clear(l.resumed)
 		case !sold && !w.operator:
 			return false
 		case w.operator || l.plan == plan.Managed || order[w.plan] > order[l.plan] || w.plan == l.plan && term == plan.Year:
@@ -184,8 +191,10 @@ func (l *ledger) ask(w wish, at time.Time) bool {
 			if l.until = first(at, 1); term == plan.Year {
 				l.until = first(at, 12)
 			}
+			clear(l.resumed)
 		default:
 			l.next, l.nextTerm, l.canceled = w.plan, term, false
+			clear(l.resumed)
 		}
 	}
 	for name, n := range w.addons {
@@ -193,6 +202,7 @@ func (l *ledger) ask(w wish, at time.Time) bool {
 		if n > 0 || there {
 			l.addons[name] = [2]int64{max(had[0], n), n}
 		}
+		delete(l.resumed, name)
 	}
 	if w.recharge != "" {
 		had := l.addons[w.recharge]
@@ -400,6 +410,7 @@ func (l *ledger) closeMonth(at, now time.Time) *paper {
 			l.until = first(at, 12)
 		}
 	}
+	clear(l.resumed)
 	for name, n := range l.addons {
 		if n[1] == 0 {
 			delete(l.addons, name)
@@ -421,11 +432,16 @@ func cost(spent, free, limit plan.Nano) plan.Cents {
 
 // cancel has everything end with what is paid for.
 func (l *ledger) cancel() {
-	if l.plan == plan.Managed || l.canceled {
+	if l.plan == plan.Managed {
 		return
 	}
 	for name, n := range l.addons {
-		l.addons[name] = [2]int64{n[0], 0}
+		if n[1] > 0 {
+			l.addons[name], l.resumed[name] = [2]int64{n[0], 0}, n[1]
+		}
+	}
+	if l.canceled {
+		return
 	}
 	if l.plan == plan.Community {
 		l.canceled = len(l.addons) > 0

@@ -115,7 +115,7 @@ func (o *outcome) replan(c *plan.Catalog, to Change, p Purchase) error {
 		to.Term = plan.Month
 	}
 	if to.Plan == s.Plan && to.Term == s.Term {
-		s.Next, s.Canceled = nil, false
+		s.uncancel(!p.Operator)
 		return nil
 	}
 	if !forSale && !p.Operator {
@@ -123,12 +123,13 @@ func (o *outcome) replan(c *plan.Catalog, to Change, p Purchase) error {
 	}
 	was, known := c.Plan(s.Plan)
 	now := p.Operator || !known || s.Plan == plan.Managed || of.Tier > was.Tier || to.Plan == s.Plan && to.Term == plan.Year
+	s.uncancel(false)
 	if !now {
-		s.Next, s.Canceled = &to, false
+		s.Next = &to
 		o.turn(Downgrade)
 		return nil
 	}
-	s.Plan, s.Term, s.Period, s.Next, s.Canceled = to.Plan, to.Term, periodOf(to.Term, p.At), nil, false
+	s.Plan, s.Term, s.Period = to.Plan, to.Term, periodOf(to.Term, p.At)
 	o.Replanned = true
 	if o.turn(Upgrade); p.Operator && of.Tier < was.Tier {
 		o.Direction = Downgrade
@@ -156,6 +157,7 @@ func (o *outcome) stock(c *plan.Catalog, name string, quantity int64) error {
 		slices.SortFunc(s.Addons, func(a, b Addon) int { return strings.Compare(a.ID, b.ID) })
 		held = s.addon(name)
 	}
+	held.Resumed = nil
 	switch {
 	case quantity > held.Quantity:
 		if of.Month == nil {
@@ -173,18 +175,24 @@ func (o *outcome) stock(c *plan.Catalog, name string, quantity int64) error {
 }
 
 // recharge adds one more of an add-on. What is there anew every month is had for this
-// month alone; of the rest one more is kept.
+// month alone, as is everything of a subscription that was cancelled; of the rest one more
+// is kept.
 func (o *outcome) recharge(c *plan.Catalog, name string) error {
-	before, after := int64(0), int64(0)
+	var before Addon
 	if held := o.Subscription.addon(name); held != nil {
-		before, after = held.Quantity, held.next()
+		before = *held
 	}
-	if err := o.stock(c, name, before+1); err != nil {
+	if err := o.stock(c, name, before.Quantity+1); err != nil {
 		return err
 	}
 	of, _ := c.Addon(name)
-	if of.Monthly() {
-		o.Subscription.addon(name).Next = &after
+	next := before.next()
+	if !of.Monthly() && !o.Subscription.Canceled {
+		next++
+	}
+	held := o.Subscription.addon(name)
+	if held.Resumed = before.Resumed; next != held.Quantity {
+		held.Next = &next
 	}
 	return nil
 }

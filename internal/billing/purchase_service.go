@@ -408,15 +408,22 @@ func (s *Service) pushExtras(ctx context.Context, tx *db.Tx, sub Subscription, a
 	return s.Usage.SetExtras(ctx, tx, sub.Workspace, extras)
 }
 
-// Cancel has the subscription end with what is paid for: from the next cycle on the
-// workspace is on the free plan, without add-ons.
+// Cancel has the subscription end with what is paid for: the workspace is then on the
+// free plan, without add-ons. SetPlan with the plan that it has takes that back. Forbidden
+// when only the operator may change the plan, or add-ons that there are.
 func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription, err error) {
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		var of party
 		if sub, of, err = s.subscription(ctx, tx, w); err != nil {
 			return err
 		}
-		if err := s.permitted(sub, Purchase{Change: &Change{}}); err != nil {
+		p := Purchase{Change: &Change{}, Addons: map[string]int64{}}
+		for _, a := range sub.Addons {
+			if a.next() > 0 {
+				p.Addons[a.ID] = 0
+			}
+		}
+		if err := s.permitted(sub, p); err != nil {
 			return err
 		}
 		if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
@@ -433,19 +440,37 @@ func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription,
 
 // cancel schedules the free plan and no add-ons; false when there is nothing to
 // cancel.
-func (s *Subscription) cancel() bool {
-	if s.Plan == plan.Managed || s.Canceled {
+func (s *Subscription) cancel() (changed bool) {
+	if s.Plan == plan.Managed {
 		return false
 	}
 	s.Addons = slices.Clone(s.Addons)
 	for i := range s.Addons {
-		none := int64(0)
-		s.Addons[i].Next = &none
+		if a := &s.Addons[i]; a.next() > 0 {
+			none, resumed := int64(0), a.next()
+			a.Next, a.Resumed, changed = &none, &resumed, true
+		}
 	}
-	if s.Plan == plan.Community {
+	switch {
+	case s.Canceled:
+		return changed
+	case s.Plan == plan.Community:
 		s.Canceled = len(s.Addons) > 0
-		return s.Canceled
+	default:
+		s.Next, s.Canceled = &Change{plan.Community, plan.Month}, true
 	}
-	s.Next, s.Canceled = &Change{plan.Community, plan.Month}, true
-	return true
+	return s.Canceled
+}
+
+// uncancel ends a cancellation and whatever else is scheduled for the plan. resume says
+// that it is taken back, add-ons included; else the add-ons end nonetheless.
+func (s *Subscription) uncancel(resume bool) {
+	s.Next, s.Canceled = nil, false
+	for i := range s.Addons {
+		a := &s.Addons[i]
+		if resume && a.Resumed != nil {
+			a.Next = a.Resumed
+		}
+		a.Resumed = nil
+	}
 }

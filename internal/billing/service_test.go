@@ -84,6 +84,16 @@ func (i installation) toMonth(t *testing.T, months int) {
 	must(t, func() error { _, err := i.Clock.(*clock.Development).Advance(first.Sub(now)); return err })
 }
 
+// use counts a use of the workspace.
+func (i installation) use(t *testing.T, of plan.Type, n int64) {
+	t.Helper()
+	must(t, func() error {
+		return i.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			return i.Meter.Add(ctx, tx, []plan.Usage{{Workspace: i.w, Type: of, Value: n, At: i.Clock.Now()}})
+		})
+	})
+}
+
 // bank stands for a method of payment: it is outside, and answers what it is told to.
 type bank struct {
 	answer  func(call int) error

@@ -79,6 +79,9 @@ type Addon struct {
 	Quantity int64  `json:"quantity"`
 	// Next is the quantity from the next cycle on; nil stays as it is.
 	Next *int64 `json:"next,omitempty"`
+	// Resumed is what Next is again when the cancellation that set it to nothing is taken
+	// back; nil when none did.
+	Resumed *int64 `json:"resumed,omitempty"`
 }
 
 // next is the quantity from the next cycle on.
