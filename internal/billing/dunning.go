@@ -177,8 +177,8 @@ func (s *Service) finishPayment(ctx context.Context, which id.Payment) error {
 // refund gives back what an attempt took though nobody owed it any more.
 func (s *Service) refund(ctx context.Context, which id.Payment) error {
 	a, found, err := selectAttempt(ctx, s.DB.Reader(ctx), which)
-	if err != nil || !found || a.State != AttemptPaid || !a.RefundedAt.IsZero() {
-		return db.Convert(err)
+	if err != nil || !found || a.State != AttemptPaid || !a.RefundedAt.IsZero() || a.Dispute == DisputeLost {
+		return db.Convert(err) // nothing is kept that could be given back
 	}
 	if s.Provider == nil || s.Provider.Name() != a.Provider {
 		return errors.New("the payment provider " + a.Provider + " is not configured any more: refund " + a.Reference + " there by hand")
@@ -252,8 +252,8 @@ func (s *Service) take(ctx context.Context, e event) error {
 }
 
 // dispute notes how a dispute about a payment stands. One that is lost took the money
-// back: the invoice is owed and is not collected by itself any more, so the workspace
-// is blocked.
+// back: unless another payment covers the invoice, it is owed again and not collected by
+// itself any more, so the workspace is blocked.
 func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) error {
 	if a.Dispute == d || a.Dispute == DisputeLost || a.Dispute == DisputeWon && d == DisputeOpen {
 		return nil
@@ -268,6 +268,10 @@ func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) 
 	}
 	i, found, err := selectInvoice(ctx, tx, a.Workspace, a.Invoice)
 	if err != nil || !found || i.Status != Paid {
+		return db.Convert(err)
+	}
+	covered, err := hasPayment(ctx, tx, a.Workspace, a.Invoice)
+	if err != nil || covered || !a.RefundedAt.IsZero() {
 		return db.Convert(err)
 	}
 	i.Status, i.PaidAt, i.Reason = Uncollectible, time.Time{}, "The payment was disputed, and the bank took it back."

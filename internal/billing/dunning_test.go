@@ -1,6 +1,8 @@
 package billing_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +70,45 @@ func TestCardsSetAtOnce(t *testing.T) {
 		if invoice, err = it.Billing.Invoice(t.Context(), it.w, invoice.ID); err != nil || invoice.Status != billing.Paid || invoice.Attempts != 3 {
 			t.Errorf("the invoice is %s after %d refusals (%v), want paid after 3", invoice.Status, invoice.Attempts, err)
 		}
+	})
+}
+
+// TestDisputeOfSurplus: a lost dispute about a payment that nobody owed takes back what was
+// to be given back anyway: the invoice stays paid by the other. One about that makes the
+// invoice owed again.
+func TestDisputeOfSurplus(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, clock := byHand(open)
+		it.assign(t, plan.Team)
+		it.do(t)
+		for _, card := range []string{badCard, goodCard} {
+			clock.now = clock.now.Add(time.Second)
+			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, card); return err })
+			for it.do(t) > 0 {
+			}
+		}
+		charges := bank.all()
+		slices.SortFunc(charges, func(a, b charge) int { return strings.Compare(string(a.ID), string(b.ID)) })
+		if len(charges) != 2 || charges[0].Method != badCard {
+			t.Fatalf("the charges are %+v", charges)
+		}
+		surplus, paid := charges[0].Attempt, charges[1].Attempt
+		is := func(want billing.InvoiceStatus) {
+			t.Helper()
+			if i, err := it.Billing.Invoice(t.Context(), it.w, paid.Invoice); err != nil || i.Status != want {
+				t.Errorf("the invoice is %s (%v), want %s", i.Status, err, want)
+			}
+		}
+		must(t, func() error { return it.Billing.Told(t.Context(), "paid after all", surplus) })
+		must(t, func() error { return it.Billing.Disputed(t.Context(), "lost", surplus, billing.DisputeLost) })
+		is(billing.Paid)
+		it.do(t)
+		for _, c := range bank.all() {
+			if c.refunded {
+				t.Errorf("the bank took %s back, and it was refunded too", c.ID)
+			}
+		}
+		must(t, func() error { return it.Billing.Disputed(t.Context(), "lost as well", paid, billing.DisputeLost) })
+		is(billing.Uncollectible)
 	})
 }

@@ -41,3 +41,8 @@ func (s *Service) Told(ctx context.Context, event string, a Attempt) error {
 func eventOf(name string, a Attempt) event {
 	return event{ID: name, Reference: a.Reference, Payment: a.ID, Paid: true, Amount: int64(a.Amount), Currency: a.Currency}
 }
+
+// Disputed is an event of the provider: a dispute about an attempt stands differently.
+func (s *Service) Disputed(ctx context.Context, name string, a Attempt, d Dispute) error {
+	return s.take(ctx, event{ID: name, Reference: a.Reference, Payment: a.ID, Dispute: d})
+}

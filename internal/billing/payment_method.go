@@ -109,6 +109,11 @@ func (s *Service) customer(ctx context.Context, w id.Workspace) (string, error) 
 		return "", err
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, found, err := selectParty(ctx, tx, w); err != nil {
+			return db.Convert(err)
+		} else if !found {
+			return access.NoSuchWorkspace(w) // deleted meanwhile
+		}
 		p, found, err := selectPayer(ctx, tx, w)
 		if err != nil {
 			return db.Convert(err)

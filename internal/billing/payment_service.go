@@ -195,7 +195,7 @@ func (s *Service) pursue(ctx context.Context, a Attempt, fresh bool) (Attempt, e
 	if err != nil {
 		return a, unknown(err)
 	}
-	if o.State == AttemptPending {
+	if o.State == AttemptPending || o.State == AttemptPrepared {
 		return a, unknown(errors.New("the bank has not decided yet"))
 	}
 	return s.book(ctx, a.ID, o)

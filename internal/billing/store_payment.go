@@ -72,6 +72,16 @@ func selectLatest(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoic
 		string(w), string(i)))
 }
 
+// hasPayment says that an invoice has a payment which was neither given back nor taken
+// back by the bank.
+func hasPayment(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) (has bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM payment_attempts
+			WHERE workspace_id = $1 AND invoice_id = $2 AND state = 'paid' AND dispute <> 'lost' AND refunded_at IS NULL)`,
+		string(w), string(i)).Scan(&has)
+	return has, err
+}
+
 // sumWaived adds up what was waived of the charges of a workspace in a month: they are
 // paid and no provider knows of them.
 func sumWaived(ctx context.Context, q db.Querier, w id.Workspace, month Period) (total int64, err error) {
