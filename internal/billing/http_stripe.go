@@ -167,11 +167,12 @@ func (s *Stripe) Confirm(ctx context.Context, a Attempt) (Outcome, error) {
 	return o, lookErr
 }
 
-// Look implements Provider.
+// Look implements Provider. No error is a no: an intent is not found by the key of another
+// account either, and may have taken money there.
 func (s *Stripe) Look(ctx context.Context, a Attempt) (Outcome, error) {
 	intent, err := s.client.V1PaymentIntents.Retrieve(ctx, a.Reference, nil)
 	if err != nil {
-		return Outcome{}, told(err)
+		return Outcome{}, unclear(err)
 	}
 	return s.outcome(ctx, intent)
 }
@@ -194,7 +195,8 @@ func (s *Stripe) outcome(ctx context.Context, intent *stripe.PaymentIntent) (Out
 	case stripe.PaymentIntentStatusRequiresAction:
 		// Nobody is there to act; once it is cancelled it can take money no more.
 		if _, err := s.client.V1PaymentIntents.Cancel(ctx, intent.ID, nil); err != nil {
-			return Outcome{}, fmt.Errorf("a payment that waits for its payer cannot be cancelled: %w", told(err))
+			// Perhaps the payer was faster.
+			return Outcome{}, fmt.Errorf("a payment that waits for its payer cannot be cancelled: %w", unclear(err))
 		}
 		return Outcome{AttemptActionRequired, "The bank wants the owner of the card to confirm the payment."}, nil
 	}
@@ -230,14 +232,11 @@ func (s *Stripe) Refund(ctx context.Context, a Attempt) error {
 // not taken included, leaves open what happened. Of Stripe's texts only those about
 // cards and methods are shown; no error shows the key.
 func told(err error) error {
-	if err == nil {
-		return nil
-	}
 	var e *stripe.Error
-	if !errors.As(err, &e) {
-		return fmt.Errorf("Stripe cannot be reached: %w", err)
+	if err == nil || !errors.As(err, &e) {
+		return unclear(err)
 	}
-	cause := fmt.Errorf("Stripe answered %d %s %s: %s (request %s)", e.HTTPStatusCode, e.Type, e.Code, e.Msg, e.RequestID)
+	cause := unclear(err)
 	switch {
 	case e.Type == stripe.ErrorTypeCard:
 		return fault.New(fault.PaymentRequired, "%s", declined(e).Reason).Because(cause)
@@ -245,6 +244,18 @@ func told(err error) error {
 		return fault.New(fault.InvalidPayload, "The payment provider does not take this: %s", fault.BoundedTo(e.Msg, 300)).Because(cause)
 	}
 	return cause
+}
+
+// unclear is Stripe's error as one that leaves open what happened; nil stays nil.
+func unclear(err error) error {
+	var e *stripe.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return fmt.Errorf("Stripe answered %d %s %s: %s (request %s)", e.HTTPStatusCode, e.Type, e.Code, e.Msg, e.RequestID)
+	}
+	return fmt.Errorf("Stripe cannot be reached: %w", err)
 }
 
 // event reads an event that Stripe sent; ok is false when it is of a kind that does

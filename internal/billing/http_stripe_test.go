@@ -112,6 +112,32 @@ func TestStripeOutcomes(t *testing.T) {
 	if _, err := NewStripe(StripeOptions{Key: "sk_other", URL: f.URL}).Prepare(ctx, a); err == nil || fault.Is(err, fault.InvalidPayload) || fault.Is(err, fault.PaymentRequired) {
 		t.Errorf("a key that is not taken is no refusal of the card: %v", err)
 	}
+	// The payer confirms at the bank while we give up waiting for it.
+	faster := begin("faster", "pm_card_action")
+	f.Trouble = func(step string) stripe.Trouble {
+		if step == "cancel" {
+			f.Succeed(faster.Reference)
+		}
+		return stripe.NoTrouble
+	}
+	if o, err := s.Confirm(ctx, faster); err == nil || fault.Is(err, fault.InvalidPayload) {
+		t.Errorf("a payment that cannot be cancelled: %+v, %v; it is not known to be declined", o, err)
+	}
+	f.Trouble = nil
+	if o, err := s.Look(ctx, faster); err != nil || o.State != AttemptPaid {
+		t.Errorf("looked up: %+v, %v", o, err)
+	}
+	// Of another account we know nothing.
+	elsewhere := a
+	elsewhere.Reference = "pi_elsewhere"
+	for name, ask := range map[string]func() (Outcome, error){
+		"confirm": func() (Outcome, error) { return s.Confirm(ctx, elsewhere) },
+		"look":    func() (Outcome, error) { return s.Look(ctx, elsewhere) },
+	} {
+		if o, err := ask(); err == nil || fault.Is(err, fault.InvalidPayload) || o.State == AttemptDeclined {
+			t.Errorf("%s of an intent that is not found: %+v, %v; it is not known to be declined", name, o, err)
+		}
+	}
 	for _, method := range []string{"card", "pm_x/confirm", "pm_card_attachDeclined", "pm_..", "pm_%2e"} {
 		if _, err := s.Attach(ctx, customer, method); !fault.Is(err, fault.InvalidPayload) && !fault.Is(err, fault.PaymentRequired) {
 			t.Errorf("attaching %q: %v", method, err)

@@ -265,6 +265,9 @@ func (f *Fake) act(r *http.Request) (int, any) {
 	switch stepOf(r) {
 	case "get":
 	case "cancel":
+		if i.Status == "succeeded" {
+			return 400, failure("invalid_request_error", "payment_intent_unexpected_state", "You cannot cancel this PaymentIntent because it has a status of succeeded.")
+		}
 		i.Status = "canceled"
 	case "confirm":
 		return f.confirm(i)
