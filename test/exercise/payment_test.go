@@ -315,8 +315,7 @@ func TestStripePayments(t *testing.T) {
 func TestStripeWebhooks(t *testing.T) {
 	serveStripe(t, func(t *testing.T, s *harness.Server, f *stripe.Fake) {
 		a, invoice := debtor(t, s)
-		now := time.Now()
-		sign := func(payload []byte) string { return stripe.Sign(payload, stripe.WebhookSecret, now) }
+		sign := func(payload []byte) string { return stripe.Sign(payload, stripe.WebhookSecret, time.Now()) }
 		intentOf := func(invoice string) string {
 			list := f.Intents()
 			return list[slices.IndexFunc(list, func(i stripe.Intent) bool { return i.Metadata["botyard_invoice"] == invoice })].ID
@@ -328,7 +327,7 @@ func TestStripeWebhooks(t *testing.T) {
 		success := stripe.Event("evt_paid", "payment_intent.succeeded", paidObject)
 		open := func() bool { return issuedInvoices(t, a)[0].PaymentStatus == "open" }
 
-		for name, header := range map[string]string{"unsigned": "", "forged": stripe.Sign(success, "whsec_x", now), "replayed": stripe.Sign(success, stripe.WebhookSecret, now.Add(-time.Hour))} {
+		for name, header := range map[string]string{"unsigned": "", "forged": stripe.Sign(success, "whsec_x", time.Now()), "replayed": stripe.Sign(success, stripe.WebhookSecret, time.Now().Add(-time.Hour))} {
 			if answer := send(t, s, success, header); answer.Status != http.StatusForbidden || !open() {
 				t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
 			}
