@@ -10,7 +10,8 @@ import (
 )
 
 // stand brings the state of a subscription and the block of its workspace in line
-// with the invoices that are not paid.
+// with the invoices that are not paid. When the block ends, what the workspace has is
+// charged again, from that moment on.
 func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	unpaid, action, err := selectDebts(ctx, tx, w)
 	if err != nil {
@@ -29,8 +30,7 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 		return db.Convert(err)
 	}
 	if found && sub.Status != status {
-		sub.Status = status
-		if err := s.save(ctx, tx, sub); err != nil {
+		if err := s.turn(ctx, tx, sub, p, status); err != nil {
 			return err
 		}
 	}
@@ -42,4 +42,28 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 		Description: "Invoices of the workspace are due and were not paid. Its bots do not run and take no calls until they are; its data can be read. The block ends with the payment.",
 		Data:        map[string]string{"workspaceId": string(w), "unpaidInvoices": strconv.Itoa(len(unpaid))},
 	})
+}
+
+// turn gives a subscription another state. When it was blocked, the months that ended
+// meanwhile are closed as blocked ones first, and then the rest of this one is charged.
+func (s *Service) turn(ctx context.Context, tx *db.Tx, sub Subscription, of party, to Status) (err error) {
+	resumes := sub.Status == Canceled && sub.Held == ""
+	if resumes {
+		if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
+			return err
+		}
+	}
+	sub.Status = to
+	if !resumes {
+		return s.save(ctx, tx, sub)
+	}
+	at := sub.moment(s.Clock.Now())
+	invoice := id.NewInvoice(at)
+	b := rate(rating{Catalog: s.Plans, Subscription: sub, At: at, Invoice: invoice})
+	if len(b.Lines) > 0 {
+		if _, err := s.issue(ctx, tx, s.draft(of, b, invoice, ChangeInvoice, monthOf(at), at)); err != nil {
+			return err
+		}
+	}
+	return s.save(ctx, tx, b.Subscription)
 }

@@ -107,12 +107,13 @@ func (w *world) deed(m *member, what string) {
 func (w *world) settleUp(m *member, what string) {
 	w.Helper()
 	ctx, open := w.Context(), m.open()
+	_, blocked := m.standing()
 	switch what {
 	case "pay all":
 		_, _, err := w.Billing.ChargeUnpaid(ctx, m.w, nil, "")
 		w.must(err)
 		for _, p := range open {
-			m.try(p, w.now)
+			w.tried(m, p)
 		}
 		return
 	case "credit invoice":
@@ -137,7 +138,7 @@ func (w *world) settleUp(m *member, what string) {
 			p.begun, w.unknown = w.now, append(w.unknown, p)
 			return
 		}
-		m.try(p, w.now)
+		w.tried(m, p)
 		if p.state == "paid" {
 			w.refused(m, err, "")
 		} else {
@@ -146,10 +147,12 @@ func (w *world) settleUp(m *member, what string) {
 	case "mark paid":
 		p.state = "paid"
 		w.must(w.only(w.Billing.MarkInvoicePaid(ctx, p.id)))
+		w.lifted(m, blocked)
 		w.refused(m, w.only(w.Billing.VoidInvoice(ctx, p.id, "in error")), fault.InvalidPayload)
 	case "void":
 		m.void(p)
 		w.must(w.only(w.Billing.VoidInvoice(ctx, p.id, "in error")))
+		w.lifted(m, blocked)
 		w.refused(m, w.only(w.Billing.Pay(ctx, m.w, p.id, "")), fault.InvalidPayload)
 	}
 }

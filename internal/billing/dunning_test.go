@@ -112,3 +112,59 @@ func TestDisputeOfSurplus(t *testing.T) {
 		is(billing.Uncollectible)
 	})
 }
+
+// TestBlockedMonths: while a workspace is blocked no month is charged; from the moment it
+// pays the rest of the month is. Also when no server closed the months meanwhile.
+func TestBlockedMonths(t *testing.T) {
+	for _, closes := range []bool{true, false} {
+		onBoth(t, func(t *testing.T, open func() installation) {
+			it, bank, clock := byHand(open)
+			clock.now = time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC)
+			must(t, func() error { _, err := it.Billing.CloseMonths(t.Context()); return err })
+			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
+			it.assign(t, plan.Plus)
+			for _, days := range []int{0, 1, 2, 2, 2} {
+				clock.now = clock.now.AddDate(0, 0, days)
+				it.do(t)
+			}
+			standing := func(status billing.Status, blocked bool, invoices int) {
+				t.Helper()
+				sub, err := it.Billing.Subscription(t.Context(), it.w)
+				if err != nil || sub.Status != status {
+					t.Errorf("the subscription is %s (%v), want %s", sub.Status, err, status)
+				}
+				if w, err := it.Workspaces.Get(t.Context(), it.w); err != nil || w.Blocked != blocked {
+					t.Errorf("blocked %t (%v), want %t", w.Blocked, err, blocked)
+				}
+				if list := it.invoices(t, it.w); len(list) != invoices {
+					t.Errorf("there are %d invoices, want %d: %+v", len(list), invoices, list)
+				}
+			}
+			standing(billing.Canceled, true, 1)
+			if _, lines, err := it.Billing.Upcoming(t.Context(), it.w); err != nil || len(lines) != 0 {
+				t.Errorf("upcoming is %+v (%v), want nothing", lines, err)
+			}
+			clock.now = time.Date(2028, 4, 16, 0, 0, 0, 0, time.UTC)
+			if closes {
+				must(t, func() error { _, err := it.Billing.CloseMonths(t.Context()); return err })
+				standing(billing.Canceled, true, 1)
+			}
+			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, goodCard); return err })
+			for it.do(t) > 0 {
+			}
+			standing(billing.Active, false, 2)
+			paid := plan.Cents(0)
+			for _, c := range bank.all() {
+				paid += c.Amount * plan.Cents(c.times)
+			}
+			if want := plan.Cents(8_900 + 4_450); paid != want {
+				t.Errorf("%s were taken, want %s: January, and half of April", paid, want)
+			}
+			clock.now = time.Date(2028, 5, 1, 0, 0, 0, 0, time.UTC)
+			must(t, func() error { _, err := it.Billing.CloseMonths(t.Context()); return err })
+			if list := it.invoices(t, it.w); list[0].Total != 8_900 {
+				t.Errorf("May costs %s, want all of it", list[0].Total)
+			}
+		})
+	}
+}

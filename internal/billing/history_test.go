@@ -317,10 +317,14 @@ func (w *world) run() {
 			var of struct {
 				Invoice id.Invoice `json:"invoice"`
 				Request string     `json:"request"`
+				Payment id.Payment `json:"payment"`
 			}
 			w.must(json.Unmarshal(job.Payload, &of))
 			troubled := w.bank.trouble != none
 			w.must(w.Billing.Do(w.Context(), job))
+			if job.Kind == "conclude-payment" {
+				w.concluded(of.Payment)
+			}
 			if job.Kind != "collect-invoice" {
 				continue
 			}
@@ -348,10 +352,26 @@ func (w *world) run() {
 				p.begun, w.unknown = w.now, append(w.unknown, p)
 				continue
 			}
-			m.try(p, w.now)
+			w.tried(m, p)
 			w.note(m, "tried %s of %s by the card %q: %s, %d tries, next %s", p.id, p.total, m.card, p.state, p.tries, p.next)
 		}
 	}
+}
+
+// concluded has the ledger try what a job has found out about.
+func (w *world) concluded(which id.Payment) {
+	w.Helper()
+	var of id.Invoice
+	var state billing.AttemptState
+	w.must(w.DB.Reader(w.Context()).QueryRow(w.Context(), `SELECT invoice_id, state FROM payment_attempts WHERE id = $1`, string(which)).Scan(&of, &state))
+	m, p := w.paper(of)
+	n := slices.Index(w.unknown, p)
+	if p == nil || n < 0 || state == billing.AttemptPending {
+		return
+	}
+	w.unknown = slices.Delete(w.unknown, n, n+1)
+	w.tried(m, p)
+	w.note(m, "found out about %s: %s", p.id, p.state)
 }
 
 // resolve has the outcomes found out that are not known.
@@ -363,14 +383,33 @@ func (w *world) resolve() {
 	}
 	w.bank.decide()
 	w.now = w.now.Add(3 * time.Minute)
-	unknown := w.unknown
-	w.unknown = nil
 	w.run()
-	for _, p := range unknown {
-		m := w.papers[p.id]
-		m.try(p, w.now)
-		w.note(m, "found out about %s: %s", p.id, p.state)
+	if len(w.unknown) > 0 {
+		w.Fatalf("%s: what became of %+v is not found out", w.now, w.unknown)
 	}
+}
+
+// tried has the ledger try a paper.
+func (w *world) tried(m *member, p *paper) {
+	w.Helper()
+	_, blocked := m.standing()
+	m.try(p, w.now)
+	w.lifted(m, blocked)
+}
+
+// lifted has the ledger charge again what is had, when a block has ended.
+func (w *world) lifted(m *member, blocked bool) {
+	w.Helper()
+	if _, still := m.standing(); !blocked || still {
+		return
+	}
+	p := m.charge("change", w.now, w.now, 0, nil)
+	w.note(m, "not blocked any more: %d lines, %s", p.lines, p.total)
+	w.did["lifted"]++
+	if p.total > 0 {
+		w.did["charged again"]++
+	}
+	w.issued(m, p)
 }
 
 // check holds a workspace against its ledger.

@@ -299,7 +299,7 @@ func (l *ledger) charge(kind string, at, created time.Time, bought plan.Nano, sp
 		line(cost)
 		fresh = append(fresh, lot{what, term, n, cost, from, end, p})
 	}
-	if paying {
+	if _, blocked := l.standing(); paying && !blocked {
 		price, _ := l.price(l.plan, l.term)
 		start := first(l.until, -1)
 		if l.term == plan.Year {

@@ -161,8 +161,12 @@ func (i item) covers(c Coverage) bool {
 	return i.kind == AddonLine || i.term == c.Term && i.period.End.Equal(c.Until)
 }
 
-// charge charges what is had and not covered, and answers the coverages of it.
+// charge charges what is had and not covered, and answers the coverages of it. While the
+// workspace is blocked nothing is: it cannot use what it has.
 func (b *bill) charge(r rating) []Coverage {
+	if r.Subscription.Status == Canceled {
+		return nil
+	}
 	before := len(b.Subscription.Coverages)
 	for _, i := range r.items() {
 		missing := i.quantity
