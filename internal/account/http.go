@@ -11,12 +11,12 @@ import (
 
 // AccountDetails is an account as it goes on the wire.
 type AccountDetails struct {
-	ID             string    `json:"id" doc:"The account."`
-	Email          string    `json:"email" doc:"Its e-mail address."`
-	DisplayName    string    `json:"displayName,omitempty" maxLength:"100" doc:"The name others see."`
-	EmailVerified  bool      `json:"emailVerified" doc:"Whether the address is known to be the person's."`
-	ProfilePicture string    `json:"profilePicture,omitempty" doc:"A picture's URL."`
-	CreatedAt      wire.Time `json:"createdAt" doc:"When the account was made."`
+	ID             string    `json:"id" doc:"The account's id."`
+	Email          string    `json:"email" doc:"The account's e-mail address."`
+	DisplayName    string    `json:"displayName,omitempty" maxLength:"100" doc:"The name shown to others."`
+	EmailVerified  bool      `json:"emailVerified" doc:"Whether the e-mail address is verified."`
+	ProfilePicture string    `json:"profilePicture,omitempty" doc:"The URL of a picture."`
+	CreatedAt      wire.Time `json:"createdAt" doc:"When the account was created."`
 }
 
 // AccountAnswer is the answer of the operations that show an account.
@@ -26,15 +26,15 @@ type AccountAnswer struct {
 
 // UpdateAccountBody is the body of updateAccount.
 type UpdateAccountBody struct {
-	DisplayName    *string `json:"displayName,omitempty" maxLength:"100" doc:"The new name; absent keeps it."`
-	ProfilePicture *string `json:"profilePicture,omitempty" doc:"The new picture's URL; absent keeps it."`
-	Refresh        bool    `json:"refresh,omitempty" doc:"Asks for the profile of the identity provider to be read again; there is none here, so it changes nothing."`
+	DisplayName    *string `json:"displayName,omitempty" maxLength:"100" doc:"The new name; unchanged when absent."`
+	ProfilePicture *string `json:"profilePicture,omitempty" doc:"The URL of the new picture; unchanged when absent."`
+	Refresh        bool    `json:"refresh,omitempty" doc:"Asks to read the profile from the identity provider again. There is none here, so this changes nothing."`
 }
 
 // PersonalAccessToken is a token without its value.
 type PersonalAccessToken struct {
-	ID        string    `json:"id" doc:"The token."`
-	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	ID        string    `json:"id" doc:"The token's id."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
 	Note      string    `json:"note" doc:"What it is for."`
 }
 
@@ -50,10 +50,10 @@ type CreatePersonalAccessTokenBody struct {
 
 // NewPersonalAccessToken is a token with its value, which is shown this once.
 type NewPersonalAccessToken struct {
-	ID        string    `json:"id" doc:"The token."`
-	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	ID        string    `json:"id" doc:"The token's id."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
 	Note      string    `json:"note" doc:"What it is for."`
-	Value     string    `json:"value" doc:"The token itself. It is shown this once and cannot be read again."`
+	Value     string    `json:"value" doc:"The token itself, shown only in this response."`
 }
 
 // CreatePersonalAccessTokenAnswer is the answer of createPersonalAccessToken.
@@ -63,12 +63,12 @@ type CreatePersonalAccessTokenAnswer struct {
 
 // SetAccountPreferenceBody is the body of setAccountPreference.
 type SetAccountPreferenceBody struct {
-	Value wire.JSON `json:"value,omitempty" doc:"Any JSON; absent is null."`
+	Value wire.JSON `json:"value,omitempty" doc:"Any JSON; null when absent."`
 }
 
 // AccountPreference is the answer of getAccountPreference.
 type AccountPreference struct {
-	Value wire.Nullable[wire.JSON] `json:"value" required:"false" doc:"The value; null when none was set."`
+	Value wire.Nullable[wire.JSON] `json:"value" required:"false" doc:"The value; null when it was never set."`
 }
 
 type (
@@ -82,7 +82,7 @@ type (
 		Body CreatePersonalAccessTokenAnswer
 	}
 	patIDInput struct {
-		ID string `path:"id" doc:"The token."`
+		ID string `path:"id" doc:"The token's id."`
 	}
 	keyInput struct {
 		Key string `path:"key" doc:"The preference's key."`
@@ -101,20 +101,20 @@ func Mount(m *wire.Mux, s *Service) {
 	operation := func(id, method, path, summary, detail string) wire.Operation {
 		return wire.Operation{ID: id, Method: method, Path: path, Area: "account", Summary: summary, Detail: detail, Scope: wire.Outside, Permission: access.Self}
 	}
-	wire.Register(m, operation("getAccount", http.MethodGet, me, "Show the caller's account", ""),
+	wire.Register(m, operation("getAccount", http.MethodGet, me, "Get the caller's account", ""),
 		func(ctx context.Context, _ *noInput) (*accountOutput, error) {
 			return answer(s.Get(ctx, access.From(ctx).Account))
 		})
-	wire.Register(m, operation("updateAccount", http.MethodPut, me, "Change the caller's account", "What is absent stays as it is."),
+	wire.Register(m, operation("updateAccount", http.MethodPut, me, "Update the caller's account", "Members that are absent stay unchanged."),
 		func(ctx context.Context, in *updateInput) (*accountOutput, error) {
 			return answer(s.Update(ctx, access.From(ctx).Account, Update{DisplayName: in.Body.DisplayName, ProfilePicture: in.Body.ProfilePicture}))
 		})
 	wire.Register(m, operation("deleteAccount", http.MethodPost, me, "Delete the caller's account",
-		"With its tokens, preferences and memberships. Refused while the account owns a workspace."),
+		"Deletes its tokens, preferences and memberships too. Refused while the account owns a workspace."),
 		func(ctx context.Context, _ *emptyBody) (*emptyBody, error) {
 			return &emptyBody{}, s.Delete(ctx, access.From(ctx).Account)
 		})
-	wire.Register(m, operation("listPersonalAccessTokens", http.MethodGet, pats, "List the caller's access tokens", "Values are never shown again."),
+	wire.Register(m, operation("listPersonalAccessTokens", http.MethodGet, pats, "List the caller's access tokens", "The tokens' values are not included."),
 		func(ctx context.Context, _ *noInput) (*patListOutput, error) {
 			tokens, err := s.Tokens.PATs(ctx, access.From(ctx).Account)
 			out := &patListOutput{Body: PersonalAccessTokenList{Pats: make([]PersonalAccessToken, len(tokens))}}
@@ -123,19 +123,19 @@ func Mount(m *wire.Mux, s *Service) {
 			}
 			return out, err
 		})
-	wire.Register(m, operation("createPersonalAccessToken", http.MethodPost, pats, "Make an access token",
-		"The token can do all that the account can. Its value is shown this once."),
+	wire.Register(m, operation("createPersonalAccessToken", http.MethodPost, pats, "Create an access token",
+		"The token has all rights of the account. Its value is shown only in this response."),
 		func(ctx context.Context, in *patInput) (*patOutput, error) {
 			t, value, err := s.CreatePAT(ctx, access.From(ctx).Account, in.Body.Note)
 			return &patOutput{Body: CreatePersonalAccessTokenAnswer{Pat: NewPersonalAccessToken{
 				ID: string(t.ID), CreatedAt: wire.TimeOf(t.CreatedAt), Note: t.Note, Value: value,
 			}}}, err
 		})
-	wire.Register(m, operation("deletePersonalAccessToken", http.MethodDelete, pats+"/{id}", "Delete an access token", "It stops working at once."),
+	wire.Register(m, operation("deletePersonalAccessToken", http.MethodDelete, pats+"/{id}", "Delete an access token", "It stops working immediately."),
 		func(ctx context.Context, in *patIDInput) (*emptyBody, error) {
 			return &emptyBody{}, s.Tokens.DeletePAT(ctx, access.From(ctx).Account, id.Token(in.ID))
 		})
-	wire.Register(m, operation("setAccountPreference", http.MethodPost, "/v1/admin/account/preferences/{key}", "Keep a preference", "Any JSON under a key, for the caller alone."),
+	wire.Register(m, operation("setAccountPreference", http.MethodPost, "/v1/admin/account/preferences/{key}", "Set a preference", "Stores any JSON under a key, visible only to the caller."),
 		func(ctx context.Context, in *preferenceInput) (*emptyBody, error) {
 			value := string(in.Body.Value)
 			if value == "" {
@@ -143,7 +143,7 @@ func Mount(m *wire.Mux, s *Service) {
 			}
 			return &emptyBody{}, s.SetPreference(ctx, access.From(ctx).Account, in.Key, value)
 		})
-	wire.Register(m, operation("getAccountPreference", http.MethodGet, "/v1/admin/account/preferences/{key}", "Read a preference", ""),
+	wire.Register(m, operation("getAccountPreference", http.MethodGet, "/v1/admin/account/preferences/{key}", "Get a preference", ""),
 		func(ctx context.Context, in *keyInput) (*preferenceOutput, error) {
 			value, err := s.Preference(ctx, access.From(ctx).Account, in.Key)
 			return &preferenceOutput{Body: AccountPreference{Value: wire.Nullable[wire.JSON]{Value: wire.JSON(value), Valid: value != ""}}}, err

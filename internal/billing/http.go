@@ -14,62 +14,62 @@ import (
 
 // Price is what something costs.
 type Price struct {
-	Amount   float64 `json:"amount" doc:"In dollars."`
+	Amount   float64 `json:"amount" doc:"The amount, in US dollars."`
 	Currency string  `json:"currency" doc:"The currency, such as usd."`
 }
 
 // PlanPrices are the prices of a plan; one that is absent: it is not for sale so.
 type PlanPrices struct {
-	Month *Price `json:"month,omitempty" doc:"By the month."`
-	Year  *Price `json:"year,omitempty" doc:"By the year."`
+	Month *Price `json:"month,omitempty" doc:"The monthly price."`
+	Year  *Price `json:"year,omitempty" doc:"The yearly price."`
 }
 
 // PlanDetails is a plan of the catalogue.
 type PlanDetails struct {
 	ID          string             `json:"id" doc:"The plan."`
-	Name        string             `json:"name" doc:"Its name."`
+	Name        string             `json:"name" doc:"The name."`
 	Description string             `json:"description" doc:"What it is for."`
-	Prices      PlanPrices         `json:"prices" doc:"What it costs."`
-	Features    map[string]float64 `json:"features" doc:"What it allows, by feature; one that is absent is not limited."`
-	Metadata    map[string]string  `json:"metadata,omitempty" doc:"tierIndex: the place among the plans; a higher one is an upgrade."`
+	Prices      PlanPrices         `json:"prices" doc:"The prices by interval."`
+	Features    map[string]float64 `json:"features" doc:"The limits by feature; a feature that is absent is unlimited."`
+	Metadata    map[string]string  `json:"metadata,omitempty" doc:"tierIndex: the plan's rank; a higher rank is an upgrade."`
 }
 
 // AddonPrice is what an add-on costs.
 type AddonPrice struct {
-	Amount   float64 `json:"amount" doc:"In dollars."`
+	Amount   float64 `json:"amount" doc:"The amount, in US dollars."`
 	Currency string  `json:"currency" doc:"The currency, such as usd."`
-	Interval string  `json:"interval" enum:"month,year" doc:"How often it is paid."`
+	Interval string  `json:"interval" enum:"month,year" doc:"The billing interval."`
 }
 
 // AddonDetails is an add-on of the catalogue.
 type AddonDetails struct {
 	ID          string                `json:"id" doc:"The add-on."`
-	Name        string                `json:"name" doc:"Its name."`
-	Description string                `json:"description" doc:"What it adds."`
-	Prices      map[string]AddonPrice `json:"prices" doc:"What one costs, by interval; empty when it is not for sale."`
-	Increments  map[string]float64    `json:"increments" doc:"What one adds to the plan, by feature."`
-	Metadata    map[string]string     `json:"metadata,omitempty" doc:"More about it."`
+	Name        string                `json:"name" doc:"The name."`
+	Description string                `json:"description" doc:"What the add-on provides."`
+	Prices      map[string]AddonPrice `json:"prices" doc:"The unit price by interval; empty when it is not for sale."`
+	Increments  map[string]float64    `json:"increments" doc:"What one unit adds to the plan, by feature."`
+	Metadata    map[string]string     `json:"metadata,omitempty" doc:"Additional information."`
 }
 
 // BillingReadonly is the answer of getBillingReadonly.
 type BillingReadonly struct {
-	PlanReadonly   bool `json:"planReadonly" doc:"Whether the operator alone changes the plan."`
-	AddonsReadonly bool `json:"addonsReadonly" doc:"Whether the operator alone changes the add-ons."`
+	PlanReadonly   bool `json:"planReadonly" doc:"Whether only the operator can change the plan."`
+	AddonsReadonly bool `json:"addonsReadonly" doc:"Whether only the operator can change the add-ons."`
 }
 
 // BillingAddress is where invoices go.
 type BillingAddress struct {
-	LineOne    string `json:"lineOne" minLength:"1" doc:"Street and number: 200 characters at most."`
-	LineTwo    string `json:"lineTwo,omitempty" doc:"What the first line has no room for."`
+	LineOne    string `json:"lineOne" minLength:"1" doc:"Street and number: at most 200 characters."`
+	LineTwo    string `json:"lineTwo,omitempty" doc:"The second line of the street address."`
 	City       string `json:"city" minLength:"1" doc:"The city."`
 	State      string `json:"state,omitempty" doc:"The state or province."`
 	PostalCode string `json:"postalCode" minLength:"1" doc:"The postal code."`
-	Country    string `json:"country" pattern:"^[A-Za-z]{2}$" doc:"The country, as two letters."`
+	Country    string `json:"country" pattern:"^[A-Za-z]{2}$" doc:"The country, as a two-letter code."`
 }
 
 // BillingAddressAnswer is the answer of getBillingAddress.
 type BillingAddressAnswer struct {
-	Address wire.Nullable[BillingAddress] `json:"address" doc:"The address; null when none was set."`
+	Address wire.Nullable[BillingAddress] `json:"address" doc:"The address; null when none is set."`
 }
 
 type (
@@ -89,7 +89,7 @@ type (
 	noInput          struct{}
 	emptyInput       struct{ Body *wire.Empty }
 	workspaceIDInput struct {
-		ID string `path:"id" doc:"The workspace."`
+		ID string `path:"id" doc:"The workspace's id."`
 	}
 )
 
@@ -109,7 +109,7 @@ func Mount(m *wire.Mux, s *Service) {
 func mountCatalogue(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listPlans", Method: http.MethodGet, Path: billingPath + "/plans", Area: "billing",
-		Summary: "List the plans", Detail: "The smallest first. One without prices is given by the operator.",
+		Summary: "List plans", Detail: "Smallest first. A plan without prices can be assigned only by the operator.",
 		Scope: wire.Outside, Permission: access.Self,
 	}, func(context.Context, *noInput) (*plansOutput, error) {
 		out := &plansOutput{Body: []PlanDetails{}}
@@ -130,7 +130,7 @@ func mountCatalogue(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "listAddons", Method: http.MethodGet, Path: billingPath + "/addons", Area: "billing",
-		Summary: "List the add-ons", Scope: wire.Outside, Permission: access.Self,
+		Summary: "List add-ons", Scope: wire.Outside, Permission: access.Self,
 	}, func(context.Context, *noInput) (*addonsOutput, error) {
 		out := &addonsOutput{Body: []AddonDetails{}}
 		for _, a := range s.Plans.Addons {
@@ -153,14 +153,14 @@ func mountCatalogue(m *wire.Mux, s *Service) {
 func mountAccount(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "getBillingReadonly", Method: http.MethodGet, Path: billingPath + "/readonly", Area: "billing",
-		Summary: "Say what the operator alone changes", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "Get what only the operator can change", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *noInput) (*readonlyOutput, error) {
 		sub, err := s.Subscription(ctx, access.From(ctx).Workspace)
 		return &readonlyOutput{BillingReadonly{sub.PlanReadonly, sub.AddonsReadonly}}, err
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getBillingAddress", Method: http.MethodGet, Path: billingPath + "/address", Area: "billing",
-		Summary: "Get where invoices go", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "Get the billing address", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *noInput) (*addressOutput, error) {
 		sub, err := s.Subscription(ctx, access.From(ctx).Workspace)
 		if err != nil || sub.Address == nil {
@@ -173,7 +173,7 @@ func mountAccount(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "setBillingAddress", Method: http.MethodPut, Path: billingPath + "/address", Area: "billing",
-		Summary: "Set where invoices go", Detail: "It replaces the address there is. Invoices that were issued keep theirs.",
+		Summary: "Set the billing address", Detail: "Replaces the present address. Issued invoices keep theirs.",
 		Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
 	}, func(ctx context.Context, in *addressInput) (*wire.Nothing, error) {
 		b := in.Body

@@ -18,20 +18,20 @@ import (
 // InvoiceDetails is an invoice as the v2 API shows it.
 type InvoiceDetails struct {
 	ID          string                `json:"id" doc:"The invoice."`
-	Amount      float64               `json:"amount" doc:"What is to be paid, in dollars."`
+	Amount      float64               `json:"amount" doc:"The amount due, in US dollars."`
 	Currency    string                `json:"currency" doc:"The currency, such as usd."`
-	Status      string                `json:"status" enum:"draft,open,paid,uncollectible,void" doc:"How it stands."`
-	CreatedAt   string                `json:"createdAt" doc:"When it was issued."`
-	PeriodStart wire.Nullable[string] `json:"periodStart" doc:"Where the month it is for begins."`
-	PeriodEnd   wire.Nullable[string] `json:"periodEnd" doc:"Where the month it is for ends."`
-	DueDate     wire.Nullable[string] `json:"dueDate" doc:"Until when it is to be paid."`
-	PDFURL      wire.Nullable[string] `json:"pdfUrl" doc:"Where the invoice is as a PDF; the URL expires."`
+	Status      string                `json:"status" enum:"draft,open,paid,uncollectible,void" doc:"The status."`
+	CreatedAt   string                `json:"createdAt" doc:"When the invoice was issued."`
+	PeriodStart wire.Nullable[string] `json:"periodStart" doc:"The start of the month that the invoice covers."`
+	PeriodEnd   wire.Nullable[string] `json:"periodEnd" doc:"The end of the month that the invoice covers."`
+	DueDate     wire.Nullable[string] `json:"dueDate" doc:"When the invoice is due."`
+	PDFURL      wire.Nullable[string] `json:"pdfUrl" doc:"The URL of the invoice as a PDF; it expires."`
 }
 
 // InvoiceList is the answer of listInvoices.
 type InvoiceList struct {
-	Invoices []InvoiceDetails `json:"invoices" doc:"The newest first."`
-	Meta     wire.Meta        `json:"meta" doc:"Where to go on."`
+	Invoices []InvoiceDetails `json:"invoices" doc:"Newest first."`
+	Meta     wire.Meta        `json:"meta" doc:"The cursor of the next page."`
 }
 
 // InvoicePeriod is a month.
@@ -42,21 +42,21 @@ type InvoicePeriod struct {
 
 // UpcomingLine is a line of the invoice that the open month will end with.
 type UpcomingLine struct {
-	ID                  string                 `json:"id" doc:"The line."`
-	Description         string                 `json:"description" doc:"What it says on the invoice."`
-	TotalInCents        float64                `json:"totalInCents" doc:"What it comes to, in cents; negative when it is taken off."`
+	ID                  string                 `json:"id" doc:"The line item's id."`
+	Description         string                 `json:"description" doc:"The text shown on the invoice."`
+	TotalInCents        float64                `json:"totalInCents" doc:"The amount in cents; negative for a deduction."`
 	Currency            string                 `json:"currency" maxLength:"3" doc:"The currency, such as usd."`
-	PricePerUnitInCents wire.Nullable[float64] `json:"pricePerUnitInCents" doc:"What one costs, in cents."`
-	Quantity            wire.Nullable[float64] `json:"quantity" doc:"How many."`
-	Type                string                 `json:"type" enum:"invoiceitem,subscription" doc:"subscription for the plan and the add-ons."`
-	PeriodStart         Date                   `json:"periodStart" doc:"The first day it is for."`
-	PeriodEnd           Date                   `json:"periodEnd" doc:"The day before which it ends."`
+	PricePerUnitInCents wire.Nullable[float64] `json:"pricePerUnitInCents" doc:"The unit price, in cents."`
+	Quantity            wire.Nullable[float64] `json:"quantity" doc:"The quantity."`
+	Type                string                 `json:"type" enum:"invoiceitem,subscription" doc:"The kind of line: subscription, for the plan and the add-ons."`
+	PeriodStart         Date                   `json:"periodStart" doc:"The first day covered."`
+	PeriodEnd           Date                   `json:"periodEnd" doc:"The end of the period covered, exclusive."`
 }
 
 // UpcomingInvoice is the answer of getUpcomingInvoice.
 type UpcomingInvoice struct {
-	Total     float64        `json:"total" doc:"What is to be paid, in dollars."`
-	LineItems []UpcomingLine `json:"lineItems" doc:"The lines as they are now."`
+	Total     float64        `json:"total" doc:"The amount due, in US dollars."`
+	LineItems []UpcomingLine `json:"lineItems" doc:"The line items so far."`
 }
 
 // Date is a day, UTC, or null.
@@ -86,7 +86,7 @@ type (
 func mountInvoices(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listInvoices", Method: http.MethodGet, Path: billingPath + "/invoices", Area: "billing",
-		Summary: "List the workspace's invoices", Detail: "The newest first.", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "List the workspace's invoices", Detail: "Newest first.", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, in *listInvoicesInput) (*listInvoicesOutput, error) {
 		page, err := m.Page(ctx, in.PageQuery)
 		if err != nil {
@@ -96,8 +96,8 @@ func mountInvoices(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getUpcomingInvoice", Method: http.MethodGet, Path: "/v1/admin/workspaces/{id}/billing/upcoming-invoice", Area: "billing",
-		Summary: "Get the invoice that the open month will end with",
-		Detail:  "As it would be if nothing were bought or used any more: the plan and the add-ons of the next month, and the AI spend of this one.",
+		Summary: "Get the upcoming invoice",
+		Detail:  "A projection that assumes no further purchases or usage: next month's plan and add-ons, and this month's AI spend.",
 		Scope:   wire.InPath, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *workspaceIDInput) (*upcomingOutput, error) {
 		_, lines, err := s.Upcoming(ctx, access.From(ctx).Workspace)

@@ -12,20 +12,20 @@ import (
 // IssuedInvoice is an invoice as the v1 API shows it.
 type IssuedInvoice struct {
 	ID                     string                   `json:"id" doc:"The invoice."`
-	Period                 InvoicePeriod            `json:"period" doc:"The month it is for."`
-	Date                   wire.Time                `json:"date" doc:"When it was issued."`
-	Amount                 float64                  `json:"amount" doc:"What is to be paid, in dollars."`
+	Period                 InvoicePeriod            `json:"period" doc:"The month that the invoice covers."`
+	Date                   wire.Time                `json:"date" doc:"When the invoice was issued."`
+	Amount                 float64                  `json:"amount" doc:"The amount due, in US dollars."`
 	Currency               string                   `json:"currency" maxLength:"3" doc:"The currency, such as usd."`
-	PaymentStatus          wire.Nullable[string]    `json:"paymentStatus" enum:"deleted,draft,open,paid,uncollectible,void" doc:"How it stands."`
-	DueDate                string                   `json:"dueDate,omitempty" doc:"Until when it is to be paid."`
-	PaymentAttemptCount    wire.Nullable[float64]   `json:"paymentAttemptCount" doc:"How often it could not be charged."`
-	NextPaymentAttemptDate wire.Nullable[wire.Time] `json:"nextPaymentAttemptDate" doc:"When it is charged next; null when it is not by itself."`
-	PDFURL                 string                   `json:"pdfUrl" format:"uri" doc:"Where the invoice is as a PDF; the URL expires."`
+	PaymentStatus          wire.Nullable[string]    `json:"paymentStatus" enum:"deleted,draft,open,paid,uncollectible,void" doc:"The status."`
+	DueDate                string                   `json:"dueDate,omitempty" doc:"When the invoice is due."`
+	PaymentAttemptCount    wire.Nullable[float64]   `json:"paymentAttemptCount" doc:"How many payment attempts have failed."`
+	NextPaymentAttemptDate wire.Nullable[wire.Time] `json:"nextPaymentAttemptDate" doc:"When payment is attempted next; null when no attempt is scheduled."`
+	PDFURL                 string                   `json:"pdfUrl" format:"uri" doc:"The URL of the invoice as a PDF; it expires."`
 }
 
 // IssuedInvoiceList is the answer of listWorkspaceInvoices.
 type IssuedInvoiceList struct {
-	Invoices []IssuedInvoice `json:"invoices" doc:"The newest first."`
+	Invoices []IssuedInvoice `json:"invoices" doc:"Newest first."`
 }
 
 type issuedInvoicesOutput struct{ Body IssuedInvoiceList }
@@ -33,7 +33,7 @@ type issuedInvoicesOutput struct{ Body IssuedInvoiceList }
 func mountIssuedInvoices(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listWorkspaceInvoices", Method: http.MethodGet, Path: "/v1/admin/workspaces/{id}/billing/invoices", Area: "billing",
-		Summary: "List a workspace's invoices", Detail: "All of them, the newest first, with how their collection stands.", Scope: wire.InPath, Permission: access.BillingRead,
+		Summary: "List a workspace's invoices", Detail: "All invoices, newest first, with their payment status.", Scope: wire.InPath, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *workspaceIDInput) (*issuedInvoicesOutput, error) {
 		list, _, err := s.Invoices(ctx, access.From(ctx).Workspace, db.Page{})
 		if err != nil {

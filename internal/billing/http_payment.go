@@ -14,61 +14,61 @@ import (
 
 // CardDetails is what a card shows of itself.
 type CardDetails struct {
-	Brand    string  `json:"brand" doc:"Such as visa."`
+	Brand    string  `json:"brand" doc:"The brand, such as visa."`
 	LastFour string  `json:"lastFour" doc:"The last four digits."`
-	ExpMonth float64 `json:"expMonth" doc:"The month it expires in, 1 to 12."`
-	ExpYear  float64 `json:"expYear" doc:"The year it expires in."`
+	ExpMonth float64 `json:"expMonth" doc:"The month of expiry, 1 to 12."`
+	ExpYear  float64 `json:"expYear" doc:"The year of expiry."`
 }
 
 // PaymentMethodDetails is what a workspace pays with.
 type PaymentMethodDetails struct {
-	ID   string                     `json:"id" doc:"The payment provider's id of the method."`
-	Type string                     `json:"type" doc:"Such as card."`
-	Card wire.Nullable[CardDetails] `json:"card" doc:"The card; null when it is none."`
+	ID   string                     `json:"id" doc:"The payment provider's id of the payment method."`
+	Type string                     `json:"type" doc:"The kind of payment method, such as card."`
+	Card wire.Nullable[CardDetails] `json:"card" doc:"The card; null when the payment method is not a card."`
 }
 
 // PaymentMethodAnswer is the answer of getPaymentMethod.
 type PaymentMethodAnswer struct {
-	PaymentMethod wire.Nullable[PaymentMethodDetails] `json:"paymentMethod" doc:"The method; null when none is set."`
+	PaymentMethod wire.Nullable[PaymentMethodDetails] `json:"paymentMethod" doc:"The payment method; null when none is set."`
 }
 
 // SetPaymentMethodBody is the body of setPaymentMethod.
 type SetPaymentMethodBody struct {
-	PaymentMethodID string `json:"paymentMethodId" doc:"The payment provider's id of the method, which a browser got for the intent."`
+	PaymentMethodID string `json:"paymentMethodId" doc:"The payment provider's id of the payment method, which the browser received for the intent."`
 }
 
 // PaymentMethodIntentAnswer is the answer of createPaymentMethodIntent.
 type PaymentMethodIntentAnswer struct {
-	ClientSecret string `json:"clientSecret" doc:"What a browser confirms a method of payment with, at the provider."`
+	ClientSecret string `json:"clientSecret" doc:"The secret with which a browser confirms a payment method at the payment provider."`
 }
 
 // PayInvoiceBody is the body of payInvoice.
 type PayInvoiceBody struct {
-	IdempotencyKey string `json:"idempotencyKey,omitempty" doc:"A request with the same key is the same request: it is answered as the first and charges nothing more. 255 characters at most."`
+	IdempotencyKey string `json:"idempotencyKey,omitempty" doc:"An idempotency key of at most 255 characters: a request that repeats the key gets the first response and is not charged again."`
 }
 
 // ChargeUnpaidBody is the body of chargeWorkspaceUnpaidInvoices.
 type ChargeUnpaidBody struct {
-	InvoiceIDs []string `json:"invoiceIds,omitempty" minItems:"1" doc:"The invoices, 100 at most; all that are unpaid when absent."`
+	InvoiceIDs []string `json:"invoiceIds,omitempty" minItems:"1" doc:"The invoices, at most 100; all unpaid ones when absent."`
 }
 
 // ChargedInvoice is an invoice that was charged.
 type ChargedInvoice struct {
 	ID     string  `json:"id" doc:"The invoice."`
-	Amount float64 `json:"amount" doc:"What was charged, in dollars."`
+	Amount float64 `json:"amount" doc:"The amount charged, in US dollars."`
 }
 
 // FailedInvoice is an invoice that was not charged.
 type FailedInvoice struct {
 	ID           string  `json:"id" doc:"The invoice."`
-	Amount       float64 `json:"amount" doc:"What is to be paid, in dollars."`
-	FailedReason string  `json:"failedReason" doc:"Why."`
+	Amount       float64 `json:"amount" doc:"The amount due, in US dollars."`
+	FailedReason string  `json:"failedReason" doc:"Why the charge failed."`
 }
 
 // ChargeUnpaidAnswer is the answer of chargeWorkspaceUnpaidInvoices.
 type ChargeUnpaidAnswer struct {
-	ChargedInvoices []ChargedInvoice `json:"chargedInvoices" doc:"Those that are paid now."`
-	FailedInvoices  []FailedInvoice  `json:"failedInvoices" doc:"Those that are not."`
+	ChargedInvoices []ChargedInvoice `json:"chargedInvoices" doc:"The invoices that are now paid."`
+	FailedInvoices  []FailedInvoice  `json:"failedInvoices" doc:"The invoices that could not be charged."`
 }
 
 type (
@@ -82,7 +82,7 @@ type (
 	}
 	payInvoiceOutput  struct{ Body InvoiceDetails }
 	chargeUnpaidInput struct {
-		ID   string `path:"id" doc:"The workspace."`
+		ID   string `path:"id" doc:"The workspace's id."`
 		Body *ChargeUnpaidBody
 	}
 	chargeUnpaidOutput struct{ Body ChargeUnpaidAnswer }
@@ -95,7 +95,7 @@ func mountPayments(m *wire.Mux, s *Service) {
 	const path = billingPath + "/payment-methods"
 	wire.Register(m, wire.Operation{
 		ID: "getPaymentMethod", Method: http.MethodGet, Path: path, Area: "billing",
-		Summary: "Get what the workspace pays with", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "Get the payment method", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *noInput) (*methodOutput, error) {
 		method, found, err := s.PaymentMethod(ctx, access.From(ctx).Workspace)
 		if err != nil {
@@ -109,8 +109,8 @@ func mountPayments(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "setPaymentMethod", Method: http.MethodPost, Path: path, Area: "billing",
-		Summary: "Set what the workspace pays with",
-		Detail:  "A method that a browser gave to the payment provider, or with --dev a test card such as pm_card_visa. What is open is charged by it at once.",
+		Summary: "Set the payment method",
+		Detail:  "A payment method that a browser registered with the payment provider or, with --dev, a test card such as pm_card_visa. Open invoices are charged to it immediately.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
 	}, func(ctx context.Context, in *setMethodInput) (*setMethodOutput, error) {
 		method, err := s.SetPaymentMethod(ctx, access.From(ctx).Workspace, in.Body.PaymentMethodID)
@@ -121,8 +121,8 @@ func mountPayments(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "createPaymentMethodIntent", Method: http.MethodPost, Path: path + "/intent", Area: "billing",
-		Summary: "Begin to set what the workspace pays with",
-		Detail:  "The secret lets a browser give a card to the payment provider, and not to this server. What the provider calls it is then set with setPaymentMethod.",
+		Summary: "Create an intent to set the payment method",
+		Detail:  "With the secret, a browser hands the card directly to the payment provider, never to this server. The id that the provider returns is then set with setPaymentMethod.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
 	}, func(ctx context.Context, _ *emptyInput) (*methodIntentOutput, error) {
 		clientSecret, err := s.PaymentMethodIntent(ctx, access.From(ctx).Workspace)
@@ -134,7 +134,7 @@ func mountPayments(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "payInvoice", Method: http.MethodPost, Path: billingPath + "/invoices/{invoiceId}/pay", Area: "billing",
 		Summary: "Pay an invoice",
-		Detail:  "Charges it now by what the workspace pays with. One that is paid is answered as it is. An invoice is never charged twice at once, and a payment ends the workspace's block.",
+		Detail:  "Charges the invoice to the workspace's payment method now. A paid invoice is returned unchanged. An invoice is never charged twice concurrently, and payment lifts the workspace's block.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
 	}, func(ctx context.Context, in *payInvoiceInput) (*payInvoiceOutput, error) {
 		request := wire.RepeatKey(ctx)
@@ -152,8 +152,8 @@ func mountPayments(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "chargeWorkspaceUnpaidInvoices", Method: http.MethodPost, Path: "/v1/admin/workspaces/{id}/billing/invoices/charge-unpaid", Area: "billing",
-		Summary: "Charge the workspace's unpaid invoices",
-		Detail:  "Those that are named, or all. Each is charged for itself: the answer says which are paid now, and why the others are not.",
+		Summary: "Charge a workspace's unpaid invoices",
+		Detail:  "Charges the named invoices, or all of them, one by one. The response lists which are paid and why the others are not.",
 		Scope:   wire.InPath, Permission: access.BillingWrite, Outward: true, WhileBlocked: true,
 	}, func(ctx context.Context, in *chargeUnpaidInput) (*chargeUnpaidOutput, error) {
 		var only []id.Invoice

@@ -11,110 +11,110 @@ import (
 
 // CurrentPlan is the plan that is paid for now.
 type CurrentPlan struct {
-	Status            string   `json:"status" enum:"active,canceled,past_due,action_required,incomplete,grace_period" doc:"How the subscription stands."`
+	Status            string   `json:"status" enum:"active,canceled,past_due,action_required,incomplete,grace_period" doc:"The status of the subscription."`
 	PlanID            string   `json:"planId" doc:"The plan."`
-	Interval          string   `json:"interval" enum:"month,year" doc:"How often it is paid."`
-	Price             float64  `json:"price" doc:"What a period costs, in dollars."`
-	ProratedPrice     *float64 `json:"proratedPrice,omitempty" doc:"What was charged for the rest of the period, when the plan began within it."`
-	CancelAtPeriodEnd bool     `json:"cancelAtPeriodEnd" doc:"Whether it ends with the period."`
+	Interval          string   `json:"interval" enum:"month,year" doc:"The billing interval."`
+	Price             float64  `json:"price" doc:"The price of one period, in US dollars."`
+	ProratedPrice     *float64 `json:"proratedPrice,omitempty" doc:"The prorated price charged when the plan began within a period."`
+	CancelAtPeriodEnd bool     `json:"cancelAtPeriodEnd" doc:"Whether the subscription ends with the period."`
 	PeriodEnd         string   `json:"periodEnd" doc:"When the period ends."`
 }
 
 // NextPlan is the plan from the end of the period on.
 type NextPlan struct {
 	PlanID        string                 `json:"planId" doc:"The plan."`
-	Interval      string                 `json:"interval" enum:"month,year" doc:"How often it is paid."`
-	Price         wire.Nullable[float64] `json:"price" doc:"What a period costs, in dollars; null when it is not for sale."`
-	EffectiveDate string                 `json:"effectiveDate" doc:"From when on."`
+	Interval      string                 `json:"interval" enum:"month,year" doc:"The billing interval."`
+	Price         wire.Nullable[float64] `json:"price" doc:"The price of one period, in US dollars; null when the plan is not for sale."`
+	EffectiveDate string                 `json:"effectiveDate" doc:"When it takes effect."`
 }
 
 // SubscribedPlan is the plan of a subscription.
 type SubscribedPlan struct {
-	Current CurrentPlan             `json:"current" doc:"The plan now."`
-	Next    wire.Nullable[NextPlan] `json:"next" doc:"The plan from the end of the period on; null when it stays."`
+	Current CurrentPlan             `json:"current" doc:"The current plan."`
+	Next    wire.Nullable[NextPlan] `json:"next" doc:"The plan from the end of the period on; null when it does not change."`
 }
 
 // CurrentAddon is how much of an add-on is had now.
 type CurrentAddon struct {
-	Quantity      float64  `json:"quantity" doc:"How many."`
-	Price         float64  `json:"price" doc:"What all of them cost a month, in dollars."`
-	ProratedPrice *float64 `json:"proratedPrice,omitempty" doc:"What was charged for this month, when some were bought within it."`
+	Quantity      float64  `json:"quantity" doc:"The quantity."`
+	Price         float64  `json:"price" doc:"The price of all of them for a month, in US dollars."`
+	ProratedPrice *float64 `json:"proratedPrice,omitempty" doc:"The prorated price charged for add-ons that were bought within the month."`
 }
 
 // NextAddon is how much of an add-on is had from the next cycle on.
 type NextAddon struct {
-	Quantity      float64 `json:"quantity" doc:"How many."`
-	Price         float64 `json:"price" doc:"What all of them cost a month, in dollars."`
-	EffectiveDate string  `json:"effectiveDate" doc:"From when on."`
+	Quantity      float64 `json:"quantity" doc:"The quantity."`
+	Price         float64 `json:"price" doc:"The price of all of them for a month, in US dollars."`
+	EffectiveDate string  `json:"effectiveDate" doc:"When it takes effect."`
 }
 
 // SubscribedAddon is an add-on of a subscription.
 type SubscribedAddon struct {
-	Current CurrentAddon             `json:"current" doc:"What is had now."`
-	Next    wire.Nullable[NextAddon] `json:"next" doc:"What is had from the next cycle on; null when it stays."`
+	Current CurrentAddon             `json:"current" doc:"The current quantities."`
+	Next    wire.Nullable[NextAddon] `json:"next" doc:"The quantities from the next cycle on; null when they do not change."`
 }
 
 // DiscountDetails is a discount of a subscription.
 type DiscountDetails struct {
-	ID               string                 `json:"id" doc:"The discount."`
-	CouponID         string                 `json:"couponId" doc:"The coupon it comes from."`
-	PromotionCode    wire.Nullable[string]  `json:"promotionCode" doc:"The code it was had by."`
+	ID               string                 `json:"id" doc:"The discount's id."`
+	CouponID         string                 `json:"couponId" doc:"The coupon that the discount comes from."`
+	PromotionCode    wire.Nullable[string]  `json:"promotionCode" doc:"The code that was redeemed."`
 	Name             wire.Nullable[string]  `json:"name" doc:"The coupon's name."`
-	PercentOff       wire.Nullable[float64] `json:"percentOff" doc:"How many percent are taken off; null when it is an amount."`
-	AmountOff        wire.Nullable[float64] `json:"amountOff" doc:"How many dollars are taken off, once a month; null when it is percent."`
+	PercentOff       wire.Nullable[float64] `json:"percentOff" doc:"The discount in percent; null when it is an amount."`
+	AmountOff        wire.Nullable[float64] `json:"amountOff" doc:"The monthly discount in US dollars; null when it is a percentage."`
 	Currency         wire.Nullable[string]  `json:"currency" doc:"The currency of amountOff."`
-	Duration         string                 `json:"duration" enum:"forever,once,repeating" doc:"How long it lasts."`
-	DurationInMonths wire.Nullable[float64] `json:"durationInMonths" doc:"How many months a repeating one lasts."`
-	Start            string                 `json:"start" doc:"Since when."`
-	End              wire.Nullable[string]  `json:"end" doc:"Until when; null when it has no end."`
+	Duration         string                 `json:"duration" enum:"forever,once,repeating" doc:"How long the discount lasts."`
+	DurationInMonths wire.Nullable[float64] `json:"durationInMonths" doc:"The number of months that a repeating discount lasts."`
+	Start            string                 `json:"start" doc:"When the discount starts."`
+	End              wire.Nullable[string]  `json:"end" doc:"When the discount ends; null when it does not."`
 }
 
 // SubscriptionDetails is what a workspace pays for.
 type SubscriptionDetails struct {
 	Plan      SubscribedPlan             `json:"plan" doc:"The plan."`
 	Addons    map[string]SubscribedAddon `json:"addons" doc:"The add-ons, by id."`
-	Discounts []DiscountDetails          `json:"discounts" doc:"The discounts that last."`
+	Discounts []DiscountDetails          `json:"discounts" doc:"The discounts in effect."`
 }
 
 // SetPlanBody is the body of setPlan.
 type SetPlanBody struct {
-	PlanID            string   `json:"planId" doc:"The plan that is wanted."`
-	Interval          string   `json:"interval" enum:"month,year" doc:"How often it is to be paid."`
-	TestReferenceTime *float64 `json:"testReferenceTime,omitempty" doc:"Has no effect: the clock of a --dev installation is moved instead."`
-	CouponCode        string   `json:"couponCode,omitempty" doc:"A coupon to redeem."`
+	PlanID            string   `json:"planId" doc:"The requested plan."`
+	Interval          string   `json:"interval" enum:"month,year" doc:"The requested billing interval."`
+	TestReferenceTime *float64 `json:"testReferenceTime,omitempty" doc:"Has no effect: move the clock of a --dev installation instead."`
+	CouponCode        string   `json:"couponCode,omitempty" doc:"The code of a coupon to redeem."`
 }
 
 // SetAddonsBody is the body of setAddons.
 type SetAddonsBody struct {
-	Addons     map[string]float64 `json:"addons" doc:"How many are wanted, by id; 0 is none. Those not named are kept."`
-	CouponCode string             `json:"couponCode,omitempty" doc:"A coupon to redeem."`
+	Addons     map[string]float64 `json:"addons" doc:"The new quantities by id; 0 removes an add-on. Add-ons that are not named keep their quantity."`
+	CouponCode string             `json:"couponCode,omitempty" doc:"The code of a coupon to redeem."`
 }
 
 // WantedPlan is the plan that a preview is of.
 type WantedPlan struct {
 	PlanID   string `json:"planId" doc:"The plan."`
-	Interval string `json:"interval" enum:"month,year" doc:"How often it is to be paid."`
+	Interval string `json:"interval" enum:"month,year" doc:"The requested billing interval."`
 }
 
 // PreviewBody is the body of previewSubscriptionUpdate.
 type PreviewBody struct {
-	Plan       WantedPlan         `json:"plan" doc:"The plan that is wanted."`
-	Addons     map[string]float64 `json:"addons,omitempty" doc:"How many add-ons are wanted, by id. Those not named are kept."`
-	CouponCode string             `json:"couponCode,omitempty" doc:"A coupon to redeem."`
+	Plan       WantedPlan         `json:"plan" doc:"The requested plan."`
+	Addons     map[string]float64 `json:"addons,omitempty" doc:"The new quantities by id. Add-ons that are not named keep their quantity."`
+	CouponCode string             `json:"couponCode,omitempty" doc:"The code of a coupon to redeem."`
 }
 
 // PreviewedPlan is the plan that would be had.
 type PreviewedPlan struct {
 	PlanID        string                `json:"planId" doc:"The plan."`
-	Interval      string                `json:"interval" enum:"month,year" doc:"How often it is paid."`
-	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"From when on; null is at once."`
+	Interval      string                `json:"interval" enum:"month,year" doc:"The billing interval."`
+	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"When it takes effect; null for immediately."`
 }
 
 // PreviewedAddon is how much of an add-on would be had.
 type PreviewedAddon struct {
-	Quantity      float64               `json:"quantity" doc:"How many."`
-	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"From when on; null is at once."`
-	AutoAdjusted  bool                  `json:"autoAdjusted,omitempty" doc:"Whether there are fewer because the plan brings as much."`
+	Quantity      float64               `json:"quantity" doc:"The quantity."`
+	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"When it takes effect; null for immediately."`
+	AutoAdjusted  bool                  `json:"autoAdjusted,omitempty" doc:"Whether the quantity was reduced because the new plan includes as much."`
 }
 
 // PreviewedSubscription is what would be had.
@@ -125,40 +125,40 @@ type PreviewedSubscription struct {
 
 // PreviewLine is a line of what would be charged.
 type PreviewLine struct {
-	Type        string   `json:"type" enum:"plan,addon,proration_credit,proration_charge,discount" doc:"What the line is."`
-	ID          string   `json:"id" doc:"The plan, add-on or coupon it is about."`
-	Description string   `json:"description" doc:"What it says on the invoice."`
-	Amount      float64  `json:"amount" doc:"In dollars; negative when it is taken off."`
-	Quantity    *float64 `json:"quantity,omitempty" doc:"How many."`
+	Type        string   `json:"type" enum:"plan,addon,proration_credit,proration_charge,discount" doc:"The kind of line."`
+	ID          string   `json:"id" doc:"The plan, add-on or coupon that the line is for."`
+	Description string   `json:"description" doc:"The text shown on the invoice."`
+	Amount      float64  `json:"amount" doc:"The amount in US dollars; negative for a deduction."`
+	Quantity    *float64 `json:"quantity,omitempty" doc:"The quantity."`
 }
 
 // ImmediateCost is what would be charged at once.
 type ImmediateCost struct {
-	Total          float64       `json:"total" doc:"The sum of the lines."`
-	AccountBalance float64       `json:"accountBalance" doc:"What is used from the balance, as a negative number."`
-	AmountDue      float64       `json:"amountDue" doc:"What is to be paid."`
-	LineItems      []PreviewLine `json:"lineItems" doc:"The lines."`
+	Total          float64       `json:"total" doc:"The sum of the line items."`
+	AccountBalance float64       `json:"accountBalance" doc:"What the account balance covers, as a negative number."`
+	AmountDue      float64       `json:"amountDue" doc:"The amount due."`
+	LineItems      []PreviewLine `json:"lineItems" doc:"The line items."`
 }
 
 // CycleCost is what the next cycle would come to.
 type CycleCost struct {
-	Total     float64       `json:"total" doc:"The sum of the lines."`
-	LineItems []PreviewLine `json:"lineItems" doc:"The lines."`
+	Total     float64       `json:"total" doc:"The sum of the line items."`
+	LineItems []PreviewLine `json:"lineItems" doc:"The line items."`
 }
 
 // PreviewCosts are the costs of a change.
 type PreviewCosts struct {
-	Immediate ImmediateCost `json:"immediate" doc:"What would be charged at once."`
-	NextCycle CycleCost     `json:"nextCycle" doc:"What the next cycle would come to, without AI spend."`
+	Immediate ImmediateCost `json:"immediate" doc:"What would be charged immediately."`
+	NextCycle CycleCost     `json:"nextCycle" doc:"What the next cycle would cost, without AI spend."`
 }
 
 // PreviewDetails is the answer of previewSubscriptionUpdate.
 type PreviewDetails struct {
-	Subscription    PreviewedSubscription `json:"subscription" doc:"What would be had."`
-	ChangeType      string                `json:"changeType" enum:"upgrade,downgrade,same" doc:"What the change is."`
-	Costs           PreviewCosts          `json:"costs" doc:"What it would cost."`
-	Discounts       []DiscountDetails     `json:"discounts,omitempty" doc:"The discounts that would last."`
-	NextBillingDate string                `json:"nextBillingDate" doc:"When something is charged next."`
+	Subscription    PreviewedSubscription `json:"subscription" doc:"The resulting subscription."`
+	ChangeType      string                `json:"changeType" enum:"upgrade,downgrade,same" doc:"The kind of change."`
+	Costs           PreviewCosts          `json:"costs" doc:"The resulting costs."`
+	Discounts       []DiscountDetails     `json:"discounts,omitempty" doc:"The discounts that would be in effect."`
+	NextBillingDate string                `json:"nextBillingDate" doc:"When the next charge is made."`
 }
 
 type (
@@ -172,22 +172,22 @@ type (
 func mountSubscription(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "getSubscription", Method: http.MethodGet, Path: billingPath + "/subscriptions", Area: "billing",
-		Summary: "Get what the workspace pays for", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "Get the subscription", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *noInput) (*subscriptionOutput, error) {
 		return s.answer(s.Subscription(ctx, access.From(ctx).Workspace))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "setPlan", Method: http.MethodPut, Path: billingPath + "/plans", Area: "billing",
-		Summary: "Change the plan",
-		Detail:  "A higher plan is had at once, and the rest of the period is charged to the second; a lower one from the end of the period on. The plan that is had already takes back what is scheduled. Where the workspace has a payment method that can be charged, that happens first.",
+		Summary: "Set the plan",
+		Detail:  "An upgrade takes effect immediately, with the rest of the period prorated to the second; a downgrade takes effect at the end of the period. Setting the present plan cancels a scheduled change. If the workspace has a payment method that can be charged, the charge has to succeed first.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite,
 	}, func(ctx context.Context, in *setPlanInput) (*subscriptionOutput, error) {
 		return s.answer(s.SetPlan(ctx, access.From(ctx).Workspace, Change{plan.ID(in.Body.PlanID), plan.Interval(in.Body.Interval)}, in.Body.CouponCode))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "setAddons", Method: http.MethodPatch, Path: billingPath + "/addons", Area: "billing",
-		Summary: "Change the quantities of add-ons",
-		Detail:  "More are had at once, and the rest of the month is charged to the second; fewer from the next month on.",
+		Summary: "Set the quantities of add-ons",
+		Detail:  "Increases take effect immediately, with the rest of the month prorated to the second; reductions take effect next month.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite,
 	}, func(ctx context.Context, in *setAddonsInput) (*subscriptionOutput, error) {
 		quantities, err := quantitiesOf(in.Body.Addons)
@@ -198,7 +198,7 @@ func mountSubscription(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "previewSubscriptionUpdate", Method: http.MethodPost, Path: billingPath + "/subscriptions/preview", Area: "billing",
-		Summary: "Say what a change would cost", Detail: "Nothing is changed. The change itself, made in the same second, charges the same.",
+		Summary: "Preview a change of the subscription", Detail: "Changes nothing. The change itself, made in the same second, charges the same amount.",
 		Scope: wire.InHeader, Permission: access.BillingRead, Harmless: true,
 	}, func(ctx context.Context, in *previewInput) (*previewOutput, error) {
 		quantities, err := quantitiesOf(in.Body.Addons)
@@ -213,7 +213,7 @@ func mountSubscription(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "setCancelAtPeriodEnd", Method: http.MethodPost, Path: billingPath + "/subscriptions/cancel", Area: "billing",
-		Summary: "Cancel the subscription", Detail: "The plan and the add-ons are had until the end of what is paid for. setPlan with the plan that is had takes it back.",
+		Summary: "Cancel the subscription at the end of the period", Detail: "The plan and the add-ons remain until the end of the paid period. setPlan with the present plan undoes the cancellation.",
 		Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
 	}, func(ctx context.Context, _ *emptyInput) (*subscriptionOutput, error) {
 		return s.answer(s.Cancel(ctx, access.From(ctx).Workspace))

@@ -12,62 +12,62 @@ import (
 
 // TrialDetails is a trial of a plan.
 type TrialDetails struct {
-	ID        string `json:"id" doc:"The trial."`
-	TrialPlan string `json:"trialPlan" doc:"The plan that is tried."`
-	FromPlan  string `json:"fromPlan" doc:"The plan before."`
-	EndsAt    string `json:"endsAt" doc:"When it ends; when it has ended, if that was before."`
-	IsActive  bool   `json:"isActive" doc:"Whether it lasts."`
+	ID        string `json:"id" doc:"The trial's id."`
+	TrialPlan string `json:"trialPlan" doc:"The plan on trial."`
+	FromPlan  string `json:"fromPlan" doc:"The plan before the trial."`
+	EndsAt    string `json:"endsAt" doc:"When the trial ends, or when it was ended early."`
+	IsActive  bool   `json:"isActive" doc:"Whether the trial is active."`
 }
 
 // TrialList is the answer of getTrials.
 type TrialList struct {
-	Trials []TrialDetails `json:"trials" doc:"The oldest first."`
+	Trials []TrialDetails `json:"trials" doc:"Oldest first."`
 }
 
 // CreateTrialBody is the body of createTrial.
 type CreateTrialBody struct {
-	LengthInDays int    `json:"lengthInDays" exclusiveMinimum:"0" doc:"How long."`
+	LengthInDays int    `json:"lengthInDays" exclusiveMinimum:"0" doc:"The length in days."`
 	Plan         string `json:"plan" doc:"The plan to try."`
 }
 
 // RechargeSettings are those of the add-ons that are bought by themselves.
 type RechargeSettings struct {
-	Settings map[string]RechargeSetting `json:"settings" doc:"By add-on."`
+	Settings map[string]RechargeSetting `json:"settings" doc:"The settings, by add-on."`
 }
 
 // RechargeSetting says whether an add-on is bought by itself.
 type RechargeSetting struct {
-	Enabled        bool   `json:"enabled" doc:"Whether it is."`
-	Threshold      *int   `json:"threshold,omitempty" minimum:"1" maximum:"100" doc:"How many percent of what is allowed must be used; 90 when absent."`
-	DisabledReason string `json:"disabledReason,omitempty" doc:"Why it was switched off, when that was not by a member."`
+	Enabled        bool   `json:"enabled" doc:"Whether auto-recharge is enabled."`
+	Threshold      *int   `json:"threshold,omitempty" minimum:"1" maximum:"100" doc:"The share of the allowance, in percent, at which one more unit is bought; 90 when absent."`
+	DisabledReason string `json:"disabledReason,omitempty" doc:"Why auto-recharge was disabled, when it was not disabled by a member."`
 }
 
 // SetRechargeSetting is what setAutoRechargeSettings sets for an add-on.
 type SetRechargeSetting struct {
-	Enabled   bool `json:"enabled" doc:"Whether one more is bought by itself."`
-	Threshold *int `json:"threshold,omitempty" minimum:"1" maximum:"100" doc:"How many percent of what is allowed must be used; 90 when absent."`
+	Enabled   bool `json:"enabled" doc:"Whether one more unit is bought automatically."`
+	Threshold *int `json:"threshold,omitempty" minimum:"1" maximum:"100" doc:"The share of the allowance, in percent, at which one more unit is bought; 90 when absent."`
 }
 
 // SetRechargeSettingsBody is the body of setAutoRechargeSettings.
 type SetRechargeSettingsBody struct {
-	Settings map[string]SetRechargeSetting `json:"settings" doc:"By add-on. Those not named are kept."`
+	Settings map[string]SetRechargeSetting `json:"settings" doc:"The settings, by add-on. Add-ons that are not named keep theirs."`
 }
 
 // CreateCreditGrantBody is the body of createCreditGrant.
 type CreateCreditGrantBody struct {
-	Amount  int64  `json:"amount" minimum:"1" doc:"In nano-dollars: 10000000000 is ten dollars."`
-	Feature string `json:"feature" enum:"ai_spend,integration_spend" doc:"What the credit is for; both are the same."`
+	Amount  int64  `json:"amount" minimum:"1" doc:"The amount in nano-dollars: 10000000000 is ten US dollars."`
+	Feature string `json:"feature" enum:"ai_spend,integration_spend" doc:"What the credit is for; both values mean the same."`
 }
 
 // CreditGrant is credit that was bought.
 type CreditGrant struct {
-	ID          string    `json:"id" doc:"The grant."`
-	WorkspaceID string    `json:"workspace_id" doc:"The workspace."`
-	InvoiceID   string    `json:"invoice_id" doc:"The invoice for it."`
-	Amount      float64   `json:"amount" doc:"In dollars."`
+	ID          string    `json:"id" doc:"The grant's id."`
+	WorkspaceID string    `json:"workspace_id" doc:"The workspace's id."`
+	InvoiceID   string    `json:"invoice_id" doc:"The invoice for the grant."`
+	Amount      float64   `json:"amount" doc:"The amount, in US dollars."`
 	Feature     string    `json:"feature" enum:"incoming_messages_events,integration_spend,table_rows,bot_count,collaborator_count,file_storage,vector_db_storage,saved_versions,indexed_file_count,conversation_sessions,ai_spend" doc:"What the credit is for."`
-	PeriodStart wire.Time `json:"period_start" doc:"From when on it is good."`
-	PeriodEnd   wire.Time `json:"period_end" doc:"Until before when it is good."`
+	PeriodStart wire.Time `json:"period_start" doc:"The start of the grant's validity."`
+	PeriodEnd   wire.Time `json:"period_end" doc:"The end of the grant's validity, exclusive."`
 	UpdatedAt   wire.Time `json:"updatedAt" doc:"When it was last changed."`
 	CreatedAt   wire.Time `json:"createdAt" doc:"When it was bought."`
 }
@@ -90,7 +90,7 @@ const (
 func mountTrials(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "getTrials", Method: http.MethodGet, Path: trialsPath, Area: "billing",
-		Summary: "List the trials of the workspace", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "List the workspace's trials", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *noInput) (*trialsOutput, error) {
 		list, err := s.Trials(ctx, access.From(ctx).Workspace)
 		out := &trialsOutput{TrialList{[]TrialDetails{}}}
@@ -101,8 +101,8 @@ func mountTrials(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "createTrial", Method: http.MethodPost, Path: trialsPath, Area: "billing",
-		Summary: "Try a plan",
-		Detail:  "The workspace is held to the plan at once, and to what it pays for again when the trial ends. It costs nothing. A plan can be tried for 30 days in all, where the catalogue does not say otherwise.",
+		Summary: "Start a trial",
+		Detail:  "The plan's limits apply immediately, and those of the paid plan again when the trial ends. Trials are free. Unless the catalogue says otherwise, a plan can be tried for 30 days in total.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite,
 	}, func(ctx context.Context, in *createTrialInput) (*trialOutput, error) {
 		t, err := s.StartTrial(ctx, access.From(ctx).Workspace, plan.ID(in.Body.Plan), in.Body.LengthInDays)
@@ -110,7 +110,7 @@ func mountTrials(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "removeTrial", Method: http.MethodDelete, Path: trialsPath, Area: "billing",
-		Summary: "End the trial that the workspace is in", Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
+		Summary: "End the active trial", Scope: wire.InHeader, Permission: access.BillingWrite, WhileBlocked: true,
 	}, func(ctx context.Context, _ *noInput) (*wire.Nothing, error) {
 		return &wire.Nothing{}, s.StopTrial(ctx, access.From(ctx).Workspace)
 	})
@@ -127,14 +127,14 @@ func trialDetails(t Trial) TrialDetails {
 func mountCredit(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "getAutoRechargeSettings", Method: http.MethodGet, Path: rechargesPath, Area: "billing",
-		Summary: "Say which add-ons are bought by themselves", Scope: wire.InHeader, Permission: access.BillingRead,
+		Summary: "Get the auto-recharge settings", Scope: wire.InHeader, Permission: access.BillingRead,
 	}, func(ctx context.Context, _ *noInput) (*rechargesOutput, error) {
 		return rechargeAnswer(s.Recharges(ctx, access.From(ctx).Workspace))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "setAutoRechargeSettings", Method: http.MethodPut, Path: rechargesPath, Area: "billing",
-		Summary: "Set which add-ons are bought by themselves",
-		Detail:  "When as many percent of what is allowed are used as the threshold says, one more is bought, up to the spending limit of the workspace. What a month brings anew is bought for the month alone. It is switched off when it cannot be paid.",
+		Summary: "Set the auto-recharge settings",
+		Detail:  "When usage reaches the threshold, one more unit is bought, up to the workspace's spending limit. Units of an allowance that renews monthly are bought for the current month only. Auto-recharge is disabled when a payment fails.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite,
 	}, func(ctx context.Context, in *setRechargesInput) (*rechargesOutput, error) {
 		if n := len(in.Body.Settings); n > maxKinds {
@@ -152,8 +152,8 @@ func mountCredit(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "createCreditGrant", Method: http.MethodPost, Path: billingPath + "/credit-grants", Area: "billing",
-		Summary: "Buy credit for AI",
-		Detail:  "It is good from now to the end of the month and is used before AI spend is billed. A part of a cent costs one.",
+		Summary: "Buy AI credit",
+		Detail:  "The credit is valid from now to the end of the month and is used before AI spend is billed. Fractions of a cent are rounded up.",
 		Scope:   wire.InHeader, Permission: access.BillingWrite, Outward: true,
 	}, func(ctx context.Context, in *createGrantInput) (*grantOutput, error) {
 		w := access.From(ctx).Workspace

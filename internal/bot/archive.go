@@ -17,35 +17,35 @@ const archiveFormat = 1
 // the byte. Without code and configurations it is the content of saved versions.
 type Archive struct {
 	Format           int                            `json:"format" enum:"1" doc:"The format of this document."`
-	Type             Type                           `json:"type" enum:"studio,adk,desk" doc:"The tool that the bot is made with."`
-	MaxExecutionTime int64                          `json:"maxExecutionTime,omitzero" minimum:"0" doc:"How long a call may take; absent when not chosen."`
-	Layers           []string                       `json:"layers" doc:"Layers that the code runs on."`
-	Definition       definition.NewBot              `json:"definition" doc:"The definition, without what plugins bring."`
-	Integrations     map[string]ArchivedIntegration `json:"integrations" doc:"The installed integrations by alias."`
-	Plugins          map[string]ArchivedPlugin      `json:"plugins" doc:"The installed plugins by alias."`
-	Code             *string                        `json:"code,omitempty" doc:"The bundle that the bot runs; absent when it has none."`
+	Type             Type                           `json:"type" enum:"studio,adk,desk" doc:"The tool that the bot was built with."`
+	MaxExecutionTime int64                          `json:"maxExecutionTime,omitzero" minimum:"0" doc:"The time limit of a call, in seconds; absent when none was set."`
+	Layers           []string                       `json:"layers" doc:"The layers that the code runs on."`
+	Definition       definition.NewBot              `json:"definition" doc:"The definition, without what plugins contribute."`
+	Integrations     map[string]ArchivedIntegration `json:"integrations" doc:"The installed integrations, by alias."`
+	Plugins          map[string]ArchivedPlugin      `json:"plugins" doc:"The installed plugins, by alias."`
+	Code             *string                        `json:"code,omitempty" doc:"The bundle that the bot runs; absent when there is none."`
 }
 
 // ArchivedIntegration is an integration installed in an archived bot.
 type ArchivedIntegration struct {
 	ID                string      `json:"id" doc:"The integration."`
-	Name              string      `json:"name" doc:"Its name, for the reader; the id counts."`
-	Version           string      `json:"version" doc:"Its version, for the reader."`
-	Enabled           bool        `json:"enabled" doc:"Whether it is switched on."`
-	ConfigurationType *string     `json:"configurationType,omitempty" doc:"Which of its configurations is used; absent for the default one."`
-	Configuration     wire.Object `json:"configuration,omitzero" doc:"Its configuration without members that its schema marks secret. What is absent stays as the bot has it."`
-	DisabledChannels  []string    `json:"disabledChannels" doc:"Channels that are switched off."`
+	Name              string      `json:"name" doc:"The name, for the reader's information: the id decides."`
+	Version           string      `json:"version" doc:"The version, for the reader's information."`
+	Enabled           bool        `json:"enabled" doc:"Whether it is enabled."`
+	ConfigurationType *string     `json:"configurationType,omitempty" doc:"The name of the configuration in use; absent for the default one."`
+	Configuration     wire.Object `json:"configuration,omitzero" doc:"The configuration without the members that its schema marks as secret. The bot keeps its own values for members that are absent."`
+	DisabledChannels  []string    `json:"disabledChannels" doc:"The disabled channels."`
 }
 
 // ArchivedPlugin is a plugin installed in an archived bot.
 type ArchivedPlugin struct {
 	ID            string                             `json:"id" doc:"The plugin."`
-	Name          string                             `json:"name" doc:"Its name, for the reader; the id counts."`
-	Version       string                             `json:"version" doc:"Its version, for the reader."`
-	Enabled       bool                               `json:"enabled" doc:"Whether it is switched on."`
-	Configuration wire.Object                        `json:"configuration,omitzero" doc:"Its configuration without members that its schema marks secret. What is absent stays as the bot has it."`
-	Interfaces    map[string]PluginInterfaceChoice   `json:"interfaces" doc:"What backs its interfaces, by their alias."`
-	Integrations  map[string]PluginIntegrationChoice `json:"integrations" doc:"What backs its integrations, by their alias."`
+	Name          string                             `json:"name" doc:"The name, for the reader's information: the id decides."`
+	Version       string                             `json:"version" doc:"The version, for the reader's information."`
+	Enabled       bool                               `json:"enabled" doc:"Whether it is enabled."`
+	Configuration wire.Object                        `json:"configuration,omitzero" doc:"The configuration without the members that its schema marks as secret. The bot keeps its own values for members that are absent."`
+	Interfaces    map[string]PluginInterfaceChoice   `json:"interfaces" doc:"What backs the plugin's interfaces, by their alias."`
+	Integrations  map[string]PluginIntegrationChoice `json:"integrations" doc:"What backs the plugin's integrations, by their alias."`
 }
 
 // archive is the bot's archive without code and configurations.

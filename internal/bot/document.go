@@ -12,23 +12,23 @@ import (
 // a test holds the one against the other.
 type BotDetails struct {
 	ID               string                          `json:"id" minLength:"28" maxLength:"36" doc:"The bot."`
-	CreatedAt        wire.Time                       `json:"createdAt" doc:"When it was made."`
+	CreatedAt        wire.Time                       `json:"createdAt" doc:"When it was created."`
 	UpdatedAt        wire.Time                       `json:"updatedAt" doc:"When it was last updated."`
-	SigningSecret    string                          `json:"signingSecret" maxLength:"2000" doc:"What calls to the bot are signed with. Shown when the bot is made, empty afterwards."`
-	Integrations     map[string]InstalledIntegration `json:"integrations" doc:"The installed integrations by alias."`
-	Plugins          map[string]InstalledPlugin      `json:"plugins" doc:"The installed plugins by alias."`
-	MaxExecutionTime float64                         `json:"maxExecutionTime,omitzero" doc:"How many seconds a call may take."`
+	SigningSecret    string                          `json:"signingSecret" maxLength:"2000" doc:"The secret that signs calls to the bot; shown only when the bot is created, empty afterwards."`
+	Integrations     map[string]InstalledIntegration `json:"integrations" doc:"The installed integrations, by alias."`
+	Plugins          map[string]InstalledPlugin      `json:"plugins" doc:"The installed plugins, by alias."`
+	MaxExecutionTime float64                         `json:"maxExecutionTime,omitzero" doc:"The time limit of a call, in seconds."`
 	definition.Bot
-	Tags        map[string]string `json:"tags" doc:"The tags by name."`
+	Tags        map[string]string `json:"tags" doc:"The tags, by name."`
 	Name        string            `json:"name" doc:"The name."`
-	Description string            `json:"description,omitempty" doc:"What the bot is for."`
+	Description string            `json:"description,omitempty" doc:"The description of the bot."`
 	DeployedAt  wire.Time         `json:"deployedAt,omitzero" doc:"When code was last deployed."`
-	Dev         bool              `json:"dev" doc:"Whether it is a development bot."`
-	Secrets     []string          `json:"secrets" doc:"The names of its secrets."`
-	CreatedBy   string            `json:"createdBy,omitempty" doc:"The account that made it."`
-	AlwaysAlive bool              `json:"alwaysAlive" doc:"Whether it is kept running."`
-	Status      Status            `json:"status" enum:"active,deploying,deleting" doc:"What it is doing."`
-	Type        Type              `json:"type" enum:"studio,adk,desk" doc:"The tool it is made with."`
+	Dev         bool              `json:"dev" doc:"Whether this is a development bot."`
+	Secrets     []string          `json:"secrets" doc:"The names of the secrets."`
+	CreatedBy   string            `json:"createdBy,omitempty" doc:"The account that created it."`
+	AlwaysAlive bool              `json:"alwaysAlive" doc:"Whether the bot is kept running."`
+	Status      Status            `json:"status" enum:"active,deploying,deleting" doc:"The bot's status."`
+	Type        Type              `json:"type" enum:"studio,adk,desk" doc:"The tool that the bot was built with."`
 }
 
 // BotAnswer is the answer of the operations that show a bot.

@@ -10,53 +10,53 @@ import (
 // InstalledIntegration is an integration in a bot: how it is set up there, and what
 // it is.
 type InstalledIntegration struct {
-	Enabled            bool                  `json:"enabled" doc:"Whether it is switched on."`
-	Name               string                `json:"name" maxLength:"200" doc:"Its name."`
-	Version            string                `json:"version" maxLength:"200" doc:"Its version."`
-	WebhookURL         string                `json:"webhookUrl" maxLength:"2000" doc:"Where the outside calls it."`
-	WebhookID          string                `json:"webhookId" maxLength:"200" doc:"The end of that address."`
-	Identifier         string                `json:"identifier,omitempty" maxLength:"2000" doc:"What it is known by outside."`
-	ConfigurationType  wire.Nullable[string] `json:"configurationType" maxLength:"200" doc:"Which of its configurations is used; null for the default one."`
-	Configuration      wire.Object           `json:"configuration" doc:"Its configuration."`
-	Status             string                `json:"status" enum:"registration_pending,registered,registration_failed,unregistration_pending,unregistered,unregistration_failed" doc:"How far its registration is."`
-	StatusReason       wire.Nullable[string] `json:"statusReason" maxLength:"2000" doc:"Why the registration failed or waits."`
-	DisabledChannels   []string              `json:"disabledChannels" doc:"Channels that are switched off."`
+	Enabled            bool                  `json:"enabled" doc:"Whether it is enabled."`
+	Name               string                `json:"name" maxLength:"200" doc:"The name."`
+	Version            string                `json:"version" maxLength:"200" doc:"The version."`
+	WebhookURL         string                `json:"webhookUrl" maxLength:"2000" doc:"The URL at which the outside world calls the integration."`
+	WebhookID          string                `json:"webhookId" maxLength:"200" doc:"The last part of the webhook URL."`
+	Identifier         string                `json:"identifier,omitempty" maxLength:"2000" doc:"The identifier under which the outside world knows this installation."`
+	ConfigurationType  wire.Nullable[string] `json:"configurationType" maxLength:"200" doc:"The name of the configuration in use; null for the default one."`
+	Configuration      wire.Object           `json:"configuration" doc:"The configuration."`
+	Status             string                `json:"status" enum:"registration_pending,registered,registration_failed,unregistration_pending,unregistered,unregistration_failed" doc:"The status of the registration."`
+	StatusReason       wire.Nullable[string] `json:"statusReason" maxLength:"2000" doc:"Why the registration failed or is pending."`
+	DisabledChannels   []string              `json:"disabledChannels" doc:"The disabled channels."`
 	ID                 string                `json:"id" minLength:"28" maxLength:"36" doc:"The integration."`
-	CreatedAt          wire.Time             `json:"createdAt" doc:"When the integration was made."`
+	CreatedAt          wire.Time             `json:"createdAt" doc:"When the integration was created."`
 	UpdatedAt          wire.Time             `json:"updatedAt" doc:"When the integration was last updated."`
-	Title              string                `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title              string                `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description        string                `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL            string                `json:"iconUrl" doc:"Its icon."`
-	Public             bool                  `json:"public" doc:"Whether its visibility is public."`
-	Visibility         string                `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	VerificationStatus string                `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"How far its review is."`
-	LifecycleStatus    string                `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
+	IconURL            string                `json:"iconUrl" doc:"The URL of the icon."`
+	Public             bool                  `json:"public" doc:"Whether the visibility is public."`
+	Visibility         string                `json:"visibility" enum:"public,private,unlisted" doc:"The visibility."`
+	VerificationStatus string                `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"The status of the verification."`
+	LifecycleStatus    string                `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can still be newly installed."`
 }
 
 // InstalledPlugin is a plugin in a bot: how it is set up there, and what it is.
 type InstalledPlugin struct {
-	Enabled         bool                         `json:"enabled" doc:"Whether it is switched on."`
-	Name            string                       `json:"name" maxLength:"200" doc:"Its name."`
-	Version         string                       `json:"version" maxLength:"200" doc:"Its version."`
-	Configuration   wire.Object                  `json:"configuration" doc:"Its configuration."`
-	Interfaces      map[string]PluginInterface   `json:"interfaces,omitempty" doc:"What backs its interfaces, by their alias."`
-	Integrations    map[string]PluginIntegration `json:"integrations,omitempty" doc:"What backs its integrations, by their alias."`
+	Enabled         bool                         `json:"enabled" doc:"Whether it is enabled."`
+	Name            string                       `json:"name" maxLength:"200" doc:"The name."`
+	Version         string                       `json:"version" maxLength:"200" doc:"The version."`
+	Configuration   wire.Object                  `json:"configuration" doc:"The configuration."`
+	Interfaces      map[string]PluginInterface   `json:"interfaces,omitempty" doc:"What backs the plugin's interfaces, by their alias."`
+	Integrations    map[string]PluginIntegration `json:"integrations,omitempty" doc:"What backs the plugin's integrations, by their alias."`
 	ID              string                       `json:"id" minLength:"28" maxLength:"36" doc:"The plugin."`
-	CreatedAt       wire.Time                    `json:"createdAt" doc:"When the plugin was made."`
+	CreatedAt       wire.Time                    `json:"createdAt" doc:"When the plugin was created."`
 	UpdatedAt       wire.Time                    `json:"updatedAt" doc:"When the plugin was last updated."`
-	Title           string                       `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title           string                       `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description     string                       `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL         string                       `json:"iconUrl" doc:"Its icon."`
-	ReadmeURL       string                       `json:"readmeUrl" doc:"Its readme."`
-	Public          bool                         `json:"public" doc:"Whether its visibility is public."`
-	Visibility      string                       `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	LifecycleStatus string                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
+	IconURL         string                       `json:"iconUrl" doc:"The URL of the icon."`
+	ReadmeURL       string                       `json:"readmeUrl" doc:"The URL of the readme."`
+	Public          bool                         `json:"public" doc:"Whether the visibility is public."`
+	Visibility      string                       `json:"visibility" enum:"public,private,unlisted" doc:"The visibility."`
+	LifecycleStatus string                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can still be newly installed."`
 }
 
 // PluginInterface is the installed integration that backs an interface of a plugin.
 type PluginInterface struct {
 	IntegrationID             string `json:"integrationId" minLength:"28" maxLength:"36" doc:"The integration."`
-	IntegrationAlias          string `json:"integrationAlias" maxLength:"200" doc:"Its alias in the bot."`
+	IntegrationAlias          string `json:"integrationAlias" maxLength:"200" doc:"The integration's alias in the bot."`
 	IntegrationInterfaceAlias string `json:"integrationInterfaceAlias,omitempty" maxLength:"200" doc:"The interface's alias in the integration."`
 	InterfaceID               string `json:"interfaceId" minLength:"28" maxLength:"36" doc:"The interface."`
 }
@@ -64,38 +64,38 @@ type PluginInterface struct {
 // PluginIntegration is the installed integration that a plugin uses.
 type PluginIntegration struct {
 	IntegrationID    string `json:"integrationId" minLength:"28" maxLength:"36" doc:"The integration."`
-	IntegrationAlias string `json:"integrationAlias" maxLength:"200" doc:"Its alias in the bot."`
+	IntegrationAlias string `json:"integrationAlias" maxLength:"200" doc:"The integration's alias in the bot."`
 }
 
 // IntegrationSettings sets up an integration in a bot.
 type IntegrationSettings struct {
-	Enabled           *bool              `json:"enabled,omitempty" doc:"Whether it is switched on."`
-	IntegrationID     string             `json:"integrationId,omitempty" doc:"The integration; when absent the key is its id."`
-	ConfigurationType wire.Patch[string] `json:"configurationType,omitzero" doc:"Which of its configurations is used; null for the default one."`
-	Configuration     wire.Object        `json:"configuration,omitzero" doc:"Its configuration."`
-	DisabledChannels  []string           `json:"disabledChannels,omitempty" doc:"Channels that are switched off."`
+	Enabled           *bool              `json:"enabled,omitempty" doc:"Whether it is enabled."`
+	IntegrationID     string             `json:"integrationId,omitempty" doc:"The integration; the key is its id when this is absent."`
+	ConfigurationType wire.Patch[string] `json:"configurationType,omitzero" doc:"The name of the configuration in use; null for the default one."`
+	Configuration     wire.Object        `json:"configuration,omitzero" doc:"The configuration."`
+	DisabledChannels  []string           `json:"disabledChannels,omitempty" doc:"The disabled channels."`
 }
 
 // PluginSettings sets up a plugin in a bot.
 type PluginSettings struct {
 	ID            string                             `json:"id" doc:"The plugin."`
-	Enabled       *bool                              `json:"enabled,omitempty" doc:"Whether it is switched on."`
-	Configuration wire.Object                        `json:"configuration,omitzero" doc:"Its configuration."`
-	Interfaces    map[string]PluginInterfaceChoice   `json:"interfaces,omitempty" doc:"What backs its interfaces, by their alias."`
-	Integrations  map[string]PluginIntegrationChoice `json:"integrations,omitempty" doc:"What backs its integrations, by their alias."`
+	Enabled       *bool                              `json:"enabled,omitempty" doc:"Whether it is enabled."`
+	Configuration wire.Object                        `json:"configuration,omitzero" doc:"The configuration."`
+	Interfaces    map[string]PluginInterfaceChoice   `json:"interfaces,omitempty" doc:"What backs the plugin's interfaces, by their alias."`
+	Integrations  map[string]PluginIntegrationChoice `json:"integrations,omitempty" doc:"What backs the plugin's integrations, by their alias."`
 }
 
 // PluginInterfaceChoice chooses the integration that backs an interface of a plugin.
 type PluginInterfaceChoice struct {
 	IntegrationID             string `json:"integrationId" doc:"The integration."`
-	IntegrationAlias          string `json:"integrationAlias,omitempty" doc:"Its alias in the bot; the first one when absent."`
+	IntegrationAlias          string `json:"integrationAlias,omitempty" doc:"The integration's alias in the bot; the first one when absent."`
 	IntegrationInterfaceAlias string `json:"integrationInterfaceAlias,omitempty" doc:"The interface's alias in the integration."`
 }
 
 // PluginIntegrationChoice chooses the integration that a plugin uses.
 type PluginIntegrationChoice struct {
 	IntegrationID    string `json:"integrationId" doc:"The integration."`
-	IntegrationAlias string `json:"integrationAlias" doc:"Its alias in the bot."`
+	IntegrationAlias string `json:"integrationAlias" doc:"The integration's alias in the bot."`
 }
 
 func (s IntegrationSettings) setup() IntegrationSetup {

@@ -32,51 +32,51 @@ func textSchema(most int) *huma.Schema {
 // CreateBotBody is the body of createBot.
 type CreateBotBody struct {
 	definition.NewBot
-	Tags             map[string]TagValue    `json:"tags,omitempty" doc:"The tags by name."`
+	Tags             map[string]TagValue    `json:"tags,omitempty" doc:"The tags, by name."`
 	Code             *string                `json:"code,omitempty" doc:"The bundle that the bot runs."`
-	Name             *string                `json:"name,omitempty" minLength:"1" doc:"The name; one is made when absent."`
-	Description      *string                `json:"description,omitempty" maxLength:"2000" doc:"What the bot is for."`
-	URL              *string                `json:"url,omitempty" doc:"Where the bot runs, when not here."`
-	Secrets          map[string]SecretValue `json:"secrets,omitempty" doc:"The secrets by name."`
-	Dev              bool                   `json:"dev,omitempty" doc:"Makes a development bot, which is not counted."`
-	Type             Type                   `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool it is made with; studio when absent."`
-	MaxExecutionTime *int64                 `json:"maxExecutionTime,omitempty" doc:"How many seconds a call may take: 1 to 900."`
+	Name             *string                `json:"name,omitempty" minLength:"1" doc:"The name; generated when absent."`
+	Description      *string                `json:"description,omitempty" maxLength:"2000" doc:"The description of the bot."`
+	URL              *string                `json:"url,omitempty" doc:"The URL at which the bot runs, when it runs elsewhere."`
+	Secrets          map[string]SecretValue `json:"secrets,omitempty" doc:"The secrets, by name."`
+	Dev              bool                   `json:"dev,omitempty" doc:"Creates a development bot, which does not count against the quota."`
+	Type             Type                   `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool that the bot was built with; studio when absent."`
+	MaxExecutionTime *int64                 `json:"maxExecutionTime,omitempty" doc:"The time limit of a call, 1 to 900 seconds."`
 }
 
 // UpdateBotBody is the body of updateBot.
 type UpdateBotBody struct {
 	definition.BotPatch
-	URL              wire.Patch[string]                         `json:"url,omitzero" doc:"Where the bot runs; null: here."`
-	Authentication   *string                                    `json:"authentication,omitempty" enum:"iam,hmac-sha256" doc:"How calls to the url prove who makes them."`
-	Blocked          *bool                                      `json:"blocked,omitempty" doc:"Whether the bot is kept from running."`
-	MaxExecutionTime *int64                                     `json:"maxExecutionTime,omitempty" doc:"How many seconds a call may take: 1 to 900."`
-	AlwaysAlive      *bool                                      `json:"alwaysAlive,omitempty" doc:"Whether it is kept running."`
-	Tags             map[string]wire.Patch[TagValue]            `json:"tags,omitempty" doc:"Tags to set by name; null or an empty text removes one."`
-	Integrations     map[string]wire.Patch[IntegrationSettings] `json:"integrations,omitempty" doc:"Integrations to install or set up by alias; null removes one."`
-	Plugins          map[string]wire.Patch[PluginSettings]      `json:"plugins,omitempty" doc:"Plugins to install or set up by alias; null removes one."`
+	URL              wire.Patch[string]                         `json:"url,omitzero" doc:"The URL at which the bot runs; null when it runs here."`
+	Authentication   *string                                    `json:"authentication,omitempty" enum:"iam,hmac-sha256" doc:"How calls to the url are authenticated."`
+	Blocked          *bool                                      `json:"blocked,omitempty" doc:"Whether the bot is blocked from running."`
+	MaxExecutionTime *int64                                     `json:"maxExecutionTime,omitempty" doc:"The time limit of a call, 1 to 900 seconds."`
+	AlwaysAlive      *bool                                      `json:"alwaysAlive,omitempty" doc:"Whether the bot is kept running."`
+	Tags             map[string]wire.Patch[TagValue]            `json:"tags,omitempty" doc:"Tags to set, by name; null or an empty string removes one."`
+	Integrations     map[string]wire.Patch[IntegrationSettings] `json:"integrations,omitempty" doc:"Integrations to install or configure, by alias; null removes one."`
+	Plugins          map[string]wire.Patch[PluginSettings]      `json:"plugins,omitempty" doc:"Plugins to install or configure, by alias; null removes one."`
 	Code             *string                                    `json:"code,omitempty" doc:"The bundle that the bot runs."`
 	Name             *string                                    `json:"name,omitempty" minLength:"1" doc:"The name."`
-	Description      *string                                    `json:"description,omitempty" maxLength:"2000" doc:"What the bot is for."`
-	Secrets          map[string]wire.Patch[SecretValue]         `json:"secrets,omitempty" doc:"Secrets to set by name; null removes one."`
-	Layers           []string                                   `json:"layers,omitempty" doc:"Layers that the code runs on."`
-	Type             *Type                                      `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool it is made with."`
+	Description      *string                                    `json:"description,omitempty" maxLength:"2000" doc:"The description of the bot."`
+	Secrets          map[string]wire.Patch[SecretValue]         `json:"secrets,omitempty" doc:"Secrets to set, by name; null removes one."`
+	Layers           []string                                   `json:"layers,omitempty" doc:"The layers that the code runs on."`
+	Type             *Type                                      `json:"type,omitempty" enum:"studio,adk,desk" doc:"The tool that the bot was built with."`
 }
 
 // ListedBot is a bot in a list.
 type ListedBot struct {
 	ID         string                           `json:"id" minLength:"28" maxLength:"36" doc:"The bot."`
-	CreatedAt  wire.Time                        `json:"createdAt" doc:"When it was made."`
+	CreatedAt  wire.Time                        `json:"createdAt" doc:"When it was created."`
 	UpdatedAt  wire.Time                        `json:"updatedAt" doc:"When it was last updated."`
 	Name       string                           `json:"name" doc:"The name."`
 	DeployedAt wire.Time                        `json:"deployedAt,omitzero" doc:"When code was last deployed."`
-	Tags       wire.Document[map[string]string] `json:"tags" doc:"The tags by name."`
-	Type       Type                             `json:"type" enum:"studio,adk,desk" doc:"The tool it is made with."`
+	Tags       wire.Document[map[string]string] `json:"tags" doc:"The tags, by name."`
+	Type       Type                             `json:"type" enum:"studio,adk,desk" doc:"The tool that the bot was built with."`
 }
 
 // ListBotsAnswer is the answer of listBots.
 type ListBotsAnswer struct {
-	Bots []ListedBot `json:"bots" doc:"The bots of this page."`
-	Meta wire.Meta   `json:"meta" doc:"Where the next page begins."`
+	Bots []ListedBot `json:"bots" doc:"The bots on this page."`
+	Meta wire.Meta   `json:"meta" doc:"The cursor of the next page."`
 }
 
 // IntrospectBody is the body of introspect.
@@ -86,7 +86,7 @@ type IntrospectBody struct {
 
 // IntrospectAnswer is the answer of introspect.
 type IntrospectAnswer struct {
-	WorkspaceID string `json:"workspaceId" doc:"The workspace that the bot is in."`
+	WorkspaceID string `json:"workspaceId" doc:"The workspace that owns the bot."`
 	BotID       string `json:"botId" doc:"The bot."`
 	UserID      string `json:"userId" doc:"The caller's account."`
 }
@@ -114,12 +114,12 @@ type (
 	}
 	botOutput struct{ Body wire.Document[BotAnswer] }
 	listInput struct {
-		Dev              wire.Optional[bool] `query:"dev" doc:"True for the development bots; otherwise the production bots."`
+		Dev              wire.Optional[bool] `query:"dev" doc:"true lists the development bots, false the production bots."`
 		Tags             wire.Map            `dotted:"tags" doc:"Only bots with all of these tags."`
-		IntegrationNames []string            `query:"integrationNames,explode" doc:"Only bots with one of these integrations."`
-		PluginNames      []string            `query:"pluginNames,explode" doc:"Only bots with one of these plugins."`
-		SortField        string              `query:"sortField" enum:"createdAt,updatedAt" doc:"What the list is sorted by; createdAt when absent."`
-		SortDirection    string              `query:"sortDirection" enum:"asc,desc" doc:"Newest first when absent."`
+		IntegrationNames []string            `query:"integrationNames,explode" doc:"Only bots with one of these integrations installed."`
+		PluginNames      []string            `query:"pluginNames,explode" doc:"Only bots with one of these plugins installed."`
+		SortField        string              `query:"sortField" enum:"createdAt,updatedAt" doc:"The sort key; createdAt when absent."`
+		SortDirection    string              `query:"sortDirection" enum:"asc,desc" doc:"The sort direction; descending when absent."`
 		wire.PageQuery
 	}
 	listOutput       struct{ Body ListBotsAnswer }
@@ -136,7 +136,7 @@ const (
 // to.
 func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 	wire.Register(m, wire.Operation{ID: "createBot", Method: http.MethodPost, Path: botsPath, Area: "bots",
-		Summary: "Make a bot", Detail: "The signing secret is shown in this answer and never again.",
+		Summary: "Create a bot", Detail: "The signing secret is shown only in this response.",
 		Scope: wire.InHeader, Permission: access.BotWrite, Code: true},
 		func(ctx context.Context, in *createInput) (*botOutput, error) {
 			b, signingSecret, err := s.Create(ctx, access.From(ctx), in.Body.draft())
@@ -146,7 +146,7 @@ func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 			return s.answer(b, signingSecret, true), nil
 		})
 	wire.Register(m, wire.Operation{ID: "listBots", Method: http.MethodGet, Path: botsPath, Area: "bots",
-		Summary: "List the bots of a workspace", Detail: "The production bots, or the development bots, never both.",
+		Summary: "List a workspace's bots", Detail: "Lists either the production bots or the development bots.",
 		Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *listInput) (*listOutput, error) {
 			page, err := m.Page(ctx, in.PageQuery)
@@ -160,8 +160,8 @@ func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 			return &listOutput{Body: ListBotsAnswer{Bots: listed(bots), Meta: m.Meta(ctx, next)}}, nil
 		})
 	wire.Register(m, wire.Operation{ID: "updateBot", Method: http.MethodPut, Path: botPath, Area: "bots",
-		Summary: "Change a bot, deploy its code",
-		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it; the attributes of an event or action merge into those it has. Plugins are merged into the bot under their alias: alias#action.",
+		Summary: "Update a bot",
+		Detail:  "Members that are absent stay unchanged. Maps merge by key: null removes an entry, a value replaces it; the attributes of events and actions are merged too. Plugins are merged into the bot under their alias: alias#action.",
 		Scope:   wire.InHeader, Permission: access.BotWrite, Code: true},
 		func(ctx context.Context, in *updateInput) (*botOutput, error) {
 			b, err := s.Update(ctx, access.From(ctx), id.Bot(in.ID), in.Body.update())
@@ -171,7 +171,7 @@ func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 			return s.answer(b, "", in.byAlias), nil
 		})
 	wire.Register(m, wire.Operation{ID: "getBot", Method: http.MethodGet, Path: botPath, Area: "bots",
-		Summary: "Show a bot", Scope: wire.InHeader, Permission: access.BotRead},
+		Summary: "Get a bot", Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *botInput) (*botOutput, error) {
 			b, err := s.Get(ctx, access.From(ctx).Workspace, id.Bot(in.ID))
 			if err != nil {
@@ -180,14 +180,14 @@ func Mount(m *wire.Mux, s *Service, hosts WebchatHosts) {
 			return s.answer(b, "", in.byAlias), nil
 		})
 	wire.Register(m, wire.Operation{ID: "deleteBot", Method: http.MethodDelete, Path: botPath, Area: "bots",
-		Summary: "Delete a bot", Detail: "With its tags, secrets and keys and what it has installed. Developers delete the bots that they made, managers and above every bot.",
+		Summary: "Delete a bot", Detail: "Deletes its tags, secrets, keys and installations too. Developers can delete the bots they created; managers and above can delete any bot.",
 		Scope: wire.InHeader, Permission: access.BotDeleteOwn},
 		func(ctx context.Context, in *botInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.Delete(ctx, access.From(ctx), id.Bot(in.ID))
 		})
 	mountVersions(m, s)
 	wire.Register(m, wire.Operation{ID: "introspect", Method: http.MethodPost, Path: "/v1/admin/introspect", Area: "bots",
-		Summary: "Say which workspace a bot is in", Detail: "For bots that the caller may read, in any of the caller's workspaces.",
+		Summary: "Get the workspace of a bot", Detail: "Finds any bot that the caller may read, in any of the caller's workspaces.",
 		Scope: wire.Outside, Permission: access.Self, Harmless: true},
 		func(ctx context.Context, in *introspectInput) (*introspectOutput, error) {
 			account := access.From(ctx).Account

@@ -11,28 +11,28 @@ import (
 
 // TransferBotBody is the body of transferBot.
 type TransferBotBody struct {
-	Workspace string `json:"targetWorkspaceId" minLength:"28" doc:"The workspace that the bot moves to."`
+	Workspace string `json:"targetWorkspaceId" minLength:"28" doc:"The workspace to move the bot to."`
 }
 
 // RotateBotSecretAnswer is the answer of rotateBotSigningSecrets.
 type RotateBotSecretAnswer struct {
-	NewSigningSecret string `json:"newSigningSecret" doc:"What calls to the bot are signed with from now on."`
+	NewSigningSecret string `json:"newSigningSecret" doc:"The new secret that signs calls to the bot."`
 }
 
 // ShareableAnswer is the answer of createIntegrationShareableId.
 type ShareableAnswer struct {
-	ID string `json:"shareableId" doc:"The id that the installed integration is shared by."`
+	ID string `json:"shareableId" doc:"The id that shares the installed integration."`
 }
 
 // SharedAnswer is the answer of getIntegrationShareableId.
 type SharedAnswer struct {
 	ShareableAnswer
-	Expired bool `json:"isExpired" doc:"Whether it is good no more."`
+	Expired bool `json:"isExpired" doc:"Whether the id has expired."`
 }
 
 // WebchatAnswer is the answer of getBotWebchat.
 type WebchatAnswer struct {
-	Code string `json:"code" doc:"What to put into a web page, or the address of a page."`
+	Code string `json:"code" doc:"The snippet to put into a web page, or the URL of a page."`
 }
 
 type (
@@ -54,7 +54,7 @@ type (
 	shareableOutput       struct{ Body SharedAnswer }
 	webchatInput          struct {
 		ID   string      `path:"id" doc:"The bot."`
-		Type WebchatType `query:"type" required:"true" enum:"preconfigured,configurable,fullscreen,sharableUrl" doc:"What is wanted: a snippet with the settings of its file, one with its own, one that fills the page, or an address."`
+		Type WebchatType `query:"type" required:"true" enum:"preconfigured,configurable,fullscreen,sharableUrl" doc:"The kind of answer: a snippet with the settings of its file, one with its own, one that fills the page, or a URL."`
 	}
 	webchatOutput struct{ Body WebchatAnswer }
 )
@@ -64,8 +64,8 @@ const instancePath = botsPath + "/{botId}/integrations/{integrationId}"
 // InstancePath names an integration that is installed in a bot.
 type InstancePath struct {
 	BotID       string `path:"botId" doc:"The bot."`
-	Integration string `path:"integrationId" doc:"The integration that is installed in it."`
-	Alias       string `query:"integrationInstanceAlias" doc:"Which of its instances, by alias; the oldest when absent."`
+	Integration string `path:"integrationId" doc:"The integration, which must be installed in the bot."`
+	Alias       string `query:"integrationInstanceAlias" doc:"The alias of the instance; the oldest one when absent."`
 }
 
 func (in *InstancePath) of() (id.Bot, id.Integration, string) {
@@ -76,21 +76,21 @@ func (in *InstancePath) of() (id.Bot, id.Integration, string) {
 // the far end of its calls, to those who try it, to visitors.
 func mountAccess(m *wire.Mux, s *Service, hosts WebchatHosts) {
 	wire.Register(m, wire.Operation{ID: "transferBot", Method: http.MethodPost, Path: botPath + "/transfer", Area: "bots",
-		Summary: "Move a bot to another workspace",
-		Detail:  "With all that is its own; its keys stay good. The caller must be allowed to make bots there, and all that it has installed must be visible there.",
+		Summary: "Transfer a bot to another workspace",
+		Detail:  "Moves the bot with everything it owns; its keys stay valid. The caller must be allowed to create bots in the target workspace, and everything the bot has installed must be visible there.",
 		Scope:   wire.InHeader, Permission: access.BotTransfer},
 		func(ctx context.Context, in *transferInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.Transfer(ctx, access.From(ctx), id.Bot(in.ID), id.Workspace(in.Body.Workspace))
 		})
 	wire.Register(m, wire.Operation{ID: "rotateBotSigningSecrets", Method: http.MethodPost, Path: botPath + "/signing-secrets/rotate", Area: "bots",
-		Summary: "Give a bot a new signing secret", Detail: "It is shown in this answer and never again. The old one stays good for 24 hours.",
+		Summary: "Rotate a bot's signing secret", Detail: "The new secret is shown only in this response. The old one stays valid for 24 hours.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *rotateSecretInput) (*rotateSecretOutput, error) {
 			signingSecret, err := s.RotateSigningSecret(ctx, access.From(ctx).Workspace, id.Bot(in.ID))
 			return &rotateSecretOutput{Body: RotateBotSecretAnswer{NewSigningSecret: signingSecret}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "getBotWebchat", Method: http.MethodGet, Path: botPath + "/webchat", Area: "bots",
-		Summary: "Show how a bot is put into a web page", Detail: "The webchat integration must be installed in the bot and switched on.",
+		Summary: "Get a bot's webchat", Detail: "The webchat integration must be installed and enabled in the bot.",
 		Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *webchatInput) (*webchatOutput, error) {
 			bot := id.Bot(in.ID)
@@ -106,7 +106,7 @@ func mountAccess(m *wire.Mux, s *Service, hosts WebchatHosts) {
 
 func mountShareable(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "createIntegrationShareableId", Method: http.MethodPost, Path: instancePath + "/shareable-id", Area: "bots",
-		Summary: "Make a shareable id of an installed integration", Detail: "It is good for 30 days, in place of the one before.",
+		Summary: "Create a shareable id for an installed integration", Detail: "The id is valid for 30 days and replaces the previous one.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *createShareableInput) (*createShareableOutput, error) {
 			bot, integration, alias := in.of()
@@ -114,7 +114,7 @@ func mountShareable(m *wire.Mux, s *Service) {
 			return &createShareableOutput{Body: ShareableAnswer{string(made.ID)}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "getIntegrationShareableId", Method: http.MethodGet, Path: instancePath + "/shareable-id", Area: "bots",
-		Summary: "Show the shareable id of an installed integration", Scope: wire.InHeader, Permission: access.BotRead},
+		Summary: "Get the shareable id of an installed integration", Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *instanceInput) (*shareableOutput, error) {
 			bot, integration, alias := in.of()
 			shared, expired, err := s.Shareable(ctx, access.From(ctx).Workspace, bot, integration, alias)
@@ -127,7 +127,7 @@ func mountShareable(m *wire.Mux, s *Service) {
 			return &wire.Nothing{}, s.DeleteShareable(ctx, access.From(ctx).Workspace, bot, integration, alias)
 		})
 	wire.Register(m, wire.Operation{ID: "unlinkSandboxedConversations", Method: http.MethodDelete, Path: instancePath + "/sandboxed-conversations", Area: "bots",
-		Summary: "Unlink the conversations of an installed integration's sandbox", Detail: "This installation keeps no conversations, so none is linked, before or after.",
+		Summary: "Unlink the sandboxed conversations of an installed integration", Detail: "This server keeps no conversations, so there is never one to unlink.",
 		Scope: wire.InHeader, Permission: access.BotWrite, WhileBlocked: true},
 		func(ctx context.Context, in *instanceInput) (*wire.Nothing, error) {
 			bot, integration, alias := in.of()

@@ -11,19 +11,19 @@ import (
 
 // SelectedUser is a user on the allowlist of a bot.
 type SelectedUser struct {
-	ID string `json:"id" doc:"The user's account."`
+	ID string `json:"id" doc:"The id of the user's account."`
 }
 
 // AllowlistAnswer is the answer of getBotAllowlist.
 type AllowlistAnswer struct {
-	Setting Admission      `json:"setting" enum:"ALL_WORKSPACE_USERS,SELECTED_USERS" doc:"Whom the bot lets in beside owner and administrators."`
+	Setting Admission      `json:"setting" enum:"ALL_WORKSPACE_USERS,SELECTED_USERS" doc:"Who has access besides the owner and the administrators."`
 	Users   []SelectedUser `json:"users" doc:"The selected users."`
 }
 
 // UpdateAllowlistBody is the body of updateBotAllowlist.
 type UpdateAllowlistBody struct {
-	Setting *Admission      `json:"setting,omitempty" enum:"ALL_WORKSPACE_USERS,SELECTED_USERS" doc:"Whom the bot lets in beside owner and administrators."`
-	Users   map[string]bool `json:"users,omitempty" doc:"Users by their account: true selects one, false no longer; others stay."`
+	Setting *Admission      `json:"setting,omitempty" enum:"ALL_WORKSPACE_USERS,SELECTED_USERS" doc:"Who has access besides the owner and the administrators."`
+	Users   map[string]bool `json:"users,omitempty" doc:"Users by account id: true selects a user, false deselects one. Users that are not named stay as they are."`
 }
 
 type (
@@ -42,7 +42,7 @@ const allowlistPath = botsPath + "/{botId}/allowlist"
 // mountAllowlist registers the operations that say who is let into a bot.
 func mountAllowlist(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getBotAllowlist", Method: http.MethodGet, Path: allowlistPath, Area: "bots",
-		Summary: "Say who is let into a bot", Detail: "The owner and the administrators of the workspace always are.",
+		Summary: "Get a bot's allowlist", Detail: "The workspace's owner and administrators always have access.",
 		Scope: wire.InHeader, Permission: access.BotAdmit},
 		func(ctx context.Context, in *allowlistInput) (*allowlistOutput, error) {
 			list, err := s.Allowlist(ctx, access.From(ctx).Workspace, id.Bot(in.BotID))
@@ -56,8 +56,8 @@ func mountAllowlist(m *wire.Mux, s *Service) {
 			return &allowlistOutput{Body: AllowlistAnswer{Setting: list.Admission, Users: users}}, nil
 		})
 	wire.Register(m, wire.Operation{ID: "updateBotAllowlist", Method: http.MethodPut, Path: allowlistPath, Area: "bots",
-		Summary: "Change who is let into a bot",
-		Detail:  "From then on the bot does not exist for the others, in any operation or list. Users that are not named stay as they are.",
+		Summary: "Update a bot's allowlist",
+		Detail:  "For everyone else the bot no longer exists, in any operation or list. Users that are not named stay as they are.",
 		Scope:   wire.InHeader, Permission: access.BotAdmit},
 		func(ctx context.Context, in *updateAllowlistInput) (*wire.Nothing, error) {
 			u := AllowlistUpdate{Admission: in.Body.Setting, Users: make(map[id.Account]bool, len(in.Body.Users))}

@@ -11,8 +11,8 @@ import (
 
 // BotKey is a key that acts as a bot, without its value.
 type BotKey struct {
-	ID        string    `json:"id" doc:"The key; not its value."`
-	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	ID        string    `json:"id" doc:"The id of the key, which is not its value."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
 	Note      string    `json:"note" doc:"What it is for."`
 }
 
@@ -23,14 +23,14 @@ type ListBotKeysAnswer struct {
 
 // CreateBotKeyBody is the body of createBotApiKey.
 type CreateBotKeyBody struct {
-	BotID string `json:"botId" doc:"The bot that the key acts as."`
+	BotID string `json:"botId" doc:"The bot that the key authenticates."`
 	Note  string `json:"note,omitempty" doc:"What it is for."`
 }
 
 // CreateBotKeyAnswer is the answer of createBotApiKey.
 type CreateBotKeyAnswer struct {
 	BotKey
-	Value string `json:"value" doc:"The key itself. It is shown here and never again."`
+	Value string `json:"value" doc:"The key itself, shown only in this response."`
 }
 
 type (
@@ -50,7 +50,7 @@ const botKeysPath = botsPath + "/baks"
 // mountKeys registers the operations of bots' keys.
 func mountKeys(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listBotApiKeys", Method: http.MethodGet, Path: botKeysPath, Area: "bots",
-		Summary: "List the keys of a bot", Scope: wire.InHeader, Permission: access.BotWrite},
+		Summary: "List a bot's access keys", Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *listBotKeysInput) (*listBotKeysOutput, error) {
 			keys, err := s.ListKeys(ctx, access.From(ctx).Workspace, id.Bot(in.BotID))
 			if err != nil {
@@ -63,14 +63,14 @@ func mountKeys(m *wire.Mux, s *Service) {
 			return &listBotKeysOutput{Body: ListBotKeysAnswer{Keys: shown}}, nil
 		})
 	wire.Register(m, wire.Operation{ID: "createBotApiKey", Method: http.MethodPost, Path: botKeysPath, Area: "bots",
-		Summary: "Make a key that acts as a bot", Detail: "The value is shown in this answer and never again. It opens the runtime and ingest, no admin operation.",
+		Summary: "Create a bot access key", Detail: "The value is shown only in this response. The key is valid for the runtime API and ingest, not for admin operations.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *createBotKeyInput) (*createBotKeyOutput, error) {
 			key, value, err := s.CreateKey(ctx, access.From(ctx).Workspace, id.Bot(in.Body.BotID), in.Body.Note)
 			return &createBotKeyOutput{Body: CreateBotKeyAnswer{BotKey: shownKey(key), Value: value}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "deleteBotApiKey", Method: http.MethodDelete, Path: botKeysPath + "/{id}", Area: "bots",
-		Summary: "Delete a key of a bot", Detail: "It stops working at once.", Scope: wire.InHeader, Permission: access.BotWrite, WhileBlocked: true},
+		Summary: "Delete a bot access key", Detail: "It stops working immediately.", Scope: wire.InHeader, Permission: access.BotWrite, WhileBlocked: true},
 		func(ctx context.Context, in *botKeyInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.DeleteKey(ctx, access.From(ctx), id.Token(in.ID))
 		})

@@ -14,19 +14,19 @@ import (
 // BotVersion is a saved version of a bot.
 type BotVersion struct {
 	ID          string `json:"id" doc:"The version."`
-	Name        string `json:"name" doc:"Its name."`
-	Description string `json:"description,omitempty" doc:"What it is."`
+	Name        string `json:"name" doc:"The name."`
+	Description string `json:"description,omitempty" doc:"The description."`
 }
 
 // ListBotVersionsAnswer is the answer of listBotVersions.
 type ListBotVersionsAnswer struct {
-	Versions []BotVersion `json:"versions" doc:"All versions of the bot, the newest first."`
+	Versions []BotVersion `json:"versions" doc:"All versions of the bot, newest first."`
 }
 
 // CreateBotVersionBody is the body of createBotVersion.
 type CreateBotVersionBody struct {
-	Name        string `json:"name" doc:"Its name, of 1 to 200 characters."`
-	Description string `json:"description,omitempty" doc:"What it is, in 2000 characters at most."`
+	Name        string `json:"name" doc:"The name: 1 to 200 characters."`
+	Description string `json:"description,omitempty" doc:"The description: at most 2000 characters."`
 }
 
 // CreateBotVersionAnswer is the answer of createBotVersion.
@@ -36,7 +36,7 @@ type CreateBotVersionAnswer struct {
 
 // GetBotVersionAnswer is the answer of getBotVersion.
 type GetBotVersionAnswer struct {
-	URL string `json:"url" format:"uri" doc:"Where the version is downloaded, as bot json, for 15 minutes."`
+	URL string `json:"url" format:"uri" doc:"The URL from which the version can be downloaded as bot JSON for 15 minutes."`
 }
 
 // DeployBotVersionBody is the body of deployBotVersion.
@@ -46,7 +46,7 @@ type DeployBotVersionBody struct {
 
 // PublishFromBotJSONBody is the body of publishFromBotJson.
 type PublishFromBotJSONBody struct {
-	BotJSON wire.Object `json:"botJson" doc:"What getBotJson answered, of this bot or another: an Archive."`
+	BotJSON wire.Object `json:"botJson" doc:"An Archive, as getBotJson returned it for this or another bot."`
 }
 
 type (
@@ -83,14 +83,14 @@ const downloadTime = 15 * time.Minute
 func mountVersions(m *wire.Mux, s *Service) {
 	const path = botPath + "/versions"
 	wire.Register(m, wire.Operation{ID: "createBotVersion", Method: http.MethodPost, Path: path, Area: "bots",
-		Summary: "Save a version of a bot", Detail: "What the bot is made of now: its definition, what is installed with its settings, and its code. The server saves one by itself whenever code is deployed.",
+		Summary: "Create a bot version", Detail: "Saves the bot's present definition, installations with their settings, and code. The server also saves a version on every deployment of code.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *createVersionInput) (*createVersionOutput, error) {
 			v, err := s.CreateVersion(ctx, access.From(ctx), id.Bot(in.ID), in.Body.Name, in.Body.Description)
 			return &createVersionOutput{Body: CreateBotVersionAnswer{Version: shown(v)}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "listBotVersions", Method: http.MethodGet, Path: path, Area: "bots",
-		Summary: "List the versions of a bot", Scope: wire.InHeader, Permission: access.BotRead},
+		Summary: "List a bot's versions", Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *botInput) (*listVersionsOutput, error) {
 			versions, err := s.Versions(ctx, access.From(ctx).Workspace, id.Bot(in.ID))
 			items := make([]BotVersion, len(versions))
@@ -100,7 +100,7 @@ func mountVersions(m *wire.Mux, s *Service) {
 			return &listVersionsOutput{Body: ListBotVersionsAnswer{Versions: items}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "getBotVersion", Method: http.MethodGet, Path: path + "/{versionId}", Area: "bots",
-		Summary: "Give the address that a version is downloaded from", Detail: "The address needs no token and is good for 15 minutes. It answers bot json, as getBotJson does, which publishFromBotJson takes.",
+		Summary: "Get a bot version", Detail: "The response has a URL that needs no token and is valid for 15 minutes. It returns the version as bot JSON, in the form of getBotJson and publishFromBotJson.",
 		Scope: wire.InHeader, Permission: access.BotExport},
 		func(ctx context.Context, in *versionInput) (*getVersionOutput, error) {
 			actor := access.From(ctx)
@@ -120,7 +120,7 @@ func mountVersions(m *wire.Mux, s *Service) {
 		return s.VersionArchive(ctx, id.Workspace(w), id.Bot(bot), id.BotVersion(version))
 	})
 	wire.Register(m, wire.Operation{ID: "deployBotVersion", Method: http.MethodPost, Path: path + "/deploy", Area: "bots",
-		Summary: "Make a bot what a version holds", Detail: "Definition, what is installed with its settings, and code become what they were, all or nothing. Name, tags, secrets and the address of the bot stay. Something that can no longer be installed is named, and nothing is changed.",
+		Summary: "Deploy a bot version", Detail: "Restores the definition, the installations with their settings, and the code, all or nothing. The bot's name, tags, secrets and url stay. If something can no longer be installed, the error names it and nothing changes.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *deployVersionInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.DeployVersion(ctx, access.From(ctx), id.Bot(in.ID), id.BotVersion(in.Body.VersionID))
@@ -130,7 +130,7 @@ func mountVersions(m *wire.Mux, s *Service) {
 
 func mountArchives(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getBotJson", Method: http.MethodGet, Path: botPath + "/bot-json", Area: "bots",
-		Summary: "Give a bot as JSON", Detail: "An Archive: all that the bot is made of, without secrets. publishFromBotJson makes the same bot of it, also in another workspace that sees what is installed.",
+		Summary: "Export a bot as JSON", Detail: "Returns an Archive: everything the bot consists of, without secrets. publishFromBotJson recreates the bot from it, also in another workspace in which the installed packages are visible.",
 		Scope: wire.InHeader, Permission: access.BotExport, LargeAnswer: true},
 		func(ctx context.Context, in *botInput) (*archiveOutput, error) {
 			text, err := s.Archive(ctx, access.From(ctx), id.Bot(in.ID))
@@ -138,7 +138,7 @@ func mountArchives(m *wire.Mux, s *Service) {
 		})
 	read := wire.Form[Archive](m, "body.botJson")
 	wire.Register(m, wire.Operation{ID: "publishFromBotJson", Method: http.MethodPost, Path: botPath + "/publish-from-bot-json", Area: "bots",
-		Summary: "Make a bot what bot json says", Detail: "What it does not hold is removed, but for the secrets of the bot and those in the configurations of what stays installed. Answers the bot, as updateBot does.",
+		Summary: "Publish a bot from JSON", Detail: "Replaces the bot by the archive. What the archive does not contain is removed, except the bot's secrets and the secrets in the configurations of packages that stay installed. Returns the bot, as updateBot does.",
 		Scope: wire.InHeader, Permission: access.BotWrite, Code: true},
 		func(ctx context.Context, in *publishInput) (*archiveOutput, error) {
 			a, err := read(in.Body.BotJSON)

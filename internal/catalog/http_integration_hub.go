@@ -14,80 +14,80 @@ import (
 
 // IntegrationSummary is what all lists of integrations show of one.
 type IntegrationSummary struct {
-	ID                 string                                         `json:"id" minLength:"28" maxLength:"36" doc:"The integration, in this version."`
+	ID                 string                                         `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the integration."`
 	Name               string                                         `json:"name" maxLength:"200" doc:"The name."`
 	Version            string                                         `json:"version" maxLength:"200" doc:"The version."`
-	CreatedAt          wire.Time                                      `json:"createdAt" doc:"When it was made."`
+	CreatedAt          wire.Time                                      `json:"createdAt" doc:"When it was created."`
 	UpdatedAt          wire.Time                                      `json:"updatedAt" doc:"When it was last updated."`
-	Title              string                                         `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title              string                                         `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description        string                                         `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL            string                                         `json:"iconUrl" doc:"Where its icon is."`
-	Public             bool                                           `json:"public" doc:"Whether its visibility is public."`
-	Visibility         Visibility                                     `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	VerificationStatus Verification                                   `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"How far its review is."`
-	LifecycleStatus    Lifecycle                                      `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
-	MatchedOn          *Matches                                       `json:"matchedOn,omitempty" doc:"Where the search met it."`
-	Attributes         wire.Document[map[string]definition.Attribute] `json:"attributes,omitzero" doc:"Notes for tools, by name."`
+	IconURL            string                                         `json:"iconUrl" doc:"The URL of the icon."`
+	Public             bool                                           `json:"public" doc:"Whether the visibility is public."`
+	Visibility         Visibility                                     `json:"visibility" enum:"public,private,unlisted" doc:"The visibility."`
+	VerificationStatus Verification                                   `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"The status of the verification."`
+	LifecycleStatus    Lifecycle                                      `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can still be newly installed."`
+	MatchedOn          *Matches                                       `json:"matchedOn,omitempty" doc:"Where the search matched."`
+	Attributes         wire.Document[map[string]definition.Attribute] `json:"attributes,omitzero" doc:"Free-form attributes for tools, by name."`
 }
 
 // ListedIntegration is an integration in a list of a workspace.
 type ListedIntegration struct {
 	IntegrationSummary
-	OwnerWorkspace *PackageOwner `json:"ownerWorkspace,omitempty" doc:"The workspace that published it; the hub says it always."`
+	OwnerWorkspace *PackageOwner `json:"ownerWorkspace,omitempty" doc:"The workspace that published it; always present in the hub."`
 }
 
 // PublicListedIntegration is an integration in a list of the hub.
 type PublicListedIntegration struct {
 	IntegrationSummary
 	OwnerWorkspace PackageOwner `json:"ownerWorkspace" doc:"The workspace that published it."`
-	Meta           Popularity   `json:"meta" doc:"How popular it is."`
+	Meta           Popularity   `json:"meta" doc:"Figures on its popularity."`
 }
 
 // PackageOwner is the workspace that published something.
 type PackageOwner struct {
-	ID     string                `json:"id" doc:"The workspace."`
-	Handle wire.Nullable[string] `json:"handle" doc:"Its handle, which names begin with; null when it has none."`
-	Name   string                `json:"name" doc:"Its name."`
+	ID     string                `json:"id" doc:"The workspace's id."`
+	Handle wire.Nullable[string] `json:"handle" doc:"The workspace's handle, which prefixes the names it publishes; null when it has none."`
+	Name   string                `json:"name" doc:"The name."`
 }
 
 // Popularity is how popular an integration is.
 type Popularity struct {
-	Installs int64 `json:"installs" doc:"How many bots have it."`
-	Views    int64 `json:"views" doc:"How often it was looked at in the hub."`
+	Installs int64 `json:"installs" doc:"How many bots have it installed."`
+	Views    int64 `json:"views" doc:"How often it was viewed in the hub."`
 }
 
 // ListIntegrationsAnswer is the answer of listIntegrations.
 type ListIntegrationsAnswer struct {
-	Integrations []ListedIntegration `json:"integrations" doc:"The integrations of this page."`
-	Meta         wire.Meta           `json:"meta" doc:"Where the next page begins."`
+	Integrations []ListedIntegration `json:"integrations" doc:"The integrations on this page."`
+	Meta         wire.Meta           `json:"meta" doc:"The cursor of the next page."`
 }
 
 // ListPublicIntegrationsAnswer is the answer of listPublicIntegrations.
 type ListPublicIntegrationsAnswer struct {
-	Integrations []PublicListedIntegration `json:"integrations" doc:"The integrations of this page."`
-	Meta         wire.Meta                 `json:"meta" doc:"Where the next page begins."`
+	Integrations []PublicListedIntegration `json:"integrations" doc:"The integrations on this page."`
+	Meta         wire.Meta                 `json:"meta" doc:"The cursor of the next page."`
 }
 
 // IntegrationQuery is what both lists of integrations can be asked for.
 type IntegrationQuery struct {
-	Limit              wire.Optional[float64] `query:"limit" doc:"The old name of pageSize."`
-	Name               string                 `query:"name" doc:"Only those of this name."`
-	Version            string                 `query:"version" doc:"Only those of exactly this version."`
+	Limit              wire.Optional[float64] `query:"limit" doc:"The older name of pageSize."`
+	Name               string                 `query:"name" doc:"Only those with this name."`
+	Version            string                 `query:"version" doc:"Only those with exactly this version."`
 	InterfaceID        string                 `query:"interfaceId" doc:"Only those that implement this interface."`
-	InterfaceName      string                 `query:"interfaceName" doc:"Only those that implement an interface of this name, in whichever version."`
+	InterfaceName      string                 `query:"interfaceName" doc:"Only those that implement an interface with this name, in any version."`
 	InstalledByBotID   string                 `query:"installedByBotId" doc:"Only those that this bot has installed."`
-	VerificationStatus Verification           `query:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"Only those whose review is so far."`
-	Search             string                 `query:"search" doc:"Only those that have words beginning with every word of this, in name, title, description, or the names of actions and interfaces."`
-	SortBy             Sort                   `query:"sortBy" enum:"popularity,name,createdAt,updatedAt,installCount" doc:"What the list is sorted by; createdAt when absent."`
-	Direction          string                 `query:"direction" enum:"asc,desc" doc:"Descending when absent, but ascending by name."`
+	VerificationStatus Verification           `query:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"Only those with this verification status."`
+	Search             string                 `query:"search" doc:"Only those in which every word of the search begins some word of the name, the title, the description, or the names of actions and interfaces."`
+	SortBy             Sort                   `query:"sortBy" enum:"popularity,name,createdAt,updatedAt,installCount" doc:"The sort key; createdAt when absent."`
+	Direction          string                 `query:"direction" enum:"asc,desc" doc:"The sort direction; descending when absent, except by name."`
 	wire.PageQuery
 }
 
 type (
 	listIntegrationsInput struct {
 		IntegrationQuery
-		Visibility Visibility          `query:"visibility" enum:"public,private" doc:"Only those of this visibility."`
-		Dev        wire.Optional[bool] `query:"dev" doc:"True for the development integrations; otherwise the production integrations."`
+		Visibility Visibility          `query:"visibility" enum:"public,private" doc:"Only those with this visibility."`
+		Dev        wire.Optional[bool] `query:"dev" doc:"true lists the development integrations, false the production integrations."`
 	}
 	listIntegrationsOutput       struct{ Body ListIntegrationsAnswer }
 	listPublicIntegrationsInput  struct{ IntegrationQuery }
@@ -102,19 +102,19 @@ const hubIntegrationsPath = "/v1/admin/hub/integrations"
 // mountIntegrationHub registers the operations of the hub's integrations.
 func mountIntegrationHub(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listPublicIntegrations", Method: http.MethodGet, Path: hubIntegrationsPath, Area: "hub",
-		Summary: "List the integrations of the hub", Detail: "Every version is one item; the newest come first.",
+		Summary: "List the hub's integrations", Detail: "Every version is one item, newest first.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *listPublicIntegrationsInput) (*listPublicIntegrationsOutput, error) {
 			return s.showPublicIntegrations(ctx, m, in)
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicIntegrationById", Method: http.MethodGet, Path: hubIntegrationsPath + "/{id}", Area: "hub",
-		Summary: "Show an integration of the hub", Detail: "A public or an unlisted one.", Scope: wire.Outside, Permission: access.Self},
+		Summary: "Get a hub integration", Detail: "The integration must be public or unlisted.", Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *integrationInput) (*publicIntegrationOutput, error) {
 			i, by, err := s.PublicIntegration(ctx, id.Integration(in.ID))
 			return s.showPublicIntegration(i, by, err)
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicIntegration", Method: http.MethodGet, Path: hubIntegrationsPath + "/{name}/{version}", Area: "hub",
-		Summary: "Show an integration of the hub by its name", Detail: "A public or an unlisted one, in the highest version that matches.",
+		Summary: "Get a hub integration by name and version", Detail: "Returns the highest public or unlisted version that matches.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *namedInput) (*publicIntegrationOutput, error) {
 			i, by, err := s.PublicIntegrationNamed(ctx, in.Name, in.Version)

@@ -11,8 +11,8 @@ import (
 
 // IntegrationKey is a key that acts as an integration, without its value.
 type IntegrationKey struct {
-	ID        string    `json:"id" doc:"The key; not its value."`
-	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	ID        string    `json:"id" doc:"The id of the key, which is not its value."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
 	Note      string    `json:"note" doc:"What it is for."`
 }
 
@@ -23,14 +23,14 @@ type ListIntegrationKeysAnswer struct {
 
 // CreateIntegrationKeyBody is the body of createIntegrationApiKey.
 type CreateIntegrationKeyBody struct {
-	IntegrationID string `json:"integrationId" doc:"The integration that the key acts as."`
+	IntegrationID string `json:"integrationId" doc:"The integration that the key authenticates."`
 	Note          string `json:"note,omitempty" doc:"What it is for."`
 }
 
 // CreateIntegrationKeyAnswer is the answer of createIntegrationApiKey.
 type CreateIntegrationKeyAnswer struct {
 	IntegrationKey
-	Value string `json:"value" doc:"The key itself. It is shown here and never again."`
+	Value string `json:"value" doc:"The key itself, shown only in this response."`
 }
 
 type (
@@ -50,7 +50,7 @@ const integrationKeysPath = integrationsPath + "/iaks"
 // mountIntegrationKeys registers the operations of integrations' keys.
 func mountIntegrationKeys(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listIntegrationApiKeys", Method: http.MethodGet, Path: integrationKeysPath, Area: "integrations",
-		Summary: "List the keys of an integration", Scope: wire.InHeader, Permission: access.CatalogWrite},
+		Summary: "List an integration's access keys", Scope: wire.InHeader, Permission: access.CatalogWrite},
 		func(ctx context.Context, in *listIntegrationKeysInput) (*listIntegrationKeysOutput, error) {
 			keys, err := s.ListKeys(ctx, access.From(ctx).Workspace, id.Integration(in.IntegrationID))
 			if err != nil {
@@ -63,14 +63,14 @@ func mountIntegrationKeys(m *wire.Mux, s *Service) {
 			return &listIntegrationKeysOutput{Body: ListIntegrationKeysAnswer{Keys: shown}}, nil
 		})
 	wire.Register(m, wire.Operation{ID: "createIntegrationApiKey", Method: http.MethodPost, Path: integrationKeysPath, Area: "integrations",
-		Summary: "Make a key that acts as an integration", Detail: "The value is shown in this answer and never again. It opens the runtime and ingest, no admin operation.",
+		Summary: "Create an integration access key", Detail: "The value is shown only in this response. The key is valid for the runtime API and ingest, not for admin operations.",
 		Scope: wire.InHeader, Permission: access.CatalogWrite},
 		func(ctx context.Context, in *createIntegrationKeyInput) (*createIntegrationKeyOutput, error) {
 			key, value, err := s.CreateKey(ctx, access.From(ctx).Workspace, id.Integration(in.Body.IntegrationID), in.Body.Note)
 			return &createIntegrationKeyOutput{Body: CreateIntegrationKeyAnswer{IntegrationKey: shownKey(key), Value: value}}, err
 		})
 	wire.Register(m, wire.Operation{ID: "deleteIntegrationApiKey", Method: http.MethodDelete, Path: integrationKeysPath + "/{id}", Area: "integrations",
-		Summary: "Delete a key of an integration", Detail: "It stops working at once.", Scope: wire.InHeader, Permission: access.CatalogWrite, WhileBlocked: true},
+		Summary: "Delete an integration access key", Detail: "It stops working immediately.", Scope: wire.InHeader, Permission: access.CatalogWrite, WhileBlocked: true},
 		func(ctx context.Context, in *integrationKeyInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.DeleteKey(ctx, access.From(ctx).Workspace, id.Token(in.ID))
 		})

@@ -15,18 +15,18 @@ import (
 // answer is put together from the stored text by appendInterface. It says what that
 // text is, and a test holds the one against the other.
 type InterfaceDetails struct {
-	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The interface, in this version."`
-	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the interface."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
 	UpdatedAt wire.Time `json:"updatedAt" doc:"When it was last updated."`
 	Name      string    `json:"name" maxLength:"200" doc:"The name."`
 	Version   string    `json:"version" maxLength:"200" doc:"The version."`
 	definition.Interface
-	Title       string                          `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title       string                          `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description string                          `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL     string                          `json:"iconUrl" doc:"Where its icon is."`
-	ReadmeURL   string                          `json:"readmeUrl" doc:"Where its readme is."`
-	Public      bool                            `json:"public" doc:"Whether everybody can see it."`
-	Attributes  map[string]definition.Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	IconURL     string                          `json:"iconUrl" doc:"The URL of the icon."`
+	ReadmeURL   string                          `json:"readmeUrl" doc:"The URL of the readme."`
+	Public      bool                            `json:"public" doc:"Whether everyone can see it."`
+	Attributes  map[string]definition.Attribute `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // InterfaceAnswer is the answer of the operations that show an interface.
@@ -36,46 +36,46 @@ type InterfaceAnswer struct {
 
 // ListedInterface is an interface in a list.
 type ListedInterface struct {
-	ID          string    `json:"id" minLength:"28" maxLength:"36" doc:"The interface, in this version."`
-	CreatedAt   wire.Time `json:"createdAt" doc:"When it was made."`
+	ID          string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the interface."`
+	CreatedAt   wire.Time `json:"createdAt" doc:"When it was created."`
 	UpdatedAt   wire.Time `json:"updatedAt" doc:"When it was last updated."`
 	Name        string    `json:"name" maxLength:"200" doc:"The name."`
 	Version     string    `json:"version" maxLength:"200" doc:"The version."`
-	Title       string    `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title       string    `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description string    `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL     string    `json:"iconUrl" doc:"Where its icon is."`
-	ReadmeURL   string    `json:"readmeUrl" doc:"Where its readme is."`
-	Public      bool      `json:"public" doc:"Whether everybody can see it."`
+	IconURL     string    `json:"iconUrl" doc:"The URL of the icon."`
+	ReadmeURL   string    `json:"readmeUrl" doc:"The URL of the readme."`
+	Public      bool      `json:"public" doc:"Whether everyone can see it."`
 }
 
 // ListInterfacesAnswer is the answer of the operations that list interfaces.
 type ListInterfacesAnswer struct {
-	Interfaces []ListedInterface `json:"interfaces" doc:"The interfaces of this page."`
-	Meta       wire.Meta         `json:"meta" doc:"Where the next page begins."`
+	Interfaces []ListedInterface `json:"interfaces" doc:"The interfaces on this page."`
+	Meta       wire.Meta         `json:"meta" doc:"The cursor of the next page."`
 }
 
 // CreateInterfaceBody is the body of createInterface.
 type CreateInterfaceBody struct {
-	Name    string `json:"name" maxLength:"200" doc:"The name, with the workspace's handle in front: handle/name."`
-	Version string `json:"version" maxLength:"200" doc:"The version, as 1.0.0."`
+	Name    string `json:"name" maxLength:"200" doc:"The name with the workspace's handle in front: handle/name."`
+	Version string `json:"version" maxLength:"200" doc:"The version, such as 1.0.0."`
 	definition.NewInterface
-	SDKVersion  *string `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
-	Icon        *string `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
-	Readme      *string `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
-	Title       *string `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see; made of the name when absent."`
+	SDKVersion  *string `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was built with."`
+	Icon        *string `json:"icon,omitempty" doc:"The icon in base64, shared by all versions of the name."`
+	Readme      *string `json:"readme,omitempty" doc:"The readme: Markdown in base64."`
+	Title       *string `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The display name; derived from the name when absent."`
 	Description *string `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
-	Public      bool    `json:"public,omitempty" doc:"Whether everybody can see it."`
+	Public      bool    `json:"public,omitempty" doc:"Whether everyone can see it."`
 }
 
 // UpdateInterfaceBody is the body of updateInterface.
 type UpdateInterfaceBody struct {
 	definition.InterfacePatch
-	SDKVersion  *string `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
-	Icon        *string `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
-	Readme      *string `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
-	Title       *string `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see."`
+	SDKVersion  *string `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was built with."`
+	Icon        *string `json:"icon,omitempty" doc:"The icon in base64, shared by all versions of the name."`
+	Readme      *string `json:"readme,omitempty" doc:"The readme: Markdown in base64."`
+	Title       *string `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description *string `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
-	Public      *bool   `json:"public,omitempty" doc:"Whether everybody can see it."`
+	Public      *bool   `json:"public,omitempty" doc:"Whether everyone can see it."`
 }
 
 type (
@@ -106,33 +106,33 @@ const (
 // the hub.
 func mountInterfaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "createInterface", Method: http.MethodPost, Path: interfacesPath, Area: "interfaces",
-		Summary: "Publish a version of an interface",
-		Detail:  "Names begin with the workspace's handle. Changes that break the version before need a new major version, or the header x-bypass-breaking-changes-detection: true.",
+		Summary: "Create an interface",
+		Detail:  "Publishes one version. The name starts with the workspace's handle. Changes that break compatibility with the preceding version need a new major version or the header x-bypass-breaking-changes-detection: true.",
 		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
 		func(ctx context.Context, in *createInterfaceInput) (*interfaceOutput, error) {
 			return s.showInterface(s.CreateInterface(ctx, access.From(ctx), in.Body.draft(), in.AllowBreaking))
 		})
 	wire.Register(m, wire.Operation{ID: "listInterfaces", Method: http.MethodGet, Path: interfacesPath, Area: "interfaces",
-		Summary: "List the interfaces of a workspace", Detail: "Every version is one item; the newest come first.",
+		Summary: "List a workspace's interfaces", Detail: "Every version is one item, newest first.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *listPackagesInput) (*listInterfacesOutput, error) {
 			return s.showInterfaces(ctx, m, in, in.of(access.From(ctx).Workspace))
 		})
 	wire.Register(m, wire.Operation{ID: "getInterface", Method: http.MethodGet, Path: interfacesPath + "/{id}", Area: "interfaces",
-		Summary: "Show an interface", Detail: "One of the workspace, or a public one.",
+		Summary: "Get an interface", Detail: "The interface must be public or belong to the workspace.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *interfaceInput) (*interfaceOutput, error) {
 			return s.showInterface(s.GetInterface(ctx, access.From(ctx).Workspace, id.Interface(in.ID)))
 		})
 	wire.Register(m, wire.Operation{ID: "getInterfaceByName", Method: http.MethodGet, Path: interfacesPath + "/{name}/{version}", Area: "interfaces",
-		Summary: "Show an interface by its name", Detail: "In the highest version that matches. One of the workspace, or else a public one.",
+		Summary: "Get an interface by name and version", Detail: "Returns the highest version that matches: one of the workspace if there is any, else a public one.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *namedInput) (*interfaceOutput, error) {
 			return s.showInterface(s.GetInterfaceByName(ctx, access.From(ctx).Workspace, in.Name, in.Version))
 		})
 	wire.Register(m, wire.Operation{ID: "updateInterface", Method: http.MethodPut, Path: interfacesPath + "/{id}", Area: "interfaces",
-		Summary: "Change an interface",
-		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it. What a public version is made of cannot be changed: publish a new one.",
+		Summary: "Update an interface",
+		Detail:  "Members that are absent stay unchanged. Maps merge by key: null removes an entry, a value replaces it. The contents of a public version cannot be changed: publish a new version.",
 		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
 		func(ctx context.Context, in *updateInterfaceInput) (*interfaceOutput, error) {
 			update := in.Body.update()
@@ -140,24 +140,24 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 			return s.showInterface(s.UpdateInterface(ctx, access.From(ctx), id.Interface(in.ID), update))
 		})
 	wire.Register(m, wire.Operation{ID: "deleteInterface", Method: http.MethodDelete, Path: interfacesPath + "/{id}", Area: "interfaces",
-		Summary: "Delete a version of an interface", Detail: "It must not be one that integrations implement or plugins depend on. Developers delete what they made, managers and above everything.",
+		Summary: "Delete an interface", Detail: "Deletes one version, which no integration may implement and no plugin depend on. Developers can delete what they created; managers and above can delete any.",
 		Scope: wire.InHeader, Permission: access.CatalogDeleteOwn},
 		func(ctx context.Context, in *interfaceInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.DeleteInterface(ctx, access.From(ctx), id.Interface(in.ID))
 		})
 	wire.Register(m, wire.Operation{ID: "listPublicInterfaces", Method: http.MethodGet, Path: hubInterfacesPath, Area: "hub",
-		Summary: "List the interfaces of the hub", Detail: "Every version is one item; the newest come first.",
+		Summary: "List the hub's interfaces", Detail: "Every version is one item, newest first.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *listPackagesInput) (*listInterfacesOutput, error) {
 			return s.showInterfaces(ctx, m, in, in.of(""))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicInterfaceById", Method: http.MethodGet, Path: hubInterfacesPath + "/{id}", Area: "hub",
-		Summary: "Show an interface of the hub", Scope: wire.Outside, Permission: access.Self},
+		Summary: "Get a hub interface", Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *interfaceInput) (*interfaceOutput, error) {
 			return s.showInterface(s.GetInterface(ctx, "", id.Interface(in.ID)))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicInterface", Method: http.MethodGet, Path: hubInterfacesPath + "/{name}/{version}", Area: "hub",
-		Summary: "Show an interface of the hub by its name", Detail: "In the highest version that matches.",
+		Summary: "Get a hub interface by name and version", Detail: "Returns the highest version that matches.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *namedInput) (*interfaceOutput, error) {
 			return s.showInterface(s.GetInterfaceByName(ctx, "", in.Name, in.Version))

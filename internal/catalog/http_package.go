@@ -10,12 +10,12 @@ type (
 	// namedInput asks for the highest version of a name that a reference admits.
 	namedInput struct {
 		Name    string `path:"name" doc:"The name."`
-		Version string `path:"version" doc:"The version: exact, latest, or a range as npm writes them."`
+		Version string `path:"version" doc:"The version: exact, latest, or a range in npm's syntax."`
 	}
 	// listPackagesInput asks for interfaces or plugins.
 	listPackagesInput struct {
-		Name    string `query:"name" doc:"Only those of this name."`
-		Version string `query:"version" doc:"Only those of exactly this version."`
+		Name    string `query:"name" doc:"Only those with this name."`
+		Version string `query:"version" doc:"Only those with exactly this version."`
 		wire.PageQuery
 	}
 )

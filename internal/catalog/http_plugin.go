@@ -15,20 +15,20 @@ import (
 // put together from the stored text by appendPlugin. It says what that text is, and
 // a test holds the one against the other.
 type PluginDetails struct {
-	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The plugin, in this version."`
+	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the plugin."`
 	Name      string    `json:"name" maxLength:"200" doc:"The name."`
 	Version   string    `json:"version" maxLength:"200" doc:"The version."`
-	CreatedAt wire.Time `json:"createdAt" doc:"When it was made."`
+	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
 	UpdatedAt wire.Time `json:"updatedAt" doc:"When it was last updated."`
 	definition.Plugin
-	Title           string                          `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title           string                          `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description     string                          `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL         string                          `json:"iconUrl" doc:"Where its icon is."`
-	ReadmeURL       string                          `json:"readmeUrl" doc:"Where its readme is."`
-	Public          bool                            `json:"public" doc:"Whether its visibility is public."`
-	Visibility      Visibility                      `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	LifecycleStatus Lifecycle                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
-	Attributes      map[string]definition.Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	IconURL         string                          `json:"iconUrl" doc:"The URL of the icon."`
+	ReadmeURL       string                          `json:"readmeUrl" doc:"The URL of the readme."`
+	Public          bool                            `json:"public" doc:"Whether the visibility is public."`
+	Visibility      Visibility                      `json:"visibility" enum:"public,private,unlisted" doc:"The visibility."`
+	LifecycleStatus Lifecycle                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can still be newly installed."`
+	Attributes      map[string]definition.Attribute `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // PluginAnswer is the answer of the operations that show a plugin.
@@ -38,64 +38,64 @@ type PluginAnswer struct {
 
 // ListedPlugin is a plugin in a list.
 type ListedPlugin struct {
-	ID              string     `json:"id" minLength:"28" maxLength:"36" doc:"The plugin, in this version."`
-	CreatedAt       wire.Time  `json:"createdAt" doc:"When it was made."`
+	ID              string     `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the plugin."`
+	CreatedAt       wire.Time  `json:"createdAt" doc:"When it was created."`
 	UpdatedAt       wire.Time  `json:"updatedAt" doc:"When it was last updated."`
 	Name            string     `json:"name" maxLength:"200" doc:"The name."`
 	Version         string     `json:"version" maxLength:"200" doc:"The version."`
-	Title           string     `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Title           string     `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description     string     `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL         string     `json:"iconUrl" doc:"Where its icon is."`
-	ReadmeURL       string     `json:"readmeUrl" doc:"Where its readme is."`
-	Public          bool       `json:"public" doc:"Whether its visibility is public."`
-	Visibility      Visibility `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	LifecycleStatus Lifecycle  `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
+	IconURL         string     `json:"iconUrl" doc:"The URL of the icon."`
+	ReadmeURL       string     `json:"readmeUrl" doc:"The URL of the readme."`
+	Public          bool       `json:"public" doc:"Whether the visibility is public."`
+	Visibility      Visibility `json:"visibility" enum:"public,private,unlisted" doc:"The visibility."`
+	LifecycleStatus Lifecycle  `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can still be newly installed."`
 }
 
 // ListPluginsAnswer is the answer of the operations that list plugins.
 type ListPluginsAnswer struct {
-	Plugins []ListedPlugin `json:"plugins" doc:"The plugins of this page."`
-	Meta    wire.Meta      `json:"meta" doc:"Where the next page begins."`
+	Plugins []ListedPlugin `json:"plugins" doc:"The plugins on this page."`
+	Meta    wire.Meta      `json:"meta" doc:"The cursor of the next page."`
 }
 
 // PluginCode is the code of a plugin in a request that creates one.
 type PluginCode struct {
-	Node    string `json:"node" doc:"The bundle for node."`
+	Node    string `json:"node" doc:"The bundle for Node.js."`
 	Browser string `json:"browser" doc:"The bundle for browsers."`
 }
 
 // PluginCodePatch is the code of a plugin in a request that changes one.
 type PluginCodePatch struct {
-	Node    *string `json:"node,omitempty" doc:"The bundle for node."`
+	Node    *string `json:"node,omitempty" doc:"The bundle for Node.js."`
 	Browser *string `json:"browser,omitempty" doc:"The bundle for browsers."`
 }
 
 // CreatePluginBody is the body of createPlugin.
 type CreatePluginBody struct {
-	Name    string `json:"name" maxLength:"200" doc:"The name, with the workspace's handle in front: handle/name."`
-	Version string `json:"version" maxLength:"200" doc:"The version, as 1.0.0."`
+	Name    string `json:"name" maxLength:"200" doc:"The name with the workspace's handle in front: handle/name."`
+	Version string `json:"version" maxLength:"200" doc:"The version, such as 1.0.0."`
 	definition.NewPlugin
-	SDKVersion  *string     `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
-	Code        PluginCode  `json:"code" doc:"What bots are built with."`
-	Icon        *string     `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
-	Readme      *string     `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
-	Title       *string     `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see; made of the name when absent."`
+	SDKVersion  *string     `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was built with."`
+	Code        PluginCode  `json:"code" doc:"The code that bots are built with."`
+	Icon        *string     `json:"icon,omitempty" doc:"The icon in base64, shared by all versions of the name."`
+	Readme      *string     `json:"readme,omitempty" doc:"The readme: Markdown in base64."`
+	Title       *string     `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The display name; derived from the name when absent."`
 	Description *string     `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
-	Public      *bool       `json:"public,omitempty" doc:"The old name of visibility, which says more."`
-	Visibility  *Visibility `json:"visibility,omitempty" enum:"public,private,unlisted" doc:"Who can see it; private when absent."`
+	Public      *bool       `json:"public,omitempty" doc:"The older form of visibility."`
+	Visibility  *Visibility `json:"visibility,omitempty" enum:"public,private,unlisted" doc:"The visibility; private when absent."`
 }
 
 // UpdatePluginBody is the body of updatePlugin.
 type UpdatePluginBody struct {
 	definition.PluginPatch
-	SDKVersion  *string         `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was made with."`
-	Code        PluginCodePatch `json:"code,omitzero" doc:"What bots are built with."`
-	Icon        *string         `json:"icon,omitempty" doc:"The icon in base64. All versions of the name share it."`
-	Readme      *string         `json:"readme,omitempty" doc:"The readme, Markdown in base64."`
-	Title       *string         `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The name people see."`
+	SDKVersion  *string         `json:"sdkVersion,omitempty" maxLength:"200" doc:"The version of the SDK that it was built with."`
+	Code        PluginCodePatch `json:"code,omitzero" doc:"The code that bots are built with."`
+	Icon        *string         `json:"icon,omitempty" doc:"The icon in base64, shared by all versions of the name."`
+	Readme      *string         `json:"readme,omitempty" doc:"The readme: Markdown in base64."`
+	Title       *string         `json:"title,omitempty" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description *string         `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
-	Public      *bool           `json:"public,omitempty" doc:"The old name of visibility, which says more."`
-	Visibility  *Visibility     `json:"visibility,omitempty" enum:"public,private,unlisted" doc:"Who can see it."`
+	Public      *bool           `json:"public,omitempty" doc:"The older form of visibility."`
+	Visibility  *Visibility     `json:"visibility,omitempty" enum:"public,private,unlisted" doc:"The visibility."`
 }
 
 // PluginCodeAnswer is the answer of the operations that read a plugin's code.
@@ -122,7 +122,7 @@ type (
 	}
 	pluginCodeInput struct {
 		ID       string   `path:"id" doc:"The plugin."`
-		Platform Platform `path:"platform" enum:"node,browser" doc:"Where the code is to run."`
+		Platform Platform `path:"platform" enum:"node,browser" doc:"The platform that the code is for."`
 	}
 	pluginOutput      struct{ Body wire.Document[PluginAnswer] }
 	pluginCodeOutput  struct{ Body PluginCodeAnswer }
@@ -137,43 +137,43 @@ const (
 // mountPlugins registers the operations of plugins in the workspace.
 func mountPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "createPlugin", Method: http.MethodPost, Path: pluginsPath, Area: "plugins",
-		Summary: "Publish a version of a plugin",
-		Detail:  "Names begin with the workspace's handle. Changes that break the version before need a new major version, or the header x-bypass-breaking-changes-detection: true.",
+		Summary: "Create a plugin",
+		Detail:  "Publishes one version. The name starts with the workspace's handle. Changes that break compatibility with the preceding version need a new major version or the header x-bypass-breaking-changes-detection: true.",
 		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
 		func(ctx context.Context, in *createPluginInput) (*pluginOutput, error) {
 			return s.showPlugin(s.CreatePlugin(ctx, access.From(ctx), in.Body.draft(), in.AllowBreaking))
 		})
 	wire.Register(m, wire.Operation{ID: "listPlugins", Method: http.MethodGet, Path: pluginsPath, Area: "plugins",
-		Summary: "List the plugins of a workspace", Detail: "Every version is one item; the newest come first.",
+		Summary: "List a workspace's plugins", Detail: "Every version is one item, newest first.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *listPackagesInput) (*listPluginsOutput, error) {
 			return s.showPlugins(ctx, m, in, in.of(access.From(ctx).Workspace))
 		})
 	wire.Register(m, wire.Operation{ID: "getPlugin", Method: http.MethodGet, Path: pluginsPath + "/{id}", Area: "plugins",
-		Summary: "Show a plugin", Scope: wire.InHeader, Permission: access.CatalogRead},
+		Summary: "Get a plugin", Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *pluginInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetPlugin(ctx, access.From(ctx).Workspace, id.Plugin(in.ID)))
 		})
 	wire.Register(m, wire.Operation{ID: "getPluginByName", Method: http.MethodGet, Path: pluginsPath + "/{name}/{version}", Area: "plugins",
-		Summary: "Show a plugin by its name", Detail: "In the highest version that matches.",
+		Summary: "Get a plugin by name and version", Detail: "Returns the highest version that matches.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *namedInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetPluginByName(ctx, access.From(ctx).Workspace, in.Name, in.Version))
 		})
 	wire.Register(m, wire.Operation{ID: "getDereferencedPlugin", Method: http.MethodGet, Path: pluginsPath + "/{id}/dereferenced", Area: "plugins",
-		Summary: "Show a plugin as it is beside given integrations", Detail: "References to entities of interfaces are replaced by the schemas that the integrations have for them.",
+		Summary: "Get a dereferenced plugin", Detail: "References to entities of interfaces are replaced by the given integrations' schemas.",
 		Scope: wire.InHeader, Permission: access.CatalogRead},
 		func(ctx context.Context, in *dereferencedPluginInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetDereferencedPlugin(ctx, access.From(ctx).Workspace, id.Plugin(in.ID), in.Interfaces))
 		})
 	wire.Register(m, wire.Operation{ID: "getPluginCode", Method: http.MethodGet, Path: pluginsPath + "/{id}/code/{platform}", Area: "plugins",
-		Summary: "Read the code of a plugin", Scope: wire.InHeader, Permission: access.CatalogRead, LargeAnswer: true},
+		Summary: "Get the code of a plugin", Scope: wire.InHeader, Permission: access.CatalogRead, LargeAnswer: true},
 		func(ctx context.Context, in *pluginCodeInput) (*pluginCodeOutput, error) {
 			return s.showPluginCode(ctx, access.From(ctx).Workspace, in)
 		})
 	wire.Register(m, wire.Operation{ID: "updatePlugin", Method: http.MethodPut, Path: pluginsPath + "/{id}", Area: "plugins",
-		Summary: "Change a plugin",
-		Detail:  "What is absent stays. Maps merge by key: null removes an entry, a value replaces it. What a public or unlisted version is made of cannot be changed: publish a new one.",
+		Summary: "Update a plugin",
+		Detail:  "Members that are absent stay unchanged. Maps merge by key: null removes an entry, a value replaces it. The contents of a public or unlisted version cannot be changed: publish a new version.",
 		Scope:   wire.InHeader, Permission: access.CatalogWrite, Code: true},
 		func(ctx context.Context, in *updatePluginInput) (*pluginOutput, error) {
 			update := in.Body.update()
@@ -181,7 +181,7 @@ func mountPlugins(m *wire.Mux, s *Service) {
 			return s.showPlugin(s.UpdatePlugin(ctx, access.From(ctx), id.Plugin(in.ID), update))
 		})
 	wire.Register(m, wire.Operation{ID: "deletePlugin", Method: http.MethodDelete, Path: pluginsPath + "/{id}", Area: "plugins",
-		Summary: "Delete a version of a plugin", Detail: "It must not be installed. Developers delete what they made, managers and above everything.",
+		Summary: "Delete a plugin", Detail: "Deletes one version, which must not be installed anywhere. Developers can delete what they created; managers and above can delete any.",
 		Scope: wire.InHeader, Permission: access.CatalogDeleteOwn},
 		func(ctx context.Context, in *pluginInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.DeletePlugin(ctx, access.From(ctx), id.Plugin(in.ID))
@@ -192,31 +192,31 @@ func mountPlugins(m *wire.Mux, s *Service) {
 // mountHubPlugins registers the operations of the plugins in the hub.
 func mountHubPlugins(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listPublicPlugins", Method: http.MethodGet, Path: hubPluginsPath, Area: "hub",
-		Summary: "List the plugins of the hub", Detail: "Every version is one item; the newest come first.",
+		Summary: "List the hub's plugins", Detail: "Every version is one item, newest first.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *listPackagesInput) (*listPluginsOutput, error) {
 			return s.showPlugins(ctx, m, in, in.of(""))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicPluginById", Method: http.MethodGet, Path: hubPluginsPath + "/{id}", Area: "hub",
-		Summary: "Show a plugin of the hub", Detail: "Or one that is not listed there.",
+		Summary: "Get a hub plugin", Detail: "The plugin must be public or unlisted.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *pluginInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetPlugin(ctx, "", id.Plugin(in.ID)))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicPlugin", Method: http.MethodGet, Path: hubPluginsPath + "/{name}/{version}", Area: "hub",
-		Summary: "Show a plugin of the hub by its name", Detail: "In the highest version that matches, listed or not.",
+		Summary: "Get a hub plugin by name and version", Detail: "Returns the highest public or unlisted version that matches.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *namedInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetPluginByName(ctx, "", in.Name, in.Version))
 		})
 	wire.Register(m, wire.Operation{ID: "getDereferencedPublicPluginById", Method: http.MethodGet, Path: hubPluginsPath + "/{id}/dereferenced", Area: "hub",
-		Summary: "Show a plugin of the hub as it is beside given integrations", Detail: "References to entities of interfaces are replaced by the schemas that the integrations, which must be of the hub too, have for them.",
+		Summary: "Get a dereferenced hub plugin", Detail: "References to entities of interfaces are replaced by the given integrations' schemas. The integrations must be in the hub too.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *dereferencedPluginInput) (*pluginOutput, error) {
 			return s.showPlugin(s.GetDereferencedPlugin(ctx, "", id.Plugin(in.ID), in.Interfaces))
 		})
 	wire.Register(m, wire.Operation{ID: "getPublicPluginCode", Method: http.MethodGet, Path: hubPluginsPath + "/{id}/code/{platform}", Area: "hub",
-		Summary: "Read the code of a plugin of the hub", Scope: wire.Outside, Permission: access.Self, LargeAnswer: true},
+		Summary: "Get the code of a hub plugin", Scope: wire.Outside, Permission: access.Self, LargeAnswer: true},
 		func(ctx context.Context, in *pluginCodeInput) (*pluginCodeOutput, error) {
 			return s.showPluginCode(ctx, "", in)
 		})

@@ -11,26 +11,26 @@ import (
 // answer is put together from the stored text by appendIntegration. It says what
 // that text is, and a test holds the one against the other.
 type IntegrationDetails struct {
-	ID               string    `json:"id" minLength:"28" maxLength:"36" doc:"The integration, in this version."`
-	CreatedAt        wire.Time `json:"createdAt" doc:"When it was made."`
+	ID               string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the integration."`
+	CreatedAt        wire.Time `json:"createdAt" doc:"When it was created."`
 	UpdatedAt        wire.Time `json:"updatedAt" doc:"When it was last updated."`
-	MaxExecutionTime float64   `json:"maxExecutionTime,omitzero" doc:"How many seconds a call may take."`
-	URL              string    `json:"url" maxLength:"2000" doc:"Where its code runs; empty when here, and in the hub."`
-	SigningSecret    string    `json:"signingSecret" maxLength:"2000" doc:"What calls to the integration are signed with. Shown when it is made, empty afterwards."`
+	MaxExecutionTime float64   `json:"maxExecutionTime,omitzero" doc:"The time limit of a call, in seconds."`
+	URL              string    `json:"url" maxLength:"2000" doc:"The URL at which the integration runs; empty when it runs here, and in the hub."`
+	SigningSecret    string    `json:"signingSecret" maxLength:"2000" doc:"The secret that signs calls to the integration; shown only when the integration is created, empty afterwards."`
 	Name             string    `json:"name" maxLength:"200" doc:"The name."`
 	Version          string    `json:"version" maxLength:"200" doc:"The version."`
 	definition.Integration
-	Dev                bool                            `json:"dev" doc:"Whether it is a development integration."`
-	Title              string                          `json:"title" minLength:"1" maxLength:"64" doc:"The name people see."`
+	Dev                bool                            `json:"dev" doc:"Whether this is a development integration."`
+	Title              string                          `json:"title" minLength:"1" maxLength:"64" doc:"The display name."`
 	Description        string                          `json:"description" maxLength:"256" doc:"What it is for."`
-	IconURL            string                          `json:"iconUrl" doc:"Where its icon is."`
-	ReadmeURL          string                          `json:"readmeUrl" doc:"Where its readme is."`
-	Public             bool                            `json:"public" doc:"Whether its visibility is public."`
-	Visibility         Visibility                      `json:"visibility" enum:"public,private,unlisted" doc:"Who can see it."`
-	VerificationStatus Verification                    `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"How far its review is."`
-	LifecycleStatus    Lifecycle                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can be newly installed."`
-	Secrets            []string                        `json:"secrets" doc:"The names of its secrets; none in the hub."`
-	Attributes         map[string]definition.Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	IconURL            string                          `json:"iconUrl" doc:"The URL of the icon."`
+	ReadmeURL          string                          `json:"readmeUrl" doc:"The URL of the readme."`
+	Public             bool                            `json:"public" doc:"Whether the visibility is public."`
+	Visibility         Visibility                      `json:"visibility" enum:"public,private,unlisted" doc:"The visibility."`
+	VerificationStatus Verification                    `json:"verificationStatus" enum:"unapproved,pending,approved,rejected" doc:"The status of the verification."`
+	LifecycleStatus    Lifecycle                       `json:"lifecycleStatus" enum:"published,deprecated" doc:"Whether it can still be newly installed."`
+	Secrets            []string                        `json:"secrets" doc:"The names of the secrets; empty in the hub."`
+	Attributes         map[string]definition.Attribute `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // IntegrationAnswer is the answer of the operations that show an integration of the
@@ -43,7 +43,7 @@ type IntegrationAnswer struct {
 type PublicIntegrationDetails struct {
 	IntegrationDetails
 	OwnerWorkspace PackageOwner `json:"ownerWorkspace" doc:"The workspace that published it."`
-	Meta           Popularity   `json:"meta" doc:"How popular it is."`
+	Meta           Popularity   `json:"meta" doc:"Figures on its popularity."`
 }
 
 // PublicIntegrationAnswer is the answer of the operations that show an integration of

@@ -35,11 +35,11 @@ func partsOf(i definition.Integration) parts {
 
 // Matches says where a search met an integration.
 type Matches struct {
-	Name        bool     `json:"name,omitzero" doc:"Whether it is in the name."`
-	Title       bool     `json:"title,omitzero" doc:"Whether it is in the title."`
-	Description bool     `json:"description,omitzero" doc:"Whether it is in the description."`
-	Actions     []string `json:"actions,omitempty" doc:"The actions whose names have it."`
-	Interfaces  []string `json:"interfaces,omitempty" doc:"The interfaces whose names have it."`
+	Name        bool     `json:"name,omitzero" doc:"Whether the name matched."`
+	Title       bool     `json:"title,omitzero" doc:"Whether the title matched."`
+	Description bool     `json:"description,omitzero" doc:"Whether the description matched."`
+	Actions     []string `json:"actions,omitempty" doc:"The actions whose names matched."`
+	Interfaces  []string `json:"interfaces,omitempty" doc:"The interfaces whose names matched."`
 }
 
 const (

@@ -11,13 +11,13 @@ type Bot struct {
 	User            TagSet                      `json:"user" doc:"The tags of users."`
 	Conversation    TagSet                      `json:"conversation" doc:"The tags of conversations."`
 	Message         TagSet                      `json:"message" doc:"The tags of messages."`
-	States          map[string]StateDefinition  `json:"states" doc:"The states by name."`
+	States          map[string]StateDefinition  `json:"states" doc:"The states, by name."`
 	Configuration   Configuration               `json:"configuration" doc:"The bot's configuration."`
-	Events          map[string]EventDefinition  `json:"events" doc:"The events by name."`
-	RecurringEvents map[string]RecurringEvent   `json:"recurringEvents" doc:"The recurring events by name."`
-	Subscriptions   Subscriptions               `json:"subscriptions" doc:"What the bot listens to."`
-	Actions         map[string]ActionDefinition `json:"actions" doc:"The actions by name."`
-	Medias          []Media                     `json:"medias" doc:"The files that the bot shows."`
+	Events          map[string]EventDefinition  `json:"events" doc:"The events, by name."`
+	RecurringEvents map[string]RecurringEvent   `json:"recurringEvents" doc:"The recurring events, by name."`
+	Subscriptions   Subscriptions               `json:"subscriptions" doc:"The events that the bot subscribes to."`
+	Actions         map[string]ActionDefinition `json:"actions" doc:"The actions, by name."`
+	Medias          []Media                     `json:"medias" doc:"The bot's media files."`
 }
 
 // emptySchema admits an object and says so: code generators turn {} into "any".
@@ -49,16 +49,16 @@ func encode(kind string, definition any) ([]byte, error) {
 
 // NewBot is the definition in a request that creates a bot.
 type NewBot struct {
-	States          map[string]StateDefinition        `json:"states,omitempty" doc:"The states by name."`
-	Events          map[string]EventDefinition        `json:"events,omitempty" doc:"The events by name."`
-	RecurringEvents map[string]RecurringEventSettings `json:"recurringEvents,omitempty" doc:"The recurring events by name."`
-	Subscriptions   Subscriptions                     `json:"subscriptions,omitzero" doc:"What the bot listens to."`
-	Actions         map[string]ActionDefinition       `json:"actions,omitempty" doc:"The actions by name."`
+	States          map[string]StateDefinition        `json:"states,omitempty" doc:"The states, by name."`
+	Events          map[string]EventDefinition        `json:"events,omitempty" doc:"The events, by name."`
+	RecurringEvents map[string]RecurringEventSettings `json:"recurringEvents,omitempty" doc:"The recurring events, by name."`
+	Subscriptions   Subscriptions                     `json:"subscriptions,omitzero" doc:"The events that the bot subscribes to."`
+	Actions         map[string]ActionDefinition       `json:"actions,omitempty" doc:"The actions, by name."`
 	Configuration   ConfigurationPatch                `json:"configuration,omitzero" doc:"The bot's configuration."`
 	User            NewTagSet                         `json:"user,omitzero" doc:"The tags of users."`
 	Conversation    NewTagSet                         `json:"conversation,omitzero" doc:"The tags of conversations."`
 	Message         NewTagSet                         `json:"message,omitzero" doc:"The tags of messages."`
-	Medias          []Media                           `json:"medias,omitempty" doc:"The files that the bot shows."`
+	Medias          []Media                           `json:"medias,omitempty" doc:"The bot's media files."`
 }
 
 // Patch is the patch that makes the definition out of an empty one.
@@ -82,16 +82,16 @@ func (n NewBot) Patch() BotPatch {
 
 // BotPatch changes the definition of a bot.
 type BotPatch struct {
-	Configuration   ConfigurationPatch                            `json:"configuration,omitzero" doc:"The members given replace those of the configuration."`
+	Configuration   ConfigurationPatch                            `json:"configuration,omitzero" doc:"Members to replace in the configuration."`
 	User            TagSetPatch                                   `json:"user,omitzero" doc:"The tags of users."`
 	Message         TagSetPatch                                   `json:"message,omitzero" doc:"The tags of messages."`
 	Conversation    TagSetPatch                                   `json:"conversation,omitzero" doc:"The tags of conversations."`
-	Events          map[string]wire.Patch[EventDefinitionPatch]   `json:"events,omitempty" doc:"Events to set by name; null removes one."`
-	Actions         map[string]wire.Patch[ActionDefinitionPatch]  `json:"actions,omitempty" doc:"Actions to set by name; null removes one."`
-	States          map[string]wire.Patch[StateDefinition]        `json:"states,omitempty" doc:"States to set by name; null removes one."`
-	RecurringEvents map[string]wire.Patch[RecurringEventSettings] `json:"recurringEvents,omitempty" doc:"Recurring events to set by name; null removes one."`
-	Subscriptions   SubscriptionsPatch                            `json:"subscriptions,omitzero" doc:"What the bot listens to."`
-	Medias          []Media                                       `json:"medias,omitempty" doc:"The files that the bot shows; they replace the old ones."`
+	Events          map[string]wire.Patch[EventDefinitionPatch]   `json:"events,omitempty" doc:"Events to set, by name; null removes one."`
+	Actions         map[string]wire.Patch[ActionDefinitionPatch]  `json:"actions,omitempty" doc:"Actions to set, by name; null removes one."`
+	States          map[string]wire.Patch[StateDefinition]        `json:"states,omitempty" doc:"States to set, by name; null removes one."`
+	RecurringEvents map[string]wire.Patch[RecurringEventSettings] `json:"recurringEvents,omitempty" doc:"Recurring events to set, by name; null removes one."`
+	Subscriptions   SubscriptionsPatch                            `json:"subscriptions,omitzero" doc:"The events that the bot subscribes to."`
+	Medias          []Media                                       `json:"medias,omitempty" doc:"The bot's media files, which replace the present ones."`
 }
 
 // Members names the members that the patch has, in a fixed order; none means that

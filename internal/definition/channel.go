@@ -9,18 +9,18 @@ import (
 
 // Channel is a place where an integration has conversations.
 type Channel struct {
-	Title        string                  `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description  string                  `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
-	Messages     map[string]SchemaHolder `json:"messages" doc:"The types of messages by name."`
+	Title        string                  `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description  string                  `json:"description,omitempty" maxLength:"256" doc:"The description of the channel."`
+	Messages     map[string]SchemaHolder `json:"messages" doc:"The message types, by name."`
 	Conversation Creatable               `json:"conversation" doc:"The tags of conversations, and whether bots can create conversations."`
 	Message      TagSet                  `json:"message" doc:"The tags of messages."`
 }
 
 // NewChannel is a Channel in a request that creates.
 type NewChannel struct {
-	Title        string                  `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description  string                  `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
-	Messages     map[string]SchemaHolder `json:"messages" doc:"The types of messages by name."`
+	Title        string                  `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description  string                  `json:"description,omitempty" maxLength:"256" doc:"The description of the channel."`
+	Messages     map[string]SchemaHolder `json:"messages" doc:"The message types, by name."`
 	Conversation NewCreatable            `json:"conversation,omitzero" doc:"The tags of conversations, and whether bots can create conversations."`
 	Message      NewTagSet               `json:"message,omitzero" doc:"The tags of messages."`
 }
@@ -36,9 +36,9 @@ func (n NewChannel) patch() ChannelPatch {
 
 // ChannelPatch changes a channel member by member.
 type ChannelPatch struct {
-	Title        *string                             `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description  *string                             `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
-	Messages     map[string]wire.Patch[SchemaHolder] `json:"messages,omitempty" doc:"Types of messages to set by name; null removes one."`
+	Title        *string                             `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description  *string                             `json:"description,omitempty" maxLength:"256" doc:"The description of the channel."`
+	Messages     map[string]wire.Patch[SchemaHolder] `json:"messages,omitempty" doc:"Message types to set, by name; null removes one."`
 	Conversation CreatablePatch                      `json:"conversation,omitzero" doc:"The tags of conversations, and whether bots can create conversations."`
 	Message      TagSetPatch                         `json:"message,omitzero" doc:"The tags of messages."`
 }
@@ -77,20 +77,20 @@ func (c Channel) checkGrowth(name string, next Channel) error {
 // Creatable is what an integration says of its users, or of a channel's
 // conversations.
 type Creatable struct {
-	Tags     map[string]TagDefinition `json:"tags" doc:"The tags by name."`
+	Tags     map[string]TagDefinition `json:"tags" doc:"The tags, by name."`
 	Creation Creation                 `json:"creation" doc:"Whether bots can create them."`
 }
 
 // Creation says whether bots can create something through the integration.
 type Creation struct {
-	Enabled      bool     `json:"enabled" doc:"Whether they can."`
-	RequiredTags []string `json:"requiredTags" doc:"The tags they must give."`
+	Enabled      bool     `json:"enabled" doc:"Whether creation is enabled."`
+	RequiredTags []string `json:"requiredTags" doc:"The tags that must be given on creation."`
 }
 
 // NewCreatable is a Creatable in a request that creates.
 type NewCreatable struct {
 	Creation *Creation                `json:"creation,omitempty" doc:"Whether bots can create them."`
-	Tags     map[string]TagDefinition `json:"tags,omitempty" doc:"The tags by name."`
+	Tags     map[string]TagDefinition `json:"tags,omitempty" doc:"The tags, by name."`
 }
 
 func (n NewCreatable) patch() CreatablePatch {
@@ -100,7 +100,7 @@ func (n NewCreatable) patch() CreatablePatch {
 // CreatablePatch changes a Creatable: creation as a whole, tags one by one.
 type CreatablePatch struct {
 	Creation *Creation                            `json:"creation,omitempty" doc:"Whether bots can create them."`
-	Tags     map[string]wire.Patch[TagDefinition] `json:"tags,omitempty" doc:"Tags to set by name; null removes one."`
+	Tags     map[string]wire.Patch[TagDefinition] `json:"tags,omitempty" doc:"Tags to set, by name; null removes one."`
 }
 
 func (p CreatablePatch) apply(old Creatable) Creatable {

@@ -12,8 +12,8 @@ import (
 
 // EntityDefinition declares a kind of thing that actions and events speak of.
 type EntityDefinition struct {
-	Title       string      `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string      `json:"description,omitempty" maxLength:"256" doc:"What the entity is."`
+	Title       string      `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string      `json:"description,omitempty" maxLength:"256" doc:"The description of the entity."`
 	Schema      wire.Object `json:"schema" doc:"The JSON schema of the entity."`
 }
 

@@ -10,29 +10,29 @@ import (
 // Integration is the definition of an integration. Its JSON stands in the database
 // in the form in which it is answered.
 type Integration struct {
-	Identifier     IntegrationIdentifier               `json:"identifier" doc:"How calls from outside find the installation they are for."`
-	Sandbox        *IntegrationSandbox                 `json:"sandbox,omitempty" doc:"How calls from outside find the sandbox they are for."`
-	Configuration  IntegrationConfiguration            `json:"configuration" doc:"The configuration of an installation that names none."`
-	Configurations map[string]IntegrationConfiguration `json:"configurations" doc:"Other configurations by name."`
-	Channels       map[string]Channel                  `json:"channels" doc:"The channels by name."`
-	States         map[string]IntegrationState         `json:"states" doc:"The states by name."`
-	Events         map[string]EventDefinition          `json:"events" doc:"The events by name."`
-	Actions        map[string]ActionDefinition         `json:"actions" doc:"The actions by name."`
+	Identifier     IntegrationIdentifier               `json:"identifier" doc:"How incoming calls are matched to an installation."`
+	Sandbox        *IntegrationSandbox                 `json:"sandbox,omitempty" doc:"How incoming calls are matched to a sandbox."`
+	Configuration  IntegrationConfiguration            `json:"configuration" doc:"The default configuration of an installation."`
+	Configurations map[string]IntegrationConfiguration `json:"configurations" doc:"The other configurations, by name."`
+	Channels       map[string]Channel                  `json:"channels" doc:"The channels, by name."`
+	States         map[string]IntegrationState         `json:"states" doc:"The states, by name."`
+	Events         map[string]EventDefinition          `json:"events" doc:"The events, by name."`
+	Actions        map[string]ActionDefinition         `json:"actions" doc:"The actions, by name."`
 	User           Creatable                           `json:"user" doc:"The tags of users, and whether bots can create users."`
-	Entities       map[string]EntityDefinition         `json:"entities" doc:"The entities by name."`
-	Interfaces     map[string]Implementation           `json:"interfaces" doc:"The interfaces it implements, by alias."`
+	Entities       map[string]EntityDefinition         `json:"entities" doc:"The entities, by name."`
+	Interfaces     map[string]Implementation           `json:"interfaces" doc:"The implemented interfaces, by alias."`
 }
 
 // IntegrationIdentifier holds the scripts that route a call from outside.
 type IntegrationIdentifier struct {
-	FallbackHandlerScript string `json:"fallbackHandlerScript,omitempty" maxLength:"2000" doc:"The answer to a call that is for no installation."`
-	ExtractScript         string `json:"extractScript,omitempty" maxLength:"2000" doc:"Gives the identifier of the installation that a call is for."`
+	FallbackHandlerScript string `json:"fallbackHandlerScript,omitempty" maxLength:"2000" doc:"A VRL script that answers calls that match no installation."`
+	ExtractScript         string `json:"extractScript,omitempty" maxLength:"2000" doc:"A VRL script that extracts the identifier of the installation from a call."`
 }
 
 // IntegrationIdentifierPatch changes the scripts one by one.
 type IntegrationIdentifierPatch struct {
-	ExtractScript         wire.Patch[string] `json:"extractScript,omitzero" maxLength:"2000" doc:"Gives the identifier of the installation that a call is for; null removes it."`
-	FallbackHandlerScript wire.Patch[string] `json:"fallbackHandlerScript,omitzero" maxLength:"2000" doc:"The answer to a call that is for no installation; null removes it."`
+	ExtractScript         wire.Patch[string] `json:"extractScript,omitzero" maxLength:"2000" doc:"A VRL script that extracts the identifier of the installation from a call; null removes it."`
+	FallbackHandlerScript wire.Patch[string] `json:"fallbackHandlerScript,omitzero" maxLength:"2000" doc:"A VRL script that answers calls that match no installation; null removes it."`
 }
 
 func (p IntegrationIdentifierPatch) apply(old IntegrationIdentifier) IntegrationIdentifier {
@@ -45,37 +45,37 @@ func (p IntegrationIdentifierPatch) apply(old IntegrationIdentifier) Integration
 // IntegrationSandbox holds the scripts of the sandbox. No public operation sets
 // them.
 type IntegrationSandbox struct {
-	IdentifierExtractScript string `json:"identifierExtractScript,omitempty" maxLength:"2000" doc:"Gives the identifier of the sandboxed conversation that a call is for."`
-	MessageExtractScript    string `json:"messageExtractScript,omitempty" maxLength:"2000" doc:"Gives the text of a message that joins or leaves the sandbox."`
+	IdentifierExtractScript string `json:"identifierExtractScript,omitempty" maxLength:"2000" doc:"A VRL script that extracts the identifier of the sandboxed conversation from a call."`
+	MessageExtractScript    string `json:"messageExtractScript,omitempty" maxLength:"2000" doc:"A VRL script that extracts the text of a message that joins or leaves the sandbox."`
 }
 
 // IntegrationConfiguration is one way to configure an integration.
 type IntegrationConfiguration struct {
-	Title       string                  `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string                  `json:"description,omitempty" maxLength:"256" doc:"When to use it."`
-	Identifier  ConfigurationIdentifier `json:"identifier" doc:"How an installation gets its identifier."`
+	Title       string                  `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string                  `json:"description,omitempty" maxLength:"256" doc:"The description of the configuration."`
+	Identifier  ConfigurationIdentifier `json:"identifier" doc:"How an installation obtains its identifier."`
 	Schema      wire.Object             `json:"schema" doc:"The JSON schema of the configuration."`
 }
 
 // ConfigurationIdentifier says how an installation gets its identifier.
 type ConfigurationIdentifier struct {
-	LinkTemplateScript string `json:"linkTemplateScript,omitempty" maxLength:"2000" doc:"Gives the address where people authorise the integration."`
-	Required           bool   `json:"required" doc:"Whether the integration works only after that."`
+	LinkTemplateScript string `json:"linkTemplateScript,omitempty" maxLength:"2000" doc:"A VRL script that gives the URL at which users authorize the integration."`
+	Required           bool   `json:"required" doc:"Whether the integration works only after authorization."`
 }
 
 // NewIntegrationConfiguration is an IntegrationConfiguration in a request that
 // creates.
 type NewIntegrationConfiguration struct {
-	Title       string                     `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string                     `json:"description,omitempty" maxLength:"256" doc:"When to use it."`
+	Title       string                     `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string                     `json:"description,omitempty" maxLength:"256" doc:"The description of the configuration."`
 	Schema      wire.Object                `json:"schema,omitzero" doc:"The JSON schema of the configuration."`
-	Identifier  NewConfigurationIdentifier `json:"identifier,omitzero" doc:"How an installation gets its identifier."`
+	Identifier  NewConfigurationIdentifier `json:"identifier,omitzero" doc:"How an installation obtains its identifier."`
 }
 
 // NewConfigurationIdentifier is a ConfigurationIdentifier in a request that creates.
 type NewConfigurationIdentifier struct {
-	Required           bool   `json:"required,omitzero" doc:"Whether the integration works only after that."`
-	LinkTemplateScript string `json:"linkTemplateScript,omitempty" maxLength:"2000" doc:"Gives the address where people authorise the integration."`
+	Required           bool   `json:"required,omitzero" doc:"Whether the integration works only after authorization."`
+	LinkTemplateScript string `json:"linkTemplateScript,omitempty" maxLength:"2000" doc:"A VRL script that gives the URL at which users authorize the integration."`
 }
 
 func (n NewIntegrationConfiguration) patch() IntegrationConfigurationPatch {
@@ -87,16 +87,16 @@ func (n NewIntegrationConfiguration) patch() IntegrationConfigurationPatch {
 
 // IntegrationConfigurationPatch changes a configuration member by member.
 type IntegrationConfigurationPatch struct {
-	Title       *string                      `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description *string                      `json:"description,omitempty" maxLength:"256" doc:"When to use it."`
+	Title       *string                      `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description *string                      `json:"description,omitempty" maxLength:"256" doc:"The description of the configuration."`
 	Schema      wire.Object                  `json:"schema,omitzero" doc:"The JSON schema of the configuration."`
-	Identifier  ConfigurationIdentifierPatch `json:"identifier,omitzero" doc:"The members given replace those of the identifier."`
+	Identifier  ConfigurationIdentifierPatch `json:"identifier,omitzero" doc:"Members to replace in the identifier."`
 }
 
 // ConfigurationIdentifierPatch changes a ConfigurationIdentifier member by member.
 type ConfigurationIdentifierPatch struct {
-	LinkTemplateScript wire.Patch[string] `json:"linkTemplateScript,omitzero" maxLength:"2000" doc:"Gives the address where people authorise the integration; null removes it."`
-	Required           *bool              `json:"required,omitempty" doc:"Whether the integration works only after that."`
+	LinkTemplateScript wire.Patch[string] `json:"linkTemplateScript,omitzero" maxLength:"2000" doc:"A VRL script that gives the URL at which users authorize the integration; null removes it."`
+	Required           *bool              `json:"required,omitempty" doc:"Whether the integration works only after authorization."`
 }
 
 func (p IntegrationConfigurationPatch) isZero() bool {
@@ -122,8 +122,8 @@ func (p IntegrationConfigurationPatch) apply(old IntegrationConfiguration) Integ
 
 // IntegrationState declares a kind of state that an integration keeps.
 type IntegrationState struct {
-	Type   string      `json:"type" enum:"conversation,user,integration" doc:"What the state belongs to."`
-	Schema wire.Object `json:"schema" doc:"The JSON schema of its payload."`
+	Type   string      `json:"type" enum:"conversation,user,integration" doc:"The scope of the state."`
+	Schema wire.Object `json:"schema" doc:"The JSON schema of the state's payload."`
 }
 
 // EmptyIntegration is the definition of an integration of which nothing was said.
@@ -170,18 +170,18 @@ func (i Integration) Implements(needed Reference) (alias string, ok bool) {
 
 // NewIntegration is the definition in a request that creates an integration.
 type NewIntegration struct {
-	Configuration   NewIntegrationConfiguration            `json:"configuration,omitzero" doc:"The configuration of an installation that names none."`
-	Configurations  map[string]NewIntegrationConfiguration `json:"configurations,omitempty" doc:"Other configurations by name."`
-	States          map[string]IntegrationState            `json:"states,omitempty" doc:"The states by name."`
-	Events          map[string]EventDefinition             `json:"events,omitempty" doc:"The events by name."`
-	Actions         map[string]ActionDefinition            `json:"actions,omitempty" doc:"The actions by name."`
-	Entities        map[string]EntityDefinition            `json:"entities,omitempty" doc:"The entities by name."`
-	Identifier      IntegrationIdentifier                  `json:"identifier,omitzero" doc:"How calls from outside find the installation they are for."`
-	Channels        map[string]NewChannel                  `json:"channels,omitempty" doc:"The channels by name."`
+	Configuration   NewIntegrationConfiguration            `json:"configuration,omitzero" doc:"The default configuration of an installation."`
+	Configurations  map[string]NewIntegrationConfiguration `json:"configurations,omitempty" doc:"The other configurations, by name."`
+	States          map[string]IntegrationState            `json:"states,omitempty" doc:"The states, by name."`
+	Events          map[string]EventDefinition             `json:"events,omitempty" doc:"The events, by name."`
+	Actions         map[string]ActionDefinition            `json:"actions,omitempty" doc:"The actions, by name."`
+	Entities        map[string]EntityDefinition            `json:"entities,omitempty" doc:"The entities, by name."`
+	Identifier      IntegrationIdentifier                  `json:"identifier,omitzero" doc:"How incoming calls are matched to an installation."`
+	Channels        map[string]NewChannel                  `json:"channels,omitempty" doc:"The channels, by name."`
 	User            NewCreatable                           `json:"user,omitzero" doc:"The tags of users, and whether bots can create users."`
-	Interfaces      map[string]ImplementationSettings      `json:"interfaces,omitempty" doc:"The interfaces it implements, by alias."`
-	ExtraOperations map[string]ExtraOperation              `json:"extraOperations,omitempty" doc:"Operations it wants to be called with besides the usual ones, by name."`
-	Attributes      map[string]Attribute                   `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	Interfaces      map[string]ImplementationSettings      `json:"interfaces,omitempty" doc:"The implemented interfaces, by alias."`
+	ExtraOperations map[string]ExtraOperation              `json:"extraOperations,omitempty" doc:"Operations with which the integration wants to be called in addition to the usual ones, by name."`
+	Attributes      map[string]Attribute                   `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // Patch is the patch that makes the definition out of an empty one.
@@ -207,18 +207,18 @@ func (n NewIntegration) Patch() IntegrationPatch {
 
 // IntegrationPatch changes the definition of an integration.
 type IntegrationPatch struct {
-	Configuration   IntegrationConfigurationPatch                        `json:"configuration,omitzero" doc:"The members given replace those of the configuration."`
-	Configurations  map[string]wire.Patch[IntegrationConfigurationPatch] `json:"configurations,omitempty" doc:"Configurations to change by name, member by member; null removes one."`
-	ExtraOperations map[string]wire.Patch[ExtraOperation]                `json:"extraOperations,omitempty" doc:"Operations to switch on or off by name; null switches one off."`
-	Channels        map[string]wire.Patch[ChannelPatch]                  `json:"channels,omitempty" doc:"Channels to change by name, member by member; null removes one."`
-	Identifier      IntegrationIdentifierPatch                           `json:"identifier,omitzero" doc:"The scripts given replace the old ones."`
-	Actions         map[string]wire.Patch[ActionDefinitionPatch]         `json:"actions,omitempty" doc:"Actions to set by name; null removes one."`
-	Events          map[string]wire.Patch[EventDefinitionPatch]          `json:"events,omitempty" doc:"Events to set by name; null removes one."`
-	States          map[string]wire.Patch[IntegrationState]              `json:"states,omitempty" doc:"States to set by name; null removes one."`
+	Configuration   IntegrationConfigurationPatch                        `json:"configuration,omitzero" doc:"Members to replace in the configuration."`
+	Configurations  map[string]wire.Patch[IntegrationConfigurationPatch] `json:"configurations,omitempty" doc:"Configurations to change, by name and member by member; null removes one."`
+	ExtraOperations map[string]wire.Patch[ExtraOperation]                `json:"extraOperations,omitempty" doc:"Operations to enable or disable, by name; null disables one."`
+	Channels        map[string]wire.Patch[ChannelPatch]                  `json:"channels,omitempty" doc:"Channels to change, by name and member by member; null removes one."`
+	Identifier      IntegrationIdentifierPatch                           `json:"identifier,omitzero" doc:"The scripts, which replace the present ones."`
+	Actions         map[string]wire.Patch[ActionDefinitionPatch]         `json:"actions,omitempty" doc:"Actions to set, by name; null removes one."`
+	Events          map[string]wire.Patch[EventDefinitionPatch]          `json:"events,omitempty" doc:"Events to set, by name; null removes one."`
+	States          map[string]wire.Patch[IntegrationState]              `json:"states,omitempty" doc:"States to set, by name; null removes one."`
 	User            CreatablePatch                                       `json:"user,omitzero" doc:"The tags of users, and whether bots can create users."`
-	Entities        map[string]wire.Patch[EntityDefinition]              `json:"entities,omitempty" doc:"Entities to set by name; null removes one."`
-	Interfaces      map[string]wire.Patch[ImplementationSettings]        `json:"interfaces,omitempty" doc:"Interfaces to implement by alias; null removes one."`
-	Attributes      map[string]wire.Patch[Attribute]                     `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+	Entities        map[string]wire.Patch[EntityDefinition]              `json:"entities,omitempty" doc:"Entities to set, by name; null removes one."`
+	Interfaces      map[string]wire.Patch[ImplementationSettings]        `json:"interfaces,omitempty" doc:"Interfaces to implement, by alias; null removes one."`
+	Attributes      map[string]wire.Patch[Attribute]                     `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
 // Members names the members that the patch has, in a fixed order; none means that
@@ -320,7 +320,7 @@ func (p IntegrationConfigurationPatch) check(path string) error {
 // ExtraOperation is an operation that an integration is called with only when it
 // asks for it.
 type ExtraOperation struct {
-	Enabled bool `json:"enabled" doc:"Whether the integration is called with it."`
+	Enabled bool `json:"enabled" doc:"Whether the integration is called with this operation."`
 }
 
 // ApplyExtraOperations are the operations after the patch: only enabled ones stand

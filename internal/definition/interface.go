@@ -11,24 +11,24 @@ import (
 // integration that implements it. Its JSON stands in the database in the form in
 // which it is answered.
 type Interface struct {
-	Entities     map[string]EntityDefinition `json:"entities" doc:"The entities by name."`
-	Events       map[string]EventDefinition  `json:"events" doc:"The events by name."`
-	Actions      map[string]ActionDefinition `json:"actions" doc:"The actions by name."`
-	Channels     map[string]InterfaceChannel `json:"channels" doc:"The channels by name."`
-	NameTemplate *NameTemplate               `json:"nameTemplate,omitempty" doc:"How implementations name what they have for it."`
+	Entities     map[string]EntityDefinition `json:"entities" doc:"The entities, by name."`
+	Events       map[string]EventDefinition  `json:"events" doc:"The events, by name."`
+	Actions      map[string]ActionDefinition `json:"actions" doc:"The actions, by name."`
+	Channels     map[string]InterfaceChannel `json:"channels" doc:"The channels, by name."`
+	NameTemplate *NameTemplate               `json:"nameTemplate,omitempty" doc:"The template by which implementations name their counterpart."`
 }
 
 // NameTemplate is a script that names the parts of an implementation.
 type NameTemplate struct {
 	Script   string `json:"script" maxLength:"2000" doc:"The script."`
-	Language string `json:"language" maxLength:"200" doc:"The language it is in."`
+	Language string `json:"language" maxLength:"200" doc:"The language of the script."`
 }
 
 // InterfaceChannel is a channel that implementations have.
 type InterfaceChannel struct {
-	Title       string                  `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string                  `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
-	Messages    map[string]SchemaHolder `json:"messages" doc:"The types of messages by name."`
+	Title       string                  `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string                  `json:"description,omitempty" maxLength:"256" doc:"The description of the channel."`
+	Messages    map[string]SchemaHolder `json:"messages" doc:"The message types, by name."`
 }
 
 func (c InterfaceChannel) patch() InterfaceChannelPatch {
@@ -37,9 +37,9 @@ func (c InterfaceChannel) patch() InterfaceChannelPatch {
 
 // InterfaceChannelPatch changes an InterfaceChannel member by member.
 type InterfaceChannelPatch struct {
-	Title       *string                             `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description *string                             `json:"description,omitempty" maxLength:"256" doc:"What the channel is for."`
-	Messages    map[string]wire.Patch[SchemaHolder] `json:"messages,omitempty" doc:"Types of messages to set by name; null removes one."`
+	Title       *string                             `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description *string                             `json:"description,omitempty" maxLength:"256" doc:"The description of the channel."`
+	Messages    map[string]wire.Patch[SchemaHolder] `json:"messages,omitempty" doc:"Message types to set, by name; null removes one."`
 }
 
 func (p InterfaceChannelPatch) apply(old InterfaceChannel) InterfaceChannel {
@@ -61,12 +61,12 @@ func (i Interface) JSON() ([]byte, error) { return encode("interface", i) }
 
 // NewInterface is the definition in a request that creates an interface.
 type NewInterface struct {
-	Entities     map[string]EntityDefinition `json:"entities,omitempty" doc:"The entities by name."`
-	Events       map[string]EventDefinition  `json:"events,omitempty" doc:"The events by name."`
-	Actions      map[string]ActionDefinition `json:"actions,omitempty" doc:"The actions by name."`
-	Channels     map[string]InterfaceChannel `json:"channels,omitempty" doc:"The channels by name."`
-	NameTemplate *NameTemplate               `json:"nameTemplate,omitempty" doc:"How implementations name what they have for it."`
-	Attributes   map[string]Attribute        `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	Entities     map[string]EntityDefinition `json:"entities,omitempty" doc:"The entities, by name."`
+	Events       map[string]EventDefinition  `json:"events,omitempty" doc:"The events, by name."`
+	Actions      map[string]ActionDefinition `json:"actions,omitempty" doc:"The actions, by name."`
+	Channels     map[string]InterfaceChannel `json:"channels,omitempty" doc:"The channels, by name."`
+	NameTemplate *NameTemplate               `json:"nameTemplate,omitempty" doc:"The template by which implementations name their counterpart."`
+	Attributes   map[string]Attribute        `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // Patch is the patch that makes the definition out of an empty one.
@@ -86,12 +86,12 @@ func (n NewInterface) Patch() InterfacePatch {
 
 // InterfacePatch changes the definition of an interface.
 type InterfacePatch struct {
-	Entities     map[string]wire.Patch[EntityDefinition]      `json:"entities,omitempty" doc:"Entities to set by name; null removes one."`
-	Events       map[string]wire.Patch[EventDefinitionPatch]  `json:"events,omitempty" doc:"Events to set by name; null removes one."`
-	Actions      map[string]wire.Patch[ActionDefinitionPatch] `json:"actions,omitempty" doc:"Actions to set by name; null removes one."`
-	Channels     map[string]wire.Patch[InterfaceChannelPatch] `json:"channels,omitempty" doc:"Channels to change by name, member by member; null removes one."`
-	NameTemplate wire.Patch[NameTemplate]                     `json:"nameTemplate,omitzero" doc:"How implementations name what they have for it; null removes it."`
-	Attributes   map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+	Entities     map[string]wire.Patch[EntityDefinition]      `json:"entities,omitempty" doc:"Entities to set, by name; null removes one."`
+	Events       map[string]wire.Patch[EventDefinitionPatch]  `json:"events,omitempty" doc:"Events to set, by name; null removes one."`
+	Actions      map[string]wire.Patch[ActionDefinitionPatch] `json:"actions,omitempty" doc:"Actions to set, by name; null removes one."`
+	Channels     map[string]wire.Patch[InterfaceChannelPatch] `json:"channels,omitempty" doc:"Channels to change, by name and member by member; null removes one."`
+	NameTemplate wire.Patch[NameTemplate]                     `json:"nameTemplate,omitzero" doc:"The template by which implementations name their counterpart; null removes it."`
+	Attributes   map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
 // Members names the members that the patch has, in a fixed order; none means that

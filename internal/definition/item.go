@@ -10,30 +10,30 @@ import (
 
 // TagDefinition declares a tag that users, conversations or messages may carry.
 type TagDefinition struct {
-	Title       string `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string `json:"description,omitempty" maxLength:"256" doc:"What the tag is for."`
+	Title       string `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string `json:"description,omitempty" maxLength:"256" doc:"The description of the tag."`
 }
 
 // TagSet is the tags declared for one kind of thing.
 type TagSet struct {
-	Tags map[string]TagDefinition `json:"tags" doc:"The tags by name."`
+	Tags map[string]TagDefinition `json:"tags" doc:"The tags, by name."`
 }
 
 // NewTagSet is a TagSet in a request that creates.
 type NewTagSet struct {
-	Tags map[string]TagDefinition `json:"tags,omitempty" doc:"The tags by name."`
+	Tags map[string]TagDefinition `json:"tags,omitempty" doc:"The tags, by name."`
 }
 
 // TagSetPatch changes a TagSet.
 type TagSetPatch struct {
-	Tags map[string]wire.Patch[TagDefinition] `json:"tags,omitempty" doc:"Tags to set by name; null removes one."`
+	Tags map[string]wire.Patch[TagDefinition] `json:"tags,omitempty" doc:"Tags to set, by name; null removes one."`
 }
 
 // StateDefinition declares a kind of state that a bot keeps.
 type StateDefinition struct {
-	Type   string      `json:"type" enum:"conversation,user,bot" doc:"What the state belongs to."`
-	Schema wire.Object `json:"schema" doc:"The JSON schema of its payload."`
-	Expiry *float64    `json:"expiry,omitempty" minimum:"1" doc:"Milliseconds without a change after which it expires."`
+	Type   string      `json:"type" enum:"conversation,user,bot" doc:"The scope of the state."`
+	Schema wire.Object `json:"schema" doc:"The JSON schema of the state's payload."`
+	Expiry *float64    `json:"expiry,omitempty" minimum:"1" doc:"The time without a change, in milliseconds, after which it expires."`
 }
 
 // Attribute is the value of one attribute of an event or action.
@@ -47,18 +47,18 @@ func (Attribute) Schema(huma.Registry) *huma.Schema {
 
 // EventDefinition declares an event that a bot handles.
 type EventDefinition struct {
-	Title       string               `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string               `json:"description,omitempty" maxLength:"256" doc:"When the event happens."`
-	Schema      wire.Object          `json:"schema" doc:"The JSON schema of its payload."`
-	Attributes  map[string]Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	Title       string               `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string               `json:"description,omitempty" maxLength:"256" doc:"The description of the event."`
+	Schema      wire.Object          `json:"schema" doc:"The JSON schema of the state's payload."`
+	Attributes  map[string]Attribute `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // EventDefinitionPatch sets an event. Its attributes merge into the old ones.
 type EventDefinitionPatch struct {
-	Title       string                           `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string                           `json:"description,omitempty" maxLength:"256" doc:"When the event happens."`
-	Schema      wire.Object                      `json:"schema" doc:"The JSON schema of its payload."`
-	Attributes  map[string]wire.Patch[Attribute] `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+	Title       string                           `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string                           `json:"description,omitempty" maxLength:"256" doc:"The description of the event."`
+	Schema      wire.Object                      `json:"schema" doc:"The JSON schema of the state's payload."`
+	Attributes  map[string]wire.Patch[Attribute] `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
 func (e EventDefinition) patch() EventDefinitionPatch {
@@ -79,24 +79,24 @@ type SchemaHolder struct {
 
 // ActionDefinition declares an action that can be called.
 type ActionDefinition struct {
-	Title       string               `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string               `json:"description,omitempty" maxLength:"256" doc:"What the action does."`
-	Billable    *bool                `json:"billable,omitempty" doc:"Whether calls cost money."`
+	Title       string               `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string               `json:"description,omitempty" maxLength:"256" doc:"The description of the action."`
+	Billable    *bool                `json:"billable,omitempty" doc:"Whether calls are billable."`
 	Cacheable   *bool                `json:"cacheable,omitempty" doc:"Whether the same input always gives the same output."`
-	Input       SchemaHolder         `json:"input" doc:"What the action takes."`
-	Output      SchemaHolder         `json:"output" doc:"What the action gives."`
-	Attributes  map[string]Attribute `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	Input       SchemaHolder         `json:"input" doc:"The action's input."`
+	Output      SchemaHolder         `json:"output" doc:"The action's output."`
+	Attributes  map[string]Attribute `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // ActionDefinitionPatch sets an action. Its attributes merge into the old ones.
 type ActionDefinitionPatch struct {
-	Title       string                           `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
-	Description string                           `json:"description,omitempty" maxLength:"256" doc:"What the action does."`
-	Billable    *bool                            `json:"billable,omitempty" doc:"Whether calls cost money."`
+	Title       string                           `json:"title,omitempty" maxLength:"64" doc:"The display name."`
+	Description string                           `json:"description,omitempty" maxLength:"256" doc:"The description of the action."`
+	Billable    *bool                            `json:"billable,omitempty" doc:"Whether calls are billable."`
 	Cacheable   *bool                            `json:"cacheable,omitempty" doc:"Whether the same input always gives the same output."`
-	Input       SchemaHolder                     `json:"input" doc:"What the action takes."`
-	Output      SchemaHolder                     `json:"output" doc:"What the action gives."`
-	Attributes  map[string]wire.Patch[Attribute] `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+	Input       SchemaHolder                     `json:"input" doc:"The action's input."`
+	Output      SchemaHolder                     `json:"output" doc:"The action's output."`
+	Attributes  map[string]wire.Patch[Attribute] `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
 func (a ActionDefinition) patch() ActionDefinitionPatch {
@@ -118,7 +118,7 @@ type Schedule struct {
 
 // RecurringEventSettings is what a caller says of a recurring event.
 type RecurringEventSettings struct {
-	Schedule Schedule    `json:"schedule" doc:"When it happens."`
+	Schedule Schedule    `json:"schedule" doc:"The schedule."`
 	Type     string      `json:"type" maxLength:"200" doc:"The type of the event."`
 	Payload  wire.Object `json:"payload" doc:"The payload of the event."`
 }
@@ -126,8 +126,8 @@ type RecurringEventSettings struct {
 // RecurringEvent is an event that happens on a schedule, and how that goes.
 type RecurringEvent struct {
 	RecurringEventSettings
-	FailedAttempts    float64 `json:"failedAttempts" doc:"How often in a row it could not be delivered."`
-	LastFailureReason *string `json:"lastFailureReason" maxLength:"2000" doc:"Why it could not be delivered the last time."`
+	FailedAttempts    float64 `json:"failedAttempts" doc:"How many deliveries have failed in a row."`
+	LastFailureReason *string `json:"lastFailureReason" maxLength:"2000" doc:"Why the last delivery failed."`
 }
 
 // apply forgets past failures unless the event stays what it was.
@@ -160,12 +160,12 @@ func (EventSubscriptions) Schema(r huma.Registry) *huma.Schema {
 
 // Subscriptions says which events a bot listens to.
 type Subscriptions struct {
-	Events EventSubscriptions `json:"events" doc:"The events by type; null when the bot did not choose."`
+	Events EventSubscriptions `json:"events" doc:"The events by type; null when the bot did not choose any."`
 }
 
 // SubscriptionsPatch changes Subscriptions.
 type SubscriptionsPatch struct {
-	Events wire.Patch[map[string]wire.Patch[EventSubscription]] `json:"events" doc:"Events to listen to by type, null removes one; null in place of the map removes the choice."`
+	Events wire.Patch[map[string]wire.Patch[EventSubscription]] `json:"events" doc:"Events to subscribe to, by type; null removes one. null in place of the map removes the selection."`
 }
 
 func (p SubscriptionsPatch) apply(old Subscriptions) Subscriptions {
@@ -208,6 +208,6 @@ func (p ConfigurationPatch) apply(old Configuration) Configuration {
 
 // Media is a file that a bot shows.
 type Media struct {
-	URL  string `json:"url" doc:"Where it is."`
-	Name string `json:"name" doc:"Its name."`
+	URL  string `json:"url" doc:"The URL of the file."`
+	Name string `json:"name" doc:"The name."`
 }

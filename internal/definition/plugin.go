@@ -8,11 +8,11 @@ import (
 // installed in. Its JSON stands in the database in the form in which it is
 // answered.
 type Plugin struct {
-	Configuration PluginConfiguration         `json:"configuration" doc:"The configuration of an installation."`
-	States        map[string]StateDefinition  `json:"states" doc:"The states by name."`
-	Events        map[string]EventDefinition  `json:"events" doc:"The events by name."`
-	Actions       map[string]ActionDefinition `json:"actions" doc:"The actions by name."`
-	Dependencies  Dependencies                `json:"dependencies" doc:"What it needs of the bot."`
+	Configuration PluginConfiguration         `json:"configuration" doc:"The configuration schema of an installation."`
+	States        map[string]StateDefinition  `json:"states" doc:"The states, by name."`
+	Events        map[string]EventDefinition  `json:"events" doc:"The events, by name."`
+	Actions       map[string]ActionDefinition `json:"actions" doc:"The actions, by name."`
+	Dependencies  Dependencies                `json:"dependencies" doc:"The plugin's dependencies."`
 	User          TagSet                      `json:"user" doc:"The tags of users."`
 	Conversation  TagSet                      `json:"conversation" doc:"The tags of conversations."`
 	Message       TagSet                      `json:"message" doc:"The tags of messages."`
@@ -20,7 +20,7 @@ type Plugin struct {
 
 // PluginConfiguration says how a plugin is configured.
 type PluginConfiguration struct {
-	Title       string      `json:"title,omitempty" maxLength:"64" doc:"The name people see."`
+	Title       string      `json:"title,omitempty" maxLength:"64" doc:"The display name."`
 	Description string      `json:"description,omitempty" maxLength:"256" doc:"What it is for."`
 	Schema      wire.Object `json:"schema" doc:"The JSON schema of the configuration."`
 }
@@ -42,15 +42,15 @@ func (p Plugin) JSON() ([]byte, error) { return encode("plugin", p) }
 
 // NewPlugin is the definition in a request that creates a plugin.
 type NewPlugin struct {
-	Configuration *PluginConfiguration        `json:"configuration,omitempty" doc:"The configuration of an installation."`
-	States        map[string]StateDefinition  `json:"states,omitempty" doc:"The states by name."`
-	Events        map[string]EventDefinition  `json:"events,omitempty" doc:"The events by name."`
-	Actions       map[string]ActionDefinition `json:"actions,omitempty" doc:"The actions by name."`
+	Configuration *PluginConfiguration        `json:"configuration,omitempty" doc:"The configuration schema of an installation."`
+	States        map[string]StateDefinition  `json:"states,omitempty" doc:"The states, by name."`
+	Events        map[string]EventDefinition  `json:"events,omitempty" doc:"The events, by name."`
+	Actions       map[string]ActionDefinition `json:"actions,omitempty" doc:"The actions, by name."`
 	User          TagSet                      `json:"user,omitzero" doc:"The tags of users."`
 	Conversation  TagSet                      `json:"conversation,omitzero" doc:"The tags of conversations."`
 	Message       TagSet                      `json:"message,omitzero" doc:"The tags of messages."`
-	Dependencies  NewDependencies             `json:"dependencies,omitzero" doc:"What it needs of the bot."`
-	Attributes    map[string]Attribute        `json:"attributes,omitempty" doc:"Notes for tools, by name."`
+	Dependencies  NewDependencies             `json:"dependencies,omitzero" doc:"The plugin's dependencies."`
+	Attributes    map[string]Attribute        `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
 // Patch is the patch that makes the definition out of an empty one.
@@ -76,20 +76,20 @@ func (n NewPlugin) Patch() PluginPatch {
 
 // PluginTagSetPatch changes a TagSet of a plugin.
 type PluginTagSetPatch struct {
-	Tags map[string]wire.Patch[TagDefinition] `json:"tags" doc:"Tags to set by name; null removes one."`
+	Tags map[string]wire.Patch[TagDefinition] `json:"tags" doc:"Tags to set, by name; null removes one."`
 }
 
 // PluginPatch changes the definition of a plugin.
 type PluginPatch struct {
-	Configuration wire.Patch[PluginConfiguration]              `json:"configuration,omitzero" doc:"The configuration of an installation, as a whole; null removes it."`
-	States        map[string]wire.Patch[StateDefinition]       `json:"states,omitempty" doc:"States to set by name; null removes one."`
-	Events        map[string]wire.Patch[EventDefinitionPatch]  `json:"events,omitempty" doc:"Events to set by name; null removes one."`
-	Actions       map[string]wire.Patch[ActionDefinitionPatch] `json:"actions,omitempty" doc:"Actions to set by name; null removes one."`
+	Configuration wire.Patch[PluginConfiguration]              `json:"configuration,omitzero" doc:"The configuration schema of an installation, replaced as a whole; null removes it."`
+	States        map[string]wire.Patch[StateDefinition]       `json:"states,omitempty" doc:"States to set, by name; null removes one."`
+	Events        map[string]wire.Patch[EventDefinitionPatch]  `json:"events,omitempty" doc:"Events to set, by name; null removes one."`
+	Actions       map[string]wire.Patch[ActionDefinitionPatch] `json:"actions,omitempty" doc:"Actions to set, by name; null removes one."`
 	User          PluginTagSetPatch                            `json:"user,omitzero" doc:"The tags of users."`
 	Conversation  PluginTagSetPatch                            `json:"conversation,omitzero" doc:"The tags of conversations."`
 	Message       PluginTagSetPatch                            `json:"message,omitzero" doc:"The tags of messages."`
-	Dependencies  DependenciesPatch                            `json:"dependencies,omitzero" doc:"What it needs of the bot."`
-	Attributes    map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set by name; null removes one."`
+	Dependencies  DependenciesPatch                            `json:"dependencies,omitzero" doc:"The plugin's dependencies."`
+	Attributes    map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
 // Members names the members that the patch has, in a fixed order; none means that

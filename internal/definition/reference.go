@@ -12,8 +12,8 @@ import (
 // has the id, or the name and a version that may be a range; in an answer all.
 type Reference struct {
 	ID      string `json:"id" minLength:"28" maxLength:"36" doc:"The package."`
-	Name    string `json:"name" maxLength:"200" doc:"Its name."`
-	Version string `json:"version" maxLength:"200" doc:"Its version."`
+	Name    string `json:"name" maxLength:"200" doc:"The name."`
+	Version string `json:"version" maxLength:"200" doc:"The version."`
 }
 
 // Find finds the package that a reference means. Its error says what is missing
@@ -22,25 +22,25 @@ type Find func(Reference) (Reference, error)
 
 // Counterpart is what an integration has for a part of an interface.
 type Counterpart struct {
-	Name string `json:"name" maxLength:"200" doc:"The name it has in the integration."`
+	Name string `json:"name" maxLength:"200" doc:"The interface's name in the integration."`
 }
 
 // Implementation is an interface that an integration implements, and with what.
 type Implementation struct {
 	Reference
-	Entities map[string]Counterpart `json:"entities" doc:"The integration's entities by those of the interface."`
-	Actions  map[string]Counterpart `json:"actions" doc:"The integration's actions by those of the interface."`
-	Events   map[string]Counterpart `json:"events" doc:"The integration's events by those of the interface."`
-	Channels map[string]Counterpart `json:"channels" doc:"The integration's channels by those of the interface."`
+	Entities map[string]Counterpart `json:"entities" doc:"The integration's entities, by the name they have in the interface."`
+	Actions  map[string]Counterpart `json:"actions" doc:"The integration's actions, by the name they have in the interface."`
+	Events   map[string]Counterpart `json:"events" doc:"The integration's events, by the name they have in the interface."`
+	Channels map[string]Counterpart `json:"channels" doc:"The integration's channels, by the name they have in the interface."`
 }
 
 // ImplementationSettings is what a caller says of an Implementation.
 type ImplementationSettings struct {
 	ID       string                 `json:"id" minLength:"28" maxLength:"36" doc:"The interface."`
-	Entities map[string]Counterpart `json:"entities,omitempty" doc:"The integration's entities by those of the interface."`
-	Actions  map[string]Counterpart `json:"actions,omitempty" doc:"The integration's actions by those of the interface."`
-	Events   map[string]Counterpart `json:"events,omitempty" doc:"The integration's events by those of the interface."`
-	Channels map[string]Counterpart `json:"channels,omitempty" doc:"The integration's channels by those of the interface."`
+	Entities map[string]Counterpart `json:"entities,omitempty" doc:"The integration's entities, by the name they have in the interface."`
+	Actions  map[string]Counterpart `json:"actions,omitempty" doc:"The integration's actions, by the name they have in the interface."`
+	Events   map[string]Counterpart `json:"events,omitempty" doc:"The integration's events, by the name they have in the interface."`
+	Channels map[string]Counterpart `json:"channels,omitempty" doc:"The integration's channels, by the name they have in the interface."`
 }
 
 func (s ImplementationSettings) check(path string) error {
@@ -115,8 +115,8 @@ type Dependencies struct {
 // decides alone, or with a name and a version.
 type DependencySettings struct {
 	ID      string `json:"id,omitempty" doc:"The package."`
-	Name    string `json:"name,omitempty" doc:"Its name, when there is no id."`
-	Version string `json:"version,omitempty" doc:"Its version or a range of versions; the latest when there is none."`
+	Name    string `json:"name,omitempty" doc:"The name, when no id is given."`
+	Version string `json:"version,omitempty" doc:"The version or a range of versions; the latest when absent."`
 }
 
 func (s DependencySettings) reference() Reference {
@@ -144,8 +144,8 @@ type NewDependencies struct {
 
 // DependenciesPatch changes Dependencies.
 type DependenciesPatch struct {
-	Interfaces   map[string]wire.Patch[DependencySettings] `json:"interfaces,omitempty" doc:"Interfaces to need by alias; null removes one."`
-	Integrations map[string]wire.Patch[DependencySettings] `json:"integrations,omitempty" doc:"Integrations to need by alias; null removes one."`
+	Interfaces   map[string]wire.Patch[DependencySettings] `json:"interfaces,omitempty" doc:"Interfaces to depend on, by alias; null removes one."`
+	Integrations map[string]wire.Patch[DependencySettings] `json:"integrations,omitempty" doc:"Integrations to depend on, by alias; null removes one."`
 }
 
 // depend is the dependencies of a plugin, of the kind that what names, after a patch.

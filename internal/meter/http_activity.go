@@ -12,54 +12,54 @@ import (
 // UsageActivity is one record of use.
 type UsageActivity struct {
 	Timestamp wire.Time                        `json:"timestamp" format:"" doc:"When it was used."`
-	Value     float64                          `json:"value" doc:"How much; negative when there is less than before."`
-	Period    wire.Time                        `json:"period" format:"" doc:"The first moment of the month it counts in, UTC."`
-	Metadata  map[string]wire.Patch[wire.JSON] `json:"metadata" doc:"What used it, as it was reported."`
+	Value     float64                          `json:"value" doc:"The amount; negative for a decrease."`
+	Period    wire.Time                        `json:"period" format:"" doc:"The start of the month it counts towards, UTC."`
+	Metadata  map[string]wire.Patch[wire.JSON] `json:"metadata" doc:"The metadata that was reported with it."`
 }
 
 // UsageActivityList is the answer of listUsageActivity.
 type UsageActivityList struct {
-	Data []UsageActivity `json:"data" doc:"The newest first."`
-	Meta wire.Meta       `json:"meta" doc:"Where to go on."`
+	Data []UsageActivity `json:"data" doc:"Newest first."`
+	Meta wire.Meta       `json:"meta" doc:"The cursor of the next page."`
 }
 
 // DailyUsage is how much was used on a day, by what has the same metadata.
 type DailyUsage struct {
-	Key      string              `json:"key" doc:"Tells the items of the list apart."`
+	Key      string              `json:"key" doc:"A key that is unique within the list."`
 	Date     string              `json:"date" doc:"The day, UTC."`
-	Value    float64             `json:"value" doc:"How much; negative when there was less at its end than at its beginning."`
-	Metadata *DailyUsageMetadata `json:"metadata,omitempty" doc:"What used it; absent when whoever reported it did not say."`
+	Value    float64             `json:"value" doc:"The net amount of the day; negative for a decrease."`
+	Metadata *DailyUsageMetadata `json:"metadata,omitempty" doc:"The metadata that was reported with it; absent when there was none."`
 }
 
 // DailyUsageMetadata says what used something.
 type DailyUsageMetadata struct {
 	BotID   string `json:"botId" doc:"The bot."`
-	Type    string `json:"type" enum:"IntegrationAction,FileIndexing,BingSearch,WebSearch" doc:"What kind of work it was used for."`
-	Subtype string `json:"subtype,omitempty" doc:"More exactly."`
-	Source  string `json:"source,omitempty" doc:"What asked for it."`
+	Type    string `json:"type" enum:"IntegrationAction,FileIndexing,BingSearch,WebSearch" doc:"The kind of work."`
+	Subtype string `json:"subtype,omitempty" doc:"The kind of work, in more detail."`
+	Source  string `json:"source,omitempty" doc:"What requested it."`
 }
 
 // DailyUsageList is the answer of listUsageActivityDaily.
 type DailyUsageList struct {
-	Data []DailyUsage `json:"data" doc:"The newest day first."`
-	Meta wire.Meta    `json:"meta" doc:"Where to go on."`
+	Data []DailyUsage `json:"data" doc:"Newest day first."`
+	Meta wire.Meta    `json:"meta" doc:"The cursor of the next page."`
 }
 
 type (
 	listUsageActivityInput struct {
 		TypeQuery
 		wire.PageQuery
-		ID             string `path:"id" doc:"The workspace, or a bot of it."`
-		TimestampFrom  string `query:"timestampFrom" doc:"The first moment, itself included."`
-		TimestampUntil string `query:"timestampUntil" doc:"The last moment, itself included."`
+		ID             string `path:"id" doc:"The workspace, or one of its bots."`
+		TimestampFrom  string `query:"timestampFrom" doc:"The earliest time, inclusive."`
+		TimestampUntil string `query:"timestampUntil" doc:"The latest time, inclusive."`
 	}
 	listUsageActivityOutput     struct{ Body UsageActivityList }
 	listUsageActivityDailyInput struct {
 		TypeQuery
 		wire.PageQuery
-		ID        string `path:"id" doc:"The workspace, or a bot of it."`
-		DateFrom  string `query:"dateFrom" doc:"The first day, itself included."`
-		DateUntil string `query:"dateUntil" doc:"The last day, itself included."`
+		ID        string `path:"id" doc:"The workspace, or one of its bots."`
+		DateFrom  string `query:"dateFrom" doc:"The first day, inclusive."`
+		DateUntil string `query:"dateUntil" doc:"The last day, inclusive."`
 	}
 	listUsageActivityDailyOutput struct{ Body DailyUsageList }
 )
@@ -67,8 +67,8 @@ type (
 func mountActivity(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listUsageActivity", Method: http.MethodGet, Path: "/v1/admin/usages/{id}/activity", Area: area,
-		Summary: "Read records of use",
-		Detail:  "Every record, the newest first. Records are kept for forty days; the sums of days and months stay.",
+		Summary: "List usage records",
+		Detail:  "Every record, newest first. Records are kept for forty days; daily and monthly sums are kept longer.",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, in *listUsageActivityInput) (*listUsageActivityOutput, error) {
 		page, err := m.Page(ctx, in.PageQuery)
@@ -94,8 +94,8 @@ func mountActivity(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "listUsageActivityDaily", Method: http.MethodGet, Path: "/v1/admin/usages/{id}/daily-activity", Area: area,
-		Summary: "Read usage day by day",
-		Detail:  "The newest day first; of a day, one item for what has the same metadata.",
+		Summary: "List daily usage",
+		Detail:  "Newest day first, with one item per day and metadata.",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, in *listUsageActivityDailyInput) (*listUsageActivityDailyOutput, error) {
 		page, err := m.Page(ctx, in.PageQuery)

@@ -11,8 +11,8 @@ import (
 
 // FeatureUsage is how much of a feature is used and may be.
 type FeatureUsage struct {
-	Usage *float64 `json:"usage,omitempty" doc:"How much is used; absent when it is not counted for workspaces."`
-	Quota float64  `json:"quota" doc:"How much may be used; 9007199254740991 is no limit."`
+	Usage *float64 `json:"usage,omitempty" doc:"The amount used; absent for types that are not counted per workspace."`
+	Quota float64  `json:"quota" doc:"The quota; 9007199254740991 means unlimited."`
 }
 
 type (
@@ -20,19 +20,19 @@ type (
 		Body map[string]float64
 	}
 	getWorkspaceUsageInput struct {
-		Feature plan.Feature `query:"feature" required:"true" enum:"incoming_messages_events,integration_spend,table_rows,bot_count,collaborator_count,file_storage,vector_db_storage,saved_versions,indexed_file_count,conversation_sessions,ai_spend" doc:"What is counted."`
-		Period  string       `query:"period" required:"true" format:"date-time" doc:"A moment of the month."`
+		Feature plan.Feature `query:"feature" required:"true" enum:"incoming_messages_events,integration_spend,table_rows,bot_count,collaborator_count,file_storage,vector_db_storage,saved_versions,indexed_file_count,conversation_sessions,ai_spend" doc:"The type of usage."`
+		Period  string       `query:"period" required:"true" format:"date-time" doc:"A time within the month."`
 	}
 	getWorkspaceUsageOutput struct{ Body FeatureUsage }
 	getWorkspaceUsagesInput struct {
-		Period string `query:"period" required:"true" format:"date-time" doc:"A moment of the month."`
+		Period string `query:"period" required:"true" format:"date-time" doc:"A time within the month."`
 	}
 	getWorkspaceUsagesOutput struct{ Body FeatureUsages }
 )
 
 // FeatureUsages is the answer of getWorkspaceUsages.
 type FeatureUsages struct {
-	Quotas map[string]FeatureUsage `json:"quotas" doc:"Each feature, by its name."`
+	Quotas map[string]FeatureUsage `json:"quotas" doc:"The quotas, by feature."`
 }
 
 func featureOnWire(u Usage, counted bool) FeatureUsage {
@@ -47,7 +47,7 @@ func featureOnWire(u Usage, counted bool) FeatureUsage {
 func mountFeatures(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "getQuotas", Method: http.MethodGet, Path: "/v2/billing/quotas", Area: area,
-		Summary: "Read the quotas of a workspace by feature",
+		Summary: "Get the quotas by feature",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, _ *struct{}) (*getQuotasOutput, error) {
 		quotas, err := s.Features(ctx, access.From(ctx).Workspace, "", quotaFeatures...)
@@ -62,7 +62,7 @@ func mountFeatures(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getWorkspaceUsage", Method: http.MethodGet, Path: "/v2/usage/workspace-usage", Area: area,
-		Summary: "Read how much of a feature a workspace used",
+		Summary: "Get the usage of a feature",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, in *getWorkspaceUsageInput) (*getWorkspaceUsageOutput, error) {
 		usages, err := s.Features(ctx, access.From(ctx).Workspace, in.Period, in.Feature)
@@ -73,7 +73,7 @@ func mountFeatures(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getWorkspaceUsages", Method: http.MethodGet, Path: "/v2/usage/workspace-usages", Area: area,
-		Summary: "Read how much of every feature a workspace used",
+		Summary: "Get the usage of all features",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, in *getWorkspaceUsagesInput) (*getWorkspaceUsagesOutput, error) {
 		usages, err := s.Features(ctx, access.From(ctx).Workspace, in.Period, usageFeatures...)

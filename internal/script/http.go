@@ -13,15 +13,15 @@ import (
 
 // RunVRLBody is a program and what it works on.
 type RunVRLBody struct {
-	Data   wire.Object `json:"data" doc:"What the script sees as its event."`
-	Script string      `json:"script" doc:"The VRL program, at most 64 KiB."`
+	Data   wire.Object `json:"data" doc:"The event that the script sees."`
+	Script string      `json:"script" doc:"The VRL program: at most 64 KiB."`
 }
 
 type runVRLInput struct{ Body RunVRLBody }
 
 // RunVRLResult is what a program left.
 type RunVRLResult struct {
-	Data   wire.Object              `json:"data" doc:"The event, as the script changed it."`
+	Data   wire.Object              `json:"data" doc:"The event as the script left it."`
 	Result wire.Nullable[wire.JSON] `json:"result" required:"false" doc:"The value of the script's last expression."`
 }
 
@@ -32,8 +32,8 @@ func Mount(m *wire.Mux, e *Engine) {
 	wire.Register(m, wire.Operation{
 		ID: "runVrl", Method: http.MethodPost, Path: "/v1/admin/helper/vrl", Area: "helper",
 		Summary: "Run a VRL script",
-		Detail: "Runs a script on data and answers both what it made of the data and the value of its last expression, as an integration's scripts are run. " +
-			"A script that does not compile is InvalidPayload with the compiler's diagnostics, one that fails or aborts is Runtime, one that runs longer than a second is OperationTimeout. Nothing is kept.",
+		Detail: "Runs a script the way an integration's scripts run and returns both the event as the script left it and the value of its last expression. " +
+			"A script that does not compile is InvalidPayload with the compiler's diagnostics, one that fails or aborts is Runtime, one that runs longer than a second is OperationTimeout. Nothing is stored.",
 		Scope: wire.InHeader, Permission: access.WorkspaceRead, Harmless: true,
 	}, func(ctx context.Context, in *runVRLInput) (*runVRLOutput, error) {
 		r, err := e.Run(ctx, in.Body.Script, jsontext.Value(in.Body.Data))

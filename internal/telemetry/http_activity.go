@@ -11,39 +11,39 @@ import (
 
 // TaskActivity is a step of a task as it goes on the wire.
 type TaskActivity struct {
-	ID          string      `json:"id" doc:"The activity."`
+	ID          string      `json:"id" doc:"The activity's id."`
 	Description string      `json:"description" doc:"What happened."`
-	TaskID      string      `json:"taskId" doc:"The task that it is a step of."`
-	Category    string      `json:"category" enum:"unknown,capture,bot_message,user_message,agent_message,event,action,task_status,subtask_status,exception" doc:"What kind of step it is."`
-	Data        wire.Object `json:"data" doc:"More of it."`
+	TaskID      string      `json:"taskId" doc:"The task that the step belongs to."`
+	Category    string      `json:"category" enum:"unknown,capture,bot_message,user_message,agent_message,event,action,task_status,subtask_status,exception" doc:"The kind of step."`
+	Data        wire.Object `json:"data" doc:"Further data."`
 	CreatedAt   wire.Time   `json:"createdAt" doc:"When it happened."`
 }
 
 // ActivityList is the answer of listActivities.
 type ActivityList struct {
 	Activities []TaskActivity `json:"activities" doc:"Newest first."`
-	Meta       wire.Meta      `json:"meta" doc:"Where to go on."`
+	Meta       wire.Meta      `json:"meta" doc:"The cursor of the next page."`
 }
 
 // ShownRun is the call of an action as it goes on the wire.
 type ShownRun struct {
-	Timestamp       string                     `json:"timestamp" doc:"When it was called."`
+	Timestamp       string                     `json:"timestamp" doc:"When the action was called."`
 	IntegrationName string                     `json:"integrationName,omitempty" doc:"The integration."`
-	ActionType      string                     `json:"actionType" doc:"The action."`
-	Input           wire.Object                `json:"input" doc:"What it was given; an object with the member truncated when that was too large."`
-	InputTruncated  bool                       `json:"inputTruncated,omitzero" doc:"The input was too large to be kept."`
-	Output          wire.Nullable[wire.Object] `json:"output" doc:"What it answered; null when it did not."`
-	OutputTruncated bool                       `json:"outputTruncated,omitzero" doc:"The output was too large to be kept."`
-	Status          string                     `json:"status" enum:"SUCCESS,FAILURE" doc:"How it ended."`
-	DurationMs      float64                    `json:"durationMs" doc:"How long it took, in milliseconds."`
-	Cached          bool                       `json:"cached" doc:"The answer was one that had been kept."`
+	ActionType      string                     `json:"actionType" doc:"The type of the action."`
+	Input           wire.Object                `json:"input" doc:"The input; an object with the member truncated when it was too large."`
+	InputTruncated  bool                       `json:"inputTruncated,omitzero" doc:"Whether the input was too large to be kept."`
+	Output          wire.Nullable[wire.Object] `json:"output" doc:"The output; null when there was none."`
+	OutputTruncated bool                       `json:"outputTruncated,omitzero" doc:"Whether the output was too large to be kept."`
+	Status          string                     `json:"status" enum:"SUCCESS,FAILURE" doc:"The outcome."`
+	DurationMs      float64                    `json:"durationMs" doc:"The duration in milliseconds."`
+	Cached          bool                       `json:"cached" doc:"Whether the output came from a cache."`
 	ErrorMessage    wire.Nullable[string]      `json:"errorMessage,omitempty" required:"false" doc:"Why it failed."`
 }
 
 // RunList is the answer of listActionRuns.
 type RunList struct {
 	Data []ShownRun `json:"data" doc:"Newest first."`
-	Meta wire.Meta  `json:"meta" doc:"Where to go on."`
+	Meta wire.Meta  `json:"meta" doc:"The cursor of the next page."`
 }
 
 type (
@@ -56,8 +56,8 @@ type (
 		wire.PageQuery
 		ID              string `path:"id" doc:"The bot."`
 		IntegrationName string `query:"integrationName" required:"true" doc:"The integration whose actions were called."`
-		TimestampFrom   string `query:"timestampFrom" doc:"Only calls from then on: a moment or a date."`
-		TimestampUntil  string `query:"timestampUntil" doc:"Only calls up to then, which is included: a moment or a date."`
+		TimestampFrom   string `query:"timestampFrom" doc:"Only calls from this time on: a time or a date."`
+		TimestampUntil  string `query:"timestampUntil" doc:"Only calls up to this time, inclusive: a time or a date."`
 	}
 	activityListOutput struct{ Body ActivityList }
 	runListOutput      struct{ Body RunList }
@@ -65,7 +65,7 @@ type (
 
 func mountActivities(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listActivities", Method: http.MethodGet, Path: "/v1/admin/activities", Area: "telemetry",
-		Summary: "List the steps of a task", Detail: "The caller may be anyone who may read the bot.",
+		Summary: "List the activities of a task", Detail: "Anyone who may read the bot may call this.",
 		Scope: wire.Outside, Permission: access.Self},
 		func(ctx context.Context, in *listActivitiesInput) (*activityListOutput, error) {
 			page, err := m.Page(ctx, in.PageQuery)
@@ -94,7 +94,7 @@ func mountActivities(m *wire.Mux, s *Service) {
 			return out, nil
 		})
 	wire.Register(m, wire.Operation{ID: "listActionRuns", Method: http.MethodGet, Path: "/v1/admin/bots/{id}/action-runs", Area: "telemetry",
-		Summary: "List the action runs of a bot", Detail: "The calls of one integration's actions, newest first. Inputs and outputs above 190 KB are cut.",
+		Summary: "List a bot's action runs", Detail: "The calls of one integration's actions, newest first. Inputs and outputs above 190 KB are truncated.",
 		Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *listRunsInput) (*runListOutput, error) {
 			page, err := m.Page(ctx, in.PageQuery)

@@ -14,37 +14,37 @@ import (
 
 // AnalyticsRecord is a day as it goes on the wire, as appendJSON writes it.
 type AnalyticsRecord struct {
-	StartDateTimeUTC string           `json:"startDateTimeUtc" doc:"The first moment of the day, UTC."`
-	EndDateTimeUTC   string           `json:"endDateTimeUtc" doc:"The last moment of the day, UTC."`
-	ReturningUsers   int64            `json:"returningUsers" doc:"Users who were active and had been before."`
+	StartDateTimeUTC string           `json:"startDateTimeUtc" doc:"The start of the day, UTC."`
+	EndDateTimeUTC   string           `json:"endDateTimeUtc" doc:"The end of the day, UTC."`
+	ReturningUsers   int64            `json:"returningUsers" doc:"Active users who had been active before."`
 	NewUsers         int64            `json:"newUsers" doc:"Users who were active for the first time."`
-	Sessions         int64            `json:"sessions" doc:"Sessions that began."`
+	Sessions         int64            `json:"sessions" doc:"Sessions that started."`
 	Messages         int64            `json:"messages" doc:"The same as userMessages."`
 	UserMessages     int64            `json:"userMessages" doc:"Messages from users."`
 	BotMessages      int64            `json:"botMessages" doc:"Messages from the bot."`
-	Events           int64            `json:"events" doc:"Events that the bot was sent."`
-	EventTypes       map[string]int64 `json:"eventTypes" doc:"Those events by type."`
-	CustomEvents     map[string]int64 `json:"customEvents" doc:"What the bot counted itself, by name."`
-	LLM              AnalyticsLLM     `json:"llm" doc:"Calls of language models."`
+	Events           int64            `json:"events" doc:"Events that the bot received."`
+	EventTypes       map[string]int64 `json:"eventTypes" doc:"Events that the bot received, by type."`
+	CustomEvents     map[string]int64 `json:"customEvents" doc:"Custom events that the bot reported, by name."`
+	LLM              AnalyticsLLM     `json:"llm" doc:"Calls to language models."`
 }
 
 // AnalyticsLLM are the calls of language models on a day.
 type AnalyticsLLM struct {
 	Calls           int64           `json:"calls" doc:"All calls."`
 	Errors          int64           `json:"errors" doc:"Calls that failed."`
-	InputTokens     int64           `json:"inputTokens" doc:"Tokens that went in."`
-	OutputTokens    int64           `json:"outputTokens" doc:"Tokens that came out."`
-	Latency         AnalyticsSpread `json:"latency" doc:"Milliseconds a call."`
-	TokensPerSecond AnalyticsSpread `json:"tokensPerSecond" doc:"Tokens that came out, a second of a call."`
-	Cost            AnalyticsCost   `json:"cost" doc:"US dollars."`
+	InputTokens     int64           `json:"inputTokens" doc:"Input tokens."`
+	OutputTokens    int64           `json:"outputTokens" doc:"Output tokens."`
+	Latency         AnalyticsSpread `json:"latency" doc:"The latency of a call, in milliseconds."`
+	TokensPerSecond AnalyticsSpread `json:"tokensPerSecond" doc:"Output tokens per second of a call."`
+	Cost            AnalyticsCost   `json:"cost" doc:"The cost, in US dollars."`
 }
 
 // AnalyticsSpread says how numbers spread; all zero when there were none.
 type AnalyticsSpread struct {
 	Mean float64 `json:"mean" doc:"The mean."`
 	SD   float64 `json:"sd" doc:"The standard deviation."`
-	Min  float64 `json:"min" doc:"The least."`
-	Max  float64 `json:"max" doc:"The greatest."`
+	Min  float64 `json:"min" doc:"The minimum."`
+	Max  float64 `json:"max" doc:"The maximum."`
 }
 
 // AnalyticsCost says what calls cost together, and how that spreads over them.
@@ -52,27 +52,27 @@ type AnalyticsCost struct {
 	Sum  float64 `json:"sum" doc:"The sum."`
 	Mean float64 `json:"mean" doc:"The mean."`
 	SD   float64 `json:"sd" doc:"The standard deviation."`
-	Min  float64 `json:"min" doc:"The least."`
-	Max  float64 `json:"max" doc:"The greatest."`
+	Min  float64 `json:"min" doc:"The minimum."`
+	Max  float64 `json:"max" doc:"The maximum."`
 }
 
 // AnalyticsList is the answer of getBotAnalytics, as appendDays writes it.
 type AnalyticsList struct {
-	Records []AnalyticsRecord `json:"records" doc:"Every day of the range, in order, also those on which nothing happened."`
+	Records []AnalyticsRecord `json:"records" doc:"One record for each day of the range, in order, including days without activity."`
 }
 
 type (
 	analyticsInput struct {
 		ID        string `path:"id" doc:"The bot."`
-		StartDate string `query:"startDate" required:"true" doc:"The first day: a date, or a moment of it."`
-		EndDate   string `query:"endDate" required:"true" doc:"The last day, which is included: a date, or a moment of it."`
+		StartDate string `query:"startDate" required:"true" doc:"The first day: a date, or a time within it."`
+		EndDate   string `query:"endDate" required:"true" doc:"The last day, inclusive: a date, or a time within it."`
 	}
 	analyticsOutput struct{ Body wire.Document[AnalyticsList] }
 )
 
 func mountAnalytics(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "getBotAnalytics", Method: http.MethodGet, Path: "/v1/admin/bots/{id}/analytics", Area: "telemetry",
-		Summary: "Read the analytics of a bot", Detail: "What happened on each UTC day. Records that come late correct the days they are of.",
+		Summary: "Get a bot's analytics", Detail: "One record per UTC day. Late records correct the days they belong to.",
 		Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *analyticsInput) (*analyticsOutput, error) {
 			days, err := s.Analytics(ctx, access.From(ctx).Workspace, id.Bot(in.ID), in.StartDate, in.EndDate)

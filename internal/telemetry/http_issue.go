@@ -13,34 +13,34 @@ import (
 // ShownIssue is an issue as it goes on the wire.
 type ShownIssue struct {
 	ID             string                     `json:"id" doc:"The issue."`
-	Code           string                     `json:"code" doc:"What is wrong, for programs."`
-	CreatedAt      wire.Time                  `json:"createdAt" doc:"When it was first met."`
-	LastSeenAt     wire.Time                  `json:"lastSeenAt" doc:"When it was last met."`
-	Title          string                     `json:"title" doc:"What is wrong, in a few words."`
-	Description    string                     `json:"description" doc:"What is wrong."`
-	GroupedData    map[string]ShownIssueValue `json:"groupedData" doc:"What tells this issue from others of its code."`
-	EventsCount    int64                      `json:"eventsCount" doc:"How often it was met."`
-	Category       fault.Category             `json:"category" enum:"user_code,limits,configuration,other" doc:"Whom it concerns."`
-	ResolutionLink wire.Nullable[string]      `json:"resolutionLink" doc:"Where it can be put right."`
+	Code           string                     `json:"code" doc:"A code that identifies the problem to programs."`
+	CreatedAt      wire.Time                  `json:"createdAt" doc:"When it was first seen."`
+	LastSeenAt     wire.Time                  `json:"lastSeenAt" doc:"When it was last seen."`
+	Title          string                     `json:"title" doc:"A short description of the problem."`
+	Description    string                     `json:"description" doc:"A description of the problem."`
+	GroupedData    map[string]ShownIssueValue `json:"groupedData" doc:"The values that distinguish this issue from others with the same code."`
+	EventsCount    int64                      `json:"eventsCount" doc:"How often it was seen."`
+	Category       fault.Category             `json:"category" enum:"user_code,limits,configuration,other" doc:"Whose concern it is."`
+	ResolutionLink wire.Nullable[string]      `json:"resolutionLink" doc:"A link to where it can be resolved."`
 }
 
 // ShownIssueValue is a value of an issue's data.
 type ShownIssueValue struct {
 	Raw    string `json:"raw" doc:"The value."`
-	Pretty string `json:"pretty,omitempty" doc:"The value as people read it."`
+	Pretty string `json:"pretty,omitempty" doc:"The value in readable form."`
 }
 
 // ShownIssueEvent is one time that an issue was met.
 type ShownIssueEvent struct {
-	ID        string                     `json:"id" doc:"The event."`
-	CreatedAt wire.Time                  `json:"createdAt" doc:"When it was met."`
+	ID        string                     `json:"id" doc:"The event's id."`
+	CreatedAt wire.Time                  `json:"createdAt" doc:"When the event was seen."`
 	Data      map[string]ShownIssueValue `json:"data" doc:"The circumstances, by name."`
 }
 
 // IssueList is the answer of listBotIssues.
 type IssueList struct {
-	Issues []ShownIssue `json:"issues" doc:"Those that were opened last first."`
-	Meta   wire.Meta    `json:"meta" doc:"Where to go on."`
+	Issues []ShownIssue `json:"issues" doc:"Most recently opened first."`
+	Meta   wire.Meta    `json:"meta" doc:"The cursor of the next page."`
 }
 
 // IssueAnswer is the answer of getBotIssue.
@@ -74,7 +74,7 @@ const (
 
 func mountIssues(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "listBotIssues", Method: http.MethodGet, Path: issuesPath, Area: "telemetry",
-		Summary: "List the issues of a bot", Detail: "What is wrong with the bot and lasts: one issue for all events of a code and of what they are grouped by.",
+		Summary: "List a bot's issues", Detail: "Lasting problems of the bot. Events with the same code and grouping values form one issue.",
 		Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *listIssuesInput) (*issueListOutput, error) {
 			page, err := m.Page(ctx, in.PageQuery)
@@ -92,7 +92,7 @@ func mountIssues(m *wire.Mux, s *Service) {
 			return out, nil
 		})
 	wire.Register(m, wire.Operation{ID: "getBotIssue", Method: http.MethodGet, Path: issuePath, Area: "telemetry",
-		Summary: "Read an issue", Scope: wire.InHeader, Permission: access.BotRead},
+		Summary: "Get an issue", Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *issueInput) (*issueOutput, error) {
 			issue, err := s.Issue(ctx, access.From(ctx).Workspace, id.Bot(in.ID), id.Issue(in.IssueID))
 			if err != nil {
@@ -101,13 +101,13 @@ func mountIssues(m *wire.Mux, s *Service) {
 			return &issueOutput{Body: IssueAnswer{issue.shown()}}, nil
 		})
 	wire.Register(m, wire.Operation{ID: "deleteBotIssue", Method: http.MethodDelete, Path: issuePath, Area: "telemetry",
-		Summary: "Delete an issue", Detail: "It was put right, or is of no interest. A later event opens it anew.",
+		Summary: "Delete an issue", Detail: "A later event reopens it.",
 		Scope: wire.InHeader, Permission: access.BotWrite},
 		func(ctx context.Context, in *issueInput) (*wire.Nothing, error) {
 			return &wire.Nothing{}, s.DeleteIssue(ctx, access.From(ctx).Workspace, id.Bot(in.ID), id.Issue(in.IssueID))
 		})
 	wire.Register(m, wire.Operation{ID: "listBotIssueEvents", Method: http.MethodGet, Path: issuePath + "/events", Area: "telemetry",
-		Summary: "List the events of an issue", Detail: "The newest fifty; the issue's eventsCount counts all.",
+		Summary: "List an issue's events", Detail: "Returns the newest fifty events; the issue's eventsCount counts all of them.",
 		Scope: wire.InHeader, Permission: access.BotRead},
 		func(ctx context.Context, in *issueInput) (*issueEventListOutput, error) {
 			events, err := s.IssueEvents(ctx, access.From(ctx).Workspace, id.Bot(in.ID), id.Issue(in.IssueID))

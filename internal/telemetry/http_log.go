@@ -15,30 +15,30 @@ import (
 
 // LogLine is a log line as it goes on the wire.
 type LogLine struct {
-	Timestamp      wire.Time `json:"timestamp" doc:"When it was written."`
-	Level          string    `json:"level" doc:"debug, info, warn or error."`
-	Message        string    `json:"message" doc:"What was written."`
-	WorkflowID     string    `json:"workflowId,omitempty" doc:"The workflow it is about."`
-	UserID         string    `json:"userId,omitempty" doc:"The user it is about."`
-	ConversationID string    `json:"conversationId,omitempty" doc:"The conversation it is about."`
+	Timestamp      wire.Time `json:"timestamp" doc:"When the line was logged."`
+	Level          string    `json:"level" doc:"The level: debug, info, warn or error."`
+	Message        string    `json:"message" doc:"The message."`
+	WorkflowID     string    `json:"workflowId,omitempty" doc:"The workflow that the line is about."`
+	UserID         string    `json:"userId,omitempty" doc:"The user that the line is about."`
+	ConversationID string    `json:"conversationId,omitempty" doc:"The conversation that the line is about."`
 }
 
 // LogList is the answer of the operations that read logs.
 type LogList struct {
 	Logs      []LogLine `json:"logs" doc:"Newest first."`
-	NextToken string    `json:"nextToken,omitempty" doc:"Where the next page begins; absent on the last page."`
+	NextToken string    `json:"nextToken,omitempty" doc:"The cursor of the next page; absent on the last page."`
 }
 
 // LogFilter are the parameters that both operations have.
 type LogFilter struct {
-	ID              string `path:"id" doc:"Whose logs."`
-	TimeStart       string `query:"timeStart" required:"true" doc:"The earliest time, included: a date, an ISO 8601 time, or milliseconds since 1970."`
-	TimeEnd         string `query:"timeEnd" doc:"The latest time, included; now when absent."`
+	ID              string `path:"id" doc:"The bot or integration."`
+	TimeStart       string `query:"timeStart" required:"true" doc:"The earliest time, inclusive: a date, an ISO 8601 time, or milliseconds since 1970."`
+	TimeEnd         string `query:"timeEnd" doc:"The latest time, inclusive; now when absent."`
 	Level           string `query:"level" doc:"Only lines of this level: debug, info, warn or error."`
 	UserID          string `query:"userId" doc:"Only lines about this user."`
 	ConversationID  string `query:"conversationId" doc:"Only lines about this conversation."`
-	MessageContains string `query:"messageContains" doc:"Only lines whose message contains this text, with its case."`
-	NextToken       string `query:"nextToken" doc:"Where to go on: nextToken of the page before."`
+	MessageContains string `query:"messageContains" doc:"Only lines whose message contains this text, case-sensitively."`
+	NextToken       string `query:"nextToken" doc:"The cursor: nextToken of the page before."`
 }
 
 type getBotLogsInput struct {
@@ -54,8 +54,8 @@ type logListOutput struct{ Body LogList }
 func mountLogs(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "getBotLogs", Method: http.MethodGet, Path: "/v1/admin/bots/{id}/logs", Area: "telemetry",
-		Summary: "Read the logs of a bot",
-		Detail:  "What the bot and the integrations in it have logged, newest first, a hundred lines a page.",
+		Summary: "Get a bot's logs",
+		Detail:  "What the bot and its integrations logged, newest first, a hundred lines per page.",
 		Scope:   wire.InHeader, Permission: access.BotRead,
 	}, func(ctx context.Context, in *getBotLogsInput) (*logListOutput, error) {
 		q, err := in.query(ctx, m)
@@ -68,8 +68,8 @@ func mountLogs(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getIntegrationLogs", Method: http.MethodGet, Path: "/v1/admin/integrations/{id}/logs", Area: "telemetry",
-		Summary: "Read the logs of an integration",
-		Detail:  "What an integration of the workspace has logged, in whichever bot it was working, newest first, a hundred lines a page.",
+		Summary: "Get an integration's logs",
+		Detail:  "What an integration of the workspace logged, in any bot, newest first, a hundred lines per page.",
 		Scope:   wire.InHeader, Permission: access.CatalogRead,
 	}, func(ctx context.Context, in *getIntegrationLogsInput) (*logListOutput, error) {
 		q, err := in.query(ctx, m)

@@ -18,9 +18,9 @@ import (
 // Fault is the body of every error answer. The official clients recognise an
 // error by these members and choose its class by type.
 type Fault struct {
-	ID       string         `json:"id" doc:"Names this one answer; the server's log has the cause under it."`
+	ID       string         `json:"id" doc:"The id of this response; the server's log has the cause under it."`
 	Code     int            `json:"code" doc:"The HTTP status."`
-	Type     fault.Type     `json:"type" doc:"What kind of error it is; clients choose their error class by it."`
+	Type     fault.Type     `json:"type" doc:"The type of the error; clients choose their error class by it."`
 	Message  string         `json:"message" doc:"What is wrong, with which value, and what would be right."`
 	Metadata map[string]any `json:"metadata,omitempty" doc:"Details for programs."`
 }

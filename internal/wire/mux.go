@@ -195,7 +195,7 @@ func New(o Options) *Mux {
 	config.Formats = map[string]huma.Format{"application/json": {Marshal: encode, Unmarshal: decode}}
 	config.DefaultFormat = "application/json"
 	config.AllowAdditionalPropertiesByDefault = true // unknown members are ignored
-	config.Info.Description = "The control plane for bots, as the official clients know it."
+	config.Info.Description = "The control plane of Botpress Cloud, self-hosted. The official clients work with it unmodified."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "An access token: bp_pat_…, bp_bak_… or bp_iak_…."},
 	}

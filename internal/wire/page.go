@@ -13,14 +13,14 @@ import (
 
 // PageQuery are the parameters of every list that has pages.
 type PageQuery struct {
-	NextToken string        `query:"nextToken" doc:"Where to go on: meta.nextToken of the page before."`
-	PageSize  Optional[int] `query:"pageSize" doc:"How many items a page holds: 20 when absent, 100 at most."`
+	NextToken string        `query:"nextToken" doc:"The cursor: meta.nextToken of the page before."`
+	PageSize  Optional[int] `query:"pageSize" doc:"The number of items per page: 20 when absent, at most 100."`
 }
 
 // Meta stands in every answer that is a list: clients read meta.nextToken
 // without looking whether meta is there.
 type Meta struct {
-	NextToken string `json:"nextToken,omitempty" doc:"Where the next page begins; absent on the last page."`
+	NextToken string `json:"nextToken,omitempty" doc:"The cursor of the next page; absent on the last page."`
 }
 
 const (

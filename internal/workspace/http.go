@@ -12,96 +12,96 @@ import (
 // WorkspaceDetails is a workspace as its members see it. The texts are always
 // there, empty when nobody has set them; handle is absent then.
 type WorkspaceDetails struct {
-	ID             string                `json:"id" doc:"The workspace."`
-	Name           string                `json:"name" doc:"Its name."`
+	ID             string                `json:"id" doc:"The workspace's id."`
+	Name           string                `json:"name" doc:"The name."`
 	OwnerID        string                `json:"ownerId" doc:"The account that created it."`
-	CreatedAt      wire.Time             `json:"createdAt" doc:"When it was made."`
+	CreatedAt      wire.Time             `json:"createdAt" doc:"When it was created."`
 	UpdatedAt      wire.Time             `json:"updatedAt" doc:"When it was last changed."`
-	BotCount       float64               `json:"botCount" doc:"How many production bots it has."`
-	BillingVersion string                `json:"billingVersion" enum:"v1,v2,v3,v4" doc:"Which billing it is on."`
-	Plan           Plan                  `json:"plan" enum:"community,team,enterprise,plus,managed" doc:"What it may use; managed limits nothing."`
-	Blocked        bool                  `json:"blocked" doc:"Whether it is blocked until it pays."`
-	SpendingLimit  float64               `json:"spendingLimit" doc:"The most it may spend a month, in US dollars."`
-	About          string                `json:"about" required:"false" doc:"What it is about."`
-	ProfilePicture string                `json:"profilePicture" required:"false" doc:"A picture's URL."`
-	ContactEmail   string                `json:"contactEmail" required:"false" doc:"Where to write to."`
-	Website        string                `json:"website" required:"false" doc:"Its website."`
-	SocialAccounts []string              `json:"socialAccounts" required:"false" doc:"Where else to find it."`
-	IsPublic       bool                  `json:"isPublic" required:"false" doc:"Whether everybody can see its name, texts and handle."`
-	Handle         string                `json:"handle,omitempty" doc:"What its packages are published under."`
-	ActiveTrialID  wire.Nullable[string] `json:"activeTrialId" doc:"The trial it is in; null when in none."`
+	BotCount       float64               `json:"botCount" doc:"The number of production bots."`
+	BillingVersion string                `json:"billingVersion" enum:"v1,v2,v3,v4" doc:"The version of billing."`
+	Plan           Plan                  `json:"plan" enum:"community,team,enterprise,plus,managed" doc:"The plan, which sets the limits; managed is unlimited."`
+	Blocked        bool                  `json:"blocked" doc:"Whether the workspace is blocked until it pays."`
+	SpendingLimit  float64               `json:"spendingLimit" doc:"The spending limit per month, in US dollars."`
+	About          string                `json:"about" required:"false" doc:"A description of the workspace."`
+	ProfilePicture string                `json:"profilePicture" required:"false" doc:"The URL of a picture."`
+	ContactEmail   string                `json:"contactEmail" required:"false" doc:"The contact's e-mail address."`
+	Website        string                `json:"website" required:"false" doc:"The URL of the website."`
+	SocialAccounts []string              `json:"socialAccounts" required:"false" doc:"Links to social accounts."`
+	IsPublic       bool                  `json:"isPublic" required:"false" doc:"Whether everyone can see the workspace's name, description and handle."`
+	Handle         string                `json:"handle,omitempty" doc:"The handle under which the workspace publishes."`
+	ActiveTrialID  wire.Nullable[string] `json:"activeTrialId" doc:"The active trial; null when there is none."`
 }
 
 // PublicWorkspace is a workspace as everybody may see it.
 type PublicWorkspace struct {
-	ID             string    `json:"id" doc:"The workspace."`
-	Name           string    `json:"name" doc:"Its name."`
-	CreatedAt      wire.Time `json:"createdAt" doc:"When it was made."`
+	ID             string    `json:"id" doc:"The workspace's id."`
+	Name           string    `json:"name" doc:"The name."`
+	CreatedAt      wire.Time `json:"createdAt" doc:"When it was created."`
 	UpdatedAt      wire.Time `json:"updatedAt" doc:"When it was last changed."`
-	About          string    `json:"about" required:"false" doc:"What it is about."`
-	ProfilePicture string    `json:"profilePicture" required:"false" doc:"A picture's URL."`
-	ContactEmail   string    `json:"contactEmail" required:"false" doc:"Where to write to."`
-	Website        string    `json:"website" required:"false" doc:"Its website."`
-	SocialAccounts []string  `json:"socialAccounts" required:"false" doc:"Where else to find it."`
-	Handle         string    `json:"handle" required:"false" doc:"What its packages are published under; empty when it has none."`
+	About          string    `json:"about" required:"false" doc:"A description of the workspace."`
+	ProfilePicture string    `json:"profilePicture" required:"false" doc:"The URL of a picture."`
+	ContactEmail   string    `json:"contactEmail" required:"false" doc:"The contact's e-mail address."`
+	Website        string    `json:"website" required:"false" doc:"The URL of the website."`
+	SocialAccounts []string  `json:"socialAccounts" required:"false" doc:"Links to social accounts."`
+	Handle         string    `json:"handle" required:"false" doc:"The handle under which the workspace publishes; empty when it has none."`
 }
 
 // WorkspaceList is the answer of listWorkspaces.
 type WorkspaceList struct {
-	Workspaces []WorkspaceDetails `json:"workspaces" doc:"The oldest first."`
-	Meta       wire.Meta          `json:"meta" doc:"Where to go on."`
+	Workspaces []WorkspaceDetails `json:"workspaces" doc:"Oldest first."`
+	Meta       wire.Meta          `json:"meta" doc:"The cursor of the next page."`
 }
 
 // PublicWorkspaceList is the answer of listPublicWorkspaces.
 type PublicWorkspaceList struct {
-	Workspaces []PublicWorkspace `json:"workspaces" doc:"The oldest first."`
-	Meta       wire.Meta         `json:"meta" doc:"Where to go on."`
+	Workspaces []PublicWorkspace `json:"workspaces" doc:"Oldest first."`
+	Meta       wire.Meta         `json:"meta" doc:"The cursor of the next page."`
 }
 
 // CreateWorkspaceBody is the body of createWorkspace.
 type CreateWorkspaceBody struct {
-	Name           string `json:"name" doc:"Its name: 1 to 64 characters, not counting white space around it."`
-	BillingVersion string `json:"billingVersion,omitempty" enum:"v4" doc:"Which billing it is on; there is but one."`
+	Name           string `json:"name" doc:"The name: 1 to 64 characters, not counting surrounding white space."`
+	BillingVersion string `json:"billingVersion,omitempty" enum:"v4" doc:"The version of billing; there is only one."`
 }
 
 // UpdateWorkspaceBody is the body of updateWorkspace.
 type UpdateWorkspaceBody struct {
 	Name           *string   `json:"name,omitempty" minLength:"1" maxLength:"64" doc:"The new name."`
-	SpendingLimit  *float64  `json:"spendingLimit,omitempty" minimum:"5" maximum:"1000" doc:"The most it may spend a month, in US dollars and whole cents."`
-	About          *string   `json:"about,omitempty" doc:"What it is about: 2000 characters at most."`
-	ProfilePicture *string   `json:"profilePicture,omitempty" doc:"A picture's URL: 2000 characters at most."`
-	ContactEmail   *string   `json:"contactEmail,omitempty" doc:"An e-mail address, or empty for none."`
-	Website        *string   `json:"website,omitempty" doc:"Its website: 2000 characters at most."`
-	SocialAccounts *[]string `json:"socialAccounts,omitempty" maxItems:"5" doc:"Where else to find it; replaces those there are."`
-	IsPublic       *bool     `json:"isPublic,omitempty" doc:"Whether everybody can see its name, texts and handle."`
-	Handle         *string   `json:"handle,omitempty" minLength:"1" maxLength:"64" pattern:"^[0-9a-z][a-z0-9-_]+[0-9a-z]$" doc:"What its packages are published under; unique."`
+	SpendingLimit  *float64  `json:"spendingLimit,omitempty" minimum:"5" maximum:"1000" doc:"The spending limit per month, in US dollars with whole cents."`
+	About          *string   `json:"about,omitempty" doc:"A description of the workspace: at most 2000 characters."`
+	ProfilePicture *string   `json:"profilePicture,omitempty" doc:"The URL of a picture: at most 2000 characters."`
+	ContactEmail   *string   `json:"contactEmail,omitempty" doc:"The contact's e-mail address; empty for none."`
+	Website        *string   `json:"website,omitempty" doc:"The URL of the website: at most 2000 characters."`
+	SocialAccounts *[]string `json:"socialAccounts,omitempty" maxItems:"5" doc:"Links to social accounts, which replace the present ones."`
+	IsPublic       *bool     `json:"isPublic,omitempty" doc:"Whether everyone can see the workspace's name, description and handle."`
+	Handle         *string   `json:"handle,omitempty" minLength:"1" maxLength:"64" pattern:"^[0-9a-z][a-z0-9-_]+[0-9a-z]$" doc:"The handle under which the workspace publishes; it must be unique."`
 }
 
 // CheckHandleBody is the body of checkHandleAvailability.
 type CheckHandleBody struct {
-	Handle string `json:"handle" minLength:"1" maxLength:"50" pattern:"^[a-z0-9-_]+$" doc:"The handle that is wanted."`
+	Handle string `json:"handle" minLength:"1" maxLength:"50" pattern:"^[a-z0-9-_]+$" doc:"The desired handle."`
 }
 
 // HandleAvailability is the answer of checkHandleAvailability.
 type HandleAvailability struct {
-	Available   bool     `json:"available" doc:"Whether the handle is free and of the right form."`
-	Suggestions []string `json:"suggestions" doc:"Free handles like it; empty when it is free itself."`
-	UsedBy      string   `json:"usedBy,omitempty" doc:"The workspace that has it, when that is public or one of the caller's."`
+	Available   bool     `json:"available" doc:"Whether the handle is free and valid."`
+	Suggestions []string `json:"suggestions" doc:"Similar handles that are free; empty when this one is free."`
+	UsedBy      string   `json:"usedBy,omitempty" doc:"The workspace that has the handle, if it is public or one of the caller's."`
 }
 
 // SetWorkspacePreferenceBody is the body of setWorkspacePreference.
 type SetWorkspacePreferenceBody struct {
-	Value wire.JSON `json:"value,omitempty" doc:"Any JSON up to 64 KiB; absent is null."`
+	Value wire.JSON `json:"value,omitempty" doc:"Any JSON of at most 64 KiB; null when absent."`
 }
 
 // WorkspacePreference is the answer of getWorkspacePreference.
 type WorkspacePreference struct {
-	Value wire.Nullable[wire.JSON] `json:"value" required:"false" doc:"The value; null when none was set."`
+	Value wire.Nullable[wire.JSON] `json:"value" required:"false" doc:"The value; null when it was never set."`
 }
 
 type (
 	workspaceInput struct {
-		ID string `path:"id" doc:"The workspace."`
+		ID string `path:"id" doc:"The workspace's id."`
 	}
 	workspaceOutput       struct{ Body WorkspaceDetails }
 	publicWorkspaceOutput struct{ Body PublicWorkspace }
@@ -109,21 +109,21 @@ type (
 	publicListOutput      struct{ Body PublicWorkspaceList }
 	createWorkspaceInput  struct{ Body CreateWorkspaceBody }
 	updateWorkspaceInput  struct {
-		ID   string `path:"id" doc:"The workspace."`
+		ID   string `path:"id" doc:"The workspace's id."`
 		Body UpdateWorkspaceBody
 	}
 	migrateInput struct {
-		ID   string `path:"id" doc:"The workspace."`
+		ID   string `path:"id" doc:"The workspace's id."`
 		Body *wire.Empty
 	}
 	listWorkspacesInput struct {
 		wire.PageQuery
-		Handle string `query:"handle" doc:"Only the workspace that has exactly this handle."`
+		Handle string `query:"handle" doc:"Only the workspace with exactly this handle."`
 	}
 	listPublicInput struct {
 		wire.PageQuery
-		WorkspaceIDs []string `query:"workspaceIds,explode" doc:"Only these workspaces, 100 at most."`
-		Search       string   `query:"search" doc:"A part of the name or the handle, without regard to case."`
+		WorkspaceIDs []string `query:"workspaceIds,explode" doc:"Only these workspaces, at most 100."`
+		Search       string   `query:"search" doc:"A part of the name or of the handle, case-insensitively."`
 	}
 	checkHandleInput  struct{ Body CheckHandleBody }
 	checkHandleOutput struct{ Body HandleAvailability }
@@ -154,8 +154,8 @@ func Mount(m *wire.Mux, s *Service) {
 func mountWorkspaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "createWorkspace", Method: http.MethodPost, Path: workspacesPath, Area: "workspaces",
-		Summary: "Make a workspace",
-		Detail:  "The caller becomes its owner. It starts on the plan managed, which limits nothing, without a handle and not public.",
+		Summary: "Create a workspace",
+		Detail:  "The caller becomes the owner. The workspace starts on the plan managed, which is unlimited, without a handle and not public.",
 		Scope:   wire.Outside, Permission: access.Self,
 	}, func(ctx context.Context, in *createWorkspaceInput) (*workspaceOutput, error) {
 		return answer(s.Open(ctx, access.From(ctx), in.Body.Name))
@@ -163,7 +163,7 @@ func mountWorkspaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listWorkspaces", Method: http.MethodGet, Path: workspacesPath, Area: "workspaces",
 		Summary: "List the caller's workspaces",
-		Detail:  "Those that the caller is a member of, the oldest first.",
+		Detail:  "The workspaces that the caller is a member of, oldest first.",
 		Scope:   wire.Outside, Permission: access.Self,
 	}, func(ctx context.Context, in *listWorkspacesInput) (*workspaceListOutput, error) {
 		page, err := m.Page(ctx, in.PageQuery)
@@ -182,16 +182,16 @@ func mountWorkspaces(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getWorkspace", Method: http.MethodGet, Path: workspacePath, Area: "workspaces",
-		Summary: "Show a workspace",
-		Detail:  "For its members.",
+		Summary: "Get a workspace",
+		Detail:  "The caller must be a member.",
 		Scope:   wire.InPath, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, _ *workspaceInput) (*workspaceOutput, error) {
 		return answer(s.Get(ctx, access.From(ctx).Workspace))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "updateWorkspace", Method: http.MethodPut, Path: workspacePath, Area: "workspaces",
-		Summary: "Change a workspace",
-		Detail:  "What is absent stays as it is. The spending limit can be changed by those who see to billing, all else by administrators. A handle can be changed as long as nobody else has it.",
+		Summary: "Update a workspace",
+		Detail:  "Members that are absent stay unchanged. The spending limit can be changed by members with a billing role, everything else by administrators. The handle can be changed to any that is free.",
 		Scope:   wire.InPath, Permission: access.WorkspaceEdit,
 	}, func(ctx context.Context, in *updateWorkspaceInput) (*workspaceOutput, error) {
 		b := in.Body
@@ -203,15 +203,15 @@ func mountWorkspaces(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "deleteWorkspace", Method: http.MethodDelete, Path: workspacePath, Area: "workspaces",
 		Summary: "Delete a workspace",
-		Detail:  "With its members, bots, keys and preferences, for good. Only its owner can. The platform's own workspace cannot be deleted.",
+		Detail:  "Deletes its members, bots, keys and preferences too, irrevocably. Only the owner can delete a workspace, and the platform's own workspace cannot be deleted.",
 		Scope:   wire.InPath, Permission: access.WorkspaceDelete, WhileBlocked: true,
 	}, func(ctx context.Context, _ *workspaceInput) (*wire.Nothing, error) {
 		return &wire.Nothing{}, s.Delete(ctx, access.From(ctx).Workspace)
 	})
 	wire.Register(m, wire.Operation{
 		ID: "migrateWorkspaceToV4", Method: http.MethodPost, Path: workspacePath + "/migrate-to-v4", Area: "workspaces",
-		Summary: "Bring a workspace to the current billing",
-		Detail:  "A workspace that is there already stays as it is. Every workspace made here is.",
+		Summary: "Migrate a workspace to billing v4",
+		Detail:  "Changes nothing for a workspace that is already there, as every workspace of this server is.",
 		Scope:   wire.InPath, Permission: access.WorkspaceUpdate,
 	}, func(ctx context.Context, _ *migrateInput) (*wire.Nothing, error) {
 		return &wire.Nothing{}, s.MigrateToV4(ctx, access.From(ctx).Workspace)
@@ -222,7 +222,7 @@ func mountPublic(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listPublicWorkspaces", Method: http.MethodGet, Path: workspacesPath + "/public", Area: "workspaces",
 		Summary: "List the public workspaces",
-		Detail:  "Those whose administrators made them public, the oldest first.",
+		Detail:  "The workspaces whose administrators made them public, oldest first.",
 		Scope:   wire.Outside, Permission: access.Self,
 	}, func(ctx context.Context, in *listPublicInput) (*publicListOutput, error) {
 		page, err := m.Page(ctx, in.PageQuery)
@@ -245,8 +245,8 @@ func mountPublic(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getPublicWorkspace", Method: http.MethodGet, Path: workspacePath + "/public", Area: "workspaces",
-		Summary: "Show what everybody may know of a workspace",
-		Detail:  "Of a public workspace, or of one that the caller is a member of.",
+		Summary: "Get a workspace's public profile",
+		Detail:  "The workspace must be public, or the caller a member of it.",
 		Scope:   wire.Outside, Permission: access.Self,
 	}, func(ctx context.Context, in *workspaceInput) (*publicWorkspaceOutput, error) {
 		w, err := s.Public(ctx, access.From(ctx).Account, id.Workspace(in.ID))
@@ -254,8 +254,8 @@ func mountPublic(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "checkHandleAvailability", Method: http.MethodPut, Path: workspacesPath + "/handle-availability", Area: "workspaces",
-		Summary: "Ask whether a handle is free",
-		Detail:  "A handle that updateWorkspace would refuse is not available. Nothing is reserved by asking.",
+		Summary: "Check the availability of a handle",
+		Detail:  "A handle that updateWorkspace would refuse is not available. The check reserves nothing.",
 		Scope:   wire.Outside, Permission: access.Self,
 	}, func(ctx context.Context, in *checkHandleInput) (*checkHandleOutput, error) {
 		a, err := s.CheckHandle(ctx, access.From(ctx).Account, in.Body.Handle)
@@ -266,8 +266,8 @@ func mountPublic(m *wire.Mux, s *Service) {
 func mountPreferences(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "setWorkspacePreference", Method: http.MethodPost, Path: preferencePath, Area: "workspaces",
-		Summary: "Keep a preference of a workspace",
-		Detail:  "Any JSON under a key, shared by the members of the workspace that the header x-workspace-id names.",
+		Summary: "Set a workspace preference",
+		Detail:  "Stores any JSON under a key, shared by the members of the workspace named by the header x-workspace-id.",
 		Scope:   wire.InUndeclaredHeader, Permission: access.PreferenceWrite,
 	}, func(ctx context.Context, in *setPreferenceInput) (*wire.Nothing, error) {
 		value := string(in.Body.Value)
@@ -278,8 +278,8 @@ func mountPreferences(m *wire.Mux, s *Service) {
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getWorkspacePreference", Method: http.MethodGet, Path: preferencePath, Area: "workspaces",
-		Summary: "Read a preference of a workspace",
-		Detail:  "A key that was never set has the value null. The header x-workspace-id names the workspace.",
+		Summary: "Get a workspace preference",
+		Detail:  "A key that was never set has the value null. The workspace is named by the header x-workspace-id.",
 		Scope:   wire.InUndeclaredHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, in *preferenceInput) (*preferenceOutput, error) {
 		value, found, err := s.Preference(ctx, access.From(ctx).Workspace, in.Key)

@@ -11,43 +11,43 @@ import (
 
 // WorkspaceMember is a member as it goes on the wire.
 type WorkspaceMember struct {
-	ID             string      `json:"id" doc:"The membership."`
-	UserID         string      `json:"userId,omitempty" format:"uuid" doc:"The member's account; absent while the invited address has none."`
+	ID             string      `json:"id" doc:"The membership's id."`
+	UserID         string      `json:"userId,omitempty" format:"uuid" doc:"The member's account; absent while there is no account with the invited address."`
 	Email          string      `json:"email" doc:"The member's e-mail address."`
 	CreatedAt      wire.Time   `json:"createdAt" doc:"When the member was added."`
-	Role           access.Role `json:"role" enum:"viewer,billing,developer,manager,administrator,owner" doc:"What the member may do."`
-	ProfilePicture string      `json:"profilePicture,omitempty" doc:"A picture's URL."`
+	Role           access.Role `json:"role" enum:"viewer,billing,developer,manager,administrator,owner" doc:"The member's role."`
+	ProfilePicture string      `json:"profilePicture,omitempty" doc:"The URL of a picture."`
 	DisplayName    string      `json:"displayName,omitempty" maxLength:"100" doc:"The member's name."`
 }
 
 // WorkspaceMemberList is the answer of listWorkspaceMembers.
 type WorkspaceMemberList struct {
-	Members []WorkspaceMember `json:"members" doc:"The one added first comes first."`
-	Meta    wire.Meta         `json:"meta" doc:"Where to go on."`
+	Members []WorkspaceMember `json:"members" doc:"In the order in which they were added."`
+	Meta    wire.Meta         `json:"meta" doc:"The cursor of the next page."`
 }
 
 // CreateWorkspaceMemberBody is the body of createWorkspaceMember.
 type CreateWorkspaceMemberBody struct {
-	Email     string      `json:"email" format:"email" doc:"Whom to add."`
-	Role      access.Role `json:"role" enum:"viewer,billing,developer,manager,administrator,owner" doc:"What the member may do; owner cannot be given."`
-	SendEmail bool        `json:"sendEmail,omitempty" doc:"Asks for an invitation by mail; this server sends none."`
+	Email     string      `json:"email" format:"email" doc:"The e-mail address of the person to add."`
+	Role      access.Role `json:"role" enum:"viewer,billing,developer,manager,administrator,owner" doc:"The member's role; it cannot be owner."`
+	SendEmail bool        `json:"sendEmail,omitempty" doc:"Asks for an invitation by e-mail; this server sends none."`
 }
 
 // UpdateWorkspaceMemberBody is the body of updateWorkspaceMember.
 type UpdateWorkspaceMemberBody struct {
-	Role access.Role `json:"role,omitempty" enum:"viewer,billing,developer,manager,administrator,owner" doc:"The new role; owner cannot be given."`
+	Role access.Role `json:"role,omitempty" enum:"viewer,billing,developer,manager,administrator,owner" doc:"The new role; it cannot be owner."`
 }
 
 type (
 	memberInput struct {
-		ID string `path:"id" doc:"The membership."`
+		ID string `path:"id" doc:"The membership's id."`
 	}
 	ownMembershipInput struct{}
 	memberOutput       struct{ Body WorkspaceMember }
 	memberListOutput   struct{ Body WorkspaceMemberList }
 	createMemberInput  struct{ Body CreateWorkspaceMemberBody }
 	updateMemberInput  struct {
-		ID   string `path:"id" doc:"The membership."`
+		ID   string `path:"id" doc:"The membership's id."`
 		Body UpdateWorkspaceMemberBody
 	}
 	listMembersInput struct{ wire.PageQuery }
@@ -58,8 +58,8 @@ const membersPath = "/v1/admin/workspace-members"
 func mountMembers(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "listWorkspaceMembers", Method: http.MethodGet, Path: membersPath, Area: "members",
-		Summary: "List the members of a workspace",
-		Detail:  "The owner and the invited are among them.",
+		Summary: "List a workspace's members",
+		Detail:  "Includes the owner and people who were invited.",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, in *listMembersInput) (*memberListOutput, error) {
 		page, err := m.Page(ctx, in.PageQuery)
@@ -79,15 +79,15 @@ func mountMembers(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "createWorkspaceMember", Method: http.MethodPost, Path: membersPath, Area: "members",
 		Summary: "Add a member to a workspace",
-		Detail:  "By e-mail address. An address without an account is a member whose userId appears once there is one. No mail is sent by this server, whatever sendEmail says: tell the member yourself.",
+		Detail:  "Adds a member by e-mail address. While there is no account with the address, the member has no userId. This server sends no mail, whatever sendEmail says: tell the person yourself.",
 		Scope:   wire.InHeader, Permission: access.MemberWrite,
 	}, func(ctx context.Context, in *createMemberInput) (*memberOutput, error) {
 		return memberAnswer(s.AddMember(ctx, access.From(ctx).Workspace, in.Body.Email, in.Body.Role))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "getWorkspaceMember", Method: http.MethodGet, Path: membersPath + "/me", Area: "members",
-		Summary: "Show the caller's own membership",
-		Detail:  "With the caller's role in the workspace.",
+		Summary: "Get the caller's membership",
+		Detail:  "Includes the caller's role in the workspace.",
 		Scope:   wire.InHeader, Permission: access.WorkspaceRead,
 	}, func(ctx context.Context, _ *ownMembershipInput) (*memberOutput, error) {
 		actor := access.From(ctx)
@@ -96,15 +96,15 @@ func mountMembers(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{
 		ID: "deleteWorkspaceMember", Method: http.MethodDelete, Path: membersPath + "/{id}", Area: "members",
 		Summary: "Remove a member from a workspace",
-		Detail:  "Everybody but the owner may leave; administrators may remove others. The owner cannot be removed.",
+		Detail:  "Any member but the owner may leave; administrators may remove others. The owner cannot be removed.",
 		Scope:   wire.InHeader, Permission: access.MemberLeave, WhileBlocked: true,
 	}, func(ctx context.Context, in *memberInput) (*wire.Nothing, error) {
 		return &wire.Nothing{}, s.RemoveMember(ctx, access.From(ctx), id.Member(in.ID))
 	})
 	wire.Register(m, wire.Operation{
 		ID: "updateWorkspaceMember", Method: http.MethodPut, Path: membersPath + "/{id}", Area: "members",
-		Summary: "Change a member's role",
-		Detail:  "The role works from the member's next request on. The owner's role cannot be changed, and the role owner cannot be given.",
+		Summary: "Update a member's role",
+		Detail:  "The role takes effect with the member's next request. The owner's role cannot be changed, and the role owner cannot be assigned.",
 		Scope:   wire.InHeader, Permission: access.MemberWrite,
 	}, func(ctx context.Context, in *updateMemberInput) (*memberOutput, error) {
 		return memberAnswer(s.ChangeMember(ctx, access.From(ctx).Workspace, id.Member(in.ID), in.Body.Role))
