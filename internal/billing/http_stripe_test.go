@@ -96,12 +96,12 @@ func TestStripeOutcomes(t *testing.T) {
 	}
 	for name, trouble := range map[string]stripe.Trouble{"lost": stripe.LostRequest, "unanswered": stripe.LostAnswer, "broken": stripe.ServerError} {
 		a := begin(name, "pm_card_visa")
-		f.Trouble = func(string) stripe.Trouble { return trouble }
+		f.OnStep(func(string) stripe.Trouble { return trouble })
 		o, err := s.Confirm(ctx, a)
 		if err == nil || fault.Is(err, fault.PaymentRequired) || fault.Is(err, fault.InvalidPayload) {
 			t.Errorf("%s: %+v, %v", name, o, err)
 		}
-		f.Trouble = nil
+		f.OnStep(nil)
 		if o, err := s.Confirm(ctx, a); err != nil || o.State != AttemptPaid {
 			t.Errorf("%s, asked again: %+v, %v", name, o, err)
 		}

@@ -55,13 +55,10 @@ const (
 // Fake is Stripe with a memory.
 type Fake struct {
 	*httptest.Server
-	// Trouble is asked at every request, in the words of Steps; nil is none. It may
-	// also do what must happen right there.
-	Trouble func(step string) Trouble
-	// Done is told of every request that was done, before it is answered.
-	Done func(step string)
 
 	mu        sync.Mutex
+	trouble   func(step string) Trouble
+	done      func(step string)
 	numbers   int
 	customers map[string]map[string]string
 	attached  map[string]string // method → customer
@@ -82,6 +79,21 @@ func New(t testing.TB) *Fake {
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.Server.Close)
 	return f
+}
+
+// OnStep has every request from now on ask what trouble it meets, in the words of
+// Steps; nil is none. The function may also do what must happen right there.
+func (f *Fake) OnStep(trouble func(step string) Trouble) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trouble = trouble
+}
+
+// OnDone has the function told of every request that was done, before it is answered.
+func (f *Fake) OnDone(done func(step string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = done
 }
 
 // Intents are all payment intents, in the order they were made.
@@ -139,9 +151,10 @@ func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
 	step, trouble := stepOf(r), NoTrouble
 	f.mu.Lock()
 	f.steps = append(f.steps, step)
+	onStep, onDone := f.trouble, f.done
 	f.mu.Unlock()
-	if f.Trouble != nil {
-		trouble = f.Trouble(step)
+	if onStep != nil {
+		trouble = onStep(step)
 	}
 	switch trouble {
 	case LostRequest:
@@ -155,8 +168,8 @@ func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, body := f.once(r)
-	if f.Done != nil {
-		f.Done(step)
+	if onDone != nil {
+		onDone(step)
 	}
 	if trouble == LostAnswer {
 		panic(http.ErrAbortHandler)

@@ -2,22 +2,14 @@ package stripe
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 )
-
-// mock is the stripe-mock binary of this process.
-var mock struct {
-	sync.Mutex
-	path string
-}
 
 // Mock starts stripe-mock on a free port and answers its address. It is pinned in a
 // module of its own, so that it is no dependency of botyard.
@@ -46,40 +38,22 @@ func Mock(t testing.TB) (address string) {
 	}()
 	select {
 	case address = <-found:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("stripe-mock does not say where it listens")
 	}
 	return address
 }
 
+// binary builds stripe-mock, for as long as the test lasts.
 func binary(t testing.TB) string {
 	t.Helper()
-	mock.Lock()
-	defer mock.Unlock()
-	if mock.path == "" {
-		_, file, _, _ := runtime.Caller(0)
-		dir, err := os.MkdirTemp("", "botyard-stripe-mock-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, "stripe-mock")
-		build := exec.Command("go", "build", "-o", path, "github.com/stripe/stripe-mock")
-		build.Dir = filepath.Join(filepath.Dir(file), "mock")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			t.Fatal(fmt.Errorf("stripe-mock does not build: %w\n%s", err, output))
-		}
-		mock.path = path
+	_, file, _, _ := runtime.Caller(0)
+	path := filepath.Join(t.TempDir(), "stripe-mock")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/stripe/stripe-mock")
+	build.Dir = filepath.Join(filepath.Dir(file), "mock")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("stripe-mock does not build: %v\n%s", err, output)
 	}
-	return mock.path
-}
-
-// Close removes what Mock built; TestMain calls it.
-func Close() error {
-	mock.Lock()
-	defer mock.Unlock()
-	if mock.path == "" {
-		return nil
-	}
-	return os.RemoveAll(filepath.Dir(mock.path))
+	return path
 }
