@@ -8,27 +8,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/botyard/botyard/test/postgres"
+	"github.com/botyard/botyard/test/harness"
 )
 
-func TestMain(m *testing.M) { postgres.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
-// scenarioWithin bounds one file of scenarios; the slowest takes seconds.
-const scenarioWithin = 5 * time.Minute
+// scenarioWithin bounds one file of scenarios; the slowest takes seconds on a quiet
+// machine.
+const scenarioWithin = 10 * time.Minute
 
 func TestClients(t *testing.T) {
 	if err := installClients(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	binary := build(t)
-	t.Run("sqlite", func(t *testing.T) { testClients(t, startServer(t, binary, "")) })
-	t.Run("postgres", func(t *testing.T) { testClients(t, startServer(t, binary, postgres.Database(t))) })
+	for _, engine := range harness.Engines {
+		t.Run(string(engine), func(t *testing.T) { testClients(t, startServer(t, engine)) })
+	}
 }
 
 // testClients runs every scenario and the example against a fresh server.
@@ -64,23 +66,13 @@ func testClients(t *testing.T, s *server) {
 			}
 		}
 	})
-	t.Run("no operation", func(t *testing.T) { testNoOperation(t, s, w) })
+	t.Run("no operation", func(t *testing.T) { testNoOperation(t, s) })
 }
 
 // testExample runs the example of the README as it stands there.
 func testExample(t *testing.T, s *server, w *witness) {
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/v1/admin/bots", strings.NewReader(`{"name":"Example"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	var made struct {
-		Bot struct {
-			ID string `json:"id"`
-		} `json:"bot"`
-	}
-	s.do(t, request, http.StatusOK, &made)
-
+	var made struct{ Bot struct{ ID string } }
+	s.Do(t, http.MethodPost, "/v1/admin/bots", `{"name":"Example"}`, &made)
 	printed := runNode(t, s, w, "examples/list-bots.mjs")
 	if want := made.Bot.ID + " Example\n"; !strings.Contains(printed, want) {
 		t.Errorf("the example printed %q, expected the line %q in it", printed, want)
@@ -88,8 +80,8 @@ func testExample(t *testing.T, s *server, w *witness) {
 }
 
 // testNoOperation checks the answers to requests that no operation is for; the
-// clients know them as errors all the same.
-func testNoOperation(t *testing.T, s *server, w *witness) {
+// clients know them as errors all the same. Ask fails where they would not.
+func testNoOperation(t *testing.T, s *server) {
 	tests := []struct {
 		method, path string
 		status       int
@@ -103,13 +95,8 @@ func testNoOperation(t *testing.T, s *server, w *witness) {
 		{http.MethodDelete, "/v1/admin/account/me", http.StatusMethodNotAllowed},
 	}
 	for _, tt := range tests {
-		request, err := http.NewRequestWithContext(t.Context(), tt.method, s.url+tt.path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		header, body := s.do(t, request, tt.status, nil)
-		if err := w.validator.ErrorBody(tt.status, header, body); err != nil {
-			t.Errorf("%s %s: %v", tt.method, tt.path, err)
+		if answer := s.Ask(t, tt.method, tt.path, nil); answer.Status != tt.status {
+			t.Errorf("%s %s answered %d, want %d", tt.method, tt.path, answer.Status, tt.status)
 		}
 	}
 }
@@ -127,10 +114,11 @@ func runNode(t *testing.T, s *server, w *witness, args ...string) string {
 	}
 	node.Env = append(bareEnvironment(),
 		"BOTYARD_URL="+w.url,
-		"BOTYARD_TOKEN="+bootstrapToken,
-		"BOTYARD_WORKSPACE_ID="+s.workspace,
-		"BOTYARD_BINARY="+s.binary,
+		"BOTYARD_TOKEN="+s.Token,
+		"BOTYARD_WORKSPACE_ID="+s.Workspace,
+		"BOTYARD_BINARY="+harness.Binary(t),
 		"BOTYARD_OPERATOR="+string(operator),
+		"BOTYARD_AHEAD="+strconv.FormatInt(s.ahead.Milliseconds(), 10),
 	)
 	node.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { billing, isApiError } from '@botpress/client'
-import { apiUrl, connect, createAccount, instant, operate, refused, ulid } from './server.mjs'
+import { apiUrl, connect, createAccount, instant, now, operate, refused, ulid } from './server.mjs'
 
 // account is a new account with its client of billing, on the plan given.
 const account = async (plan) => {
@@ -183,7 +183,7 @@ test('quotas and usage are those of the plan', async () => {
   const quotas = await client.getQuotas({})
   assert.equal(quotas.bot_count, 2)
   assert.equal(quotas.incoming_messages_events, 5000)
-  const period = new Date().toISOString()
+  const period = new Date(now()).toISOString()
   assert.deepEqual(await client.getWorkspaceUsage({ feature: 'bot_count', period }), { usage: 1, quota: 2 })
   const all = await client.getWorkspaceUsages({ period })
   assert.deepEqual(all.quotas.bot_count, { usage: 1, quota: 2 })

@@ -1,6 +1,7 @@
 // bp dev runs an integration and a bot on this machine, and the server calls them
 // through the tunnels that bp opens at it.
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import http from 'node:http'
@@ -13,13 +14,21 @@ import { loggedIn } from './terminal.mjs'
 
 const modules = fileURLToPath(new URL('../node_modules', import.meta.url))
 
+// freePort is a port below those that a kernel gives to connections, so that nobody
+// else takes it before bp does.
 const freePort = async () => {
-  const server = http.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return String(port)
+  for (;;) {
+    const port = randomInt(10_000, 30_000)
+    const server = http.createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch {
+      continue // it is taken
+    }
+    server.close()
+    await once(server, 'close')
+    return String(port)
+  }
 }
 
 // project is a terminal with a project of a template in it, which bp runs; edit makes
@@ -48,7 +57,7 @@ const settled = async (ask) => {
   }
 }
 
-const within = { timeout: 60_000 }
+const within = { timeout: 240_000 } // some seconds, on a quiet machine
 
 test('an integration that bp dev runs is registered, and gets its webhooks', within, async (t) => {
   const { client, dev, devId } = await project(t, 'integration', 'talky', (text) =>

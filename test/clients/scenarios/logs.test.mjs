@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, createAccount, instant, missingId, refused, unused } from './server.mjs'
+import { call, createAccount, instant, missingId, now, refused, unused } from './server.mjs'
 
 // ingest sends records, one a line, as a bot or an integration whose key it is given.
 const ingest = async (key, records) => {
@@ -16,7 +16,7 @@ test("a bot's logs are read newest first, page by page", async () => {
   const { client } = await createAccount()
   const { bot } = await client.createBot({ name: 'Chatty' })
   const { value } = await client.createBotApiKey({ botId: bot.id })
-  const start = Date.now() - 3_600_000
+  const start = now() - 3_600_000
   const records = Array.from({ length: 150 }, (_, i) => ({
     kind: 'log', level: i % 50 === 0 ? 'error' : 'info', message: `line ${i}`, userId: `user_${i % 2}`, timestamp: new Date(start + i).toISOString(),
   }))
@@ -42,7 +42,7 @@ test("an integration's logs are its publisher's", async () => {
   const { integration } = await client.createIntegration({ name: `${handle}/x`, version: '1.0.0' })
   const { value } = await client.createIntegrationApiKey({ integrationId: integration.id })
   await ingest(value, [{ msg: 'printed by the SDK', level: 'warn', options: { conversationId: 'conv_1' } }])
-  const timeStart = new Date(Date.now() - 60_000).toISOString()
+  const timeStart = new Date(now() - 60_000).toISOString()
   const { logs } = await client.getIntegrationLogs({ id: integration.id, timeStart, conversationId: 'conv_1' })
   assert.deepEqual(logs.map(({ timestamp, ...rest }) => rest), [{ level: 'warn', message: 'printed by the SDK', conversationId: 'conv_1' }])
   await refused(stranger.getIntegrationLogs({ id: integration.id, timeStart }), 'ResourceNotFound')

@@ -18,6 +18,9 @@ export const apiUrl = setting('BOTYARD_URL')
 export const token = setting('BOTYARD_TOKEN')
 export const workspaceId = setting('BOTYARD_WORKSPACE_ID')
 
+// now is the server's time, in milliseconds: its clock is ahead of this machine's.
+export const now = () => Date.now() + Number(setting('BOTYARD_AHEAD'))
+
 // connect is a client of the first account's; an empty token sends none.
 export const connect = (props = {}) => new Client({ apiUrl, token, workspaceId, ...props })
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createAccount, missingId, operate, refused } from './server.mjs'
+import { createAccount, missingId, now, operate, refused } from './server.mjs'
 
 const noLimit = Number.MAX_SAFE_INTEGER
-const thisMonth = () => new Date(Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth())).toISOString()
+const thisMonth = () => new Date(Date.UTC(new Date(now()).getUTCFullYear(), new Date(now()).getUTCMonth())).toISOString()
 const quotaTypes = 15
 
 test('what a workspace has is counted, and compared with its quota', async () => {
