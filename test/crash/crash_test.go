@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,11 +35,11 @@ type written struct {
 func TestKill(t *testing.T) {
 	for _, engine := range harness.Engines {
 		t.Run(string(engine), func(t *testing.T) {
-			dir, url := t.TempDir(), harness.DatabaseURL(t, engine)
+			dir, databaseURL := t.TempDir(), harness.DatabaseURL(t, engine)
 			acknowledged := &written{names: map[string]string{}}
 			var server *harness.Process
 			for round := range kills {
-				server = harness.StartBinary(t, dir, url, "--log-level", "info")
+				server = harness.StartBinary(t, dir, databaseURL)
 				owner := server.Owner(t)
 				before := len(acknowledged.names)
 				write(t, server, owner, acknowledged, round)
@@ -46,7 +47,7 @@ func TestKill(t *testing.T) {
 					t.Fatalf("round %d: nothing was written before the kill", round)
 				}
 			}
-			server = harness.StartBinary(t, dir, url)
+			server = harness.StartBinary(t, dir, databaseURL)
 			check(t, server.Owner(t), acknowledged)
 			server.Stop(t)
 			t.Logf("%d bots were acknowledged in %d rounds", len(acknowledged.names), kills)
@@ -87,8 +88,8 @@ func write(t *testing.T, server *harness.Process, owner *harness.Actor, acknowle
 	}
 	select {
 	case <-first:
-	case <-time.After(30 * time.Second):
-		t.Errorf("round %d: no bot was acknowledged in 30 seconds", round)
+	case <-time.After(harness.Patience):
+		t.Errorf("round %d: no bot was acknowledged in %s", round, harness.Patience)
 	}
 	time.Sleep(minWork + time.Duration(round)*workStep)
 	killed.Store(true)
@@ -170,12 +171,12 @@ func check(t *testing.T, owner *harness.Actor, acknowledged *written) {
 
 type meta struct{ NextToken string }
 
-// each reads a list page by page.
+// each reads a list page by page; its path has a query.
 func each[P any](t *testing.T, who *harness.Actor, path string, take func(P) (next string)) {
 	t.Helper()
 	for next := ""; ; {
 		var page P
-		who.Do(t, http.MethodGet, path+"&nextToken="+next, nil, &page)
+		who.Do(t, http.MethodGet, path+"&nextToken="+url.QueryEscape(next), nil, &page)
 		if next = take(page); next == "" {
 			return
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,8 +131,8 @@ func sendUntilKilled(t *testing.T, server *harness.Process, owner *harness.Actor
 	}
 	select {
 	case <-first:
-	case <-time.After(2 * time.Minute):
-		t.Errorf("round %d: nothing was acknowledged in two minutes", round)
+	case <-time.After(harness.Patience):
+		t.Errorf("round %d: nothing was acknowledged in %s", round, harness.Patience)
 	}
 	time.Sleep(minWork + time.Duration(round)*5*workStep)
 	killed.Store(true)
@@ -145,19 +144,16 @@ func sendUntilKilled(t *testing.T, server *harness.Process, owner *harness.Actor
 func foundLogs(t *testing.T, owner *harness.Actor, bot string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
-	for next := ""; ; {
-		var page struct {
-			Logs      []struct{ Message string }
-			NextToken string
-		}
-		owner.Do(t, http.MethodGet, "/v1/admin/bots/"+bot+"/logs?timeStart=2020-01-01&nextToken="+url.QueryEscape(next), nil, &page)
+	each(t, owner, "/v1/admin/bots/"+bot+"/logs?timeStart=2020-01-01", func(page struct {
+		Logs      []struct{ Message string }
+		NextToken string
+	}) string {
 		for _, l := range page.Logs {
 			found[l.Message]++
 		}
-		if next = page.NextToken; next == "" {
-			return found
-		}
-	}
+		return page.NextToken
+	})
+	return found
 }
 
 // A full disk: what is sent gets a clear error, what is kept is read, and when there
@@ -208,15 +204,7 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(time.Minute)
-	for {
-		if a := send(1_000_000); a.Status == http.StatusOK {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatalf("after there was room again: %d %s", a.Status, a.Body)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	harness.Eventually(t, "records to be taken once there is room again", func() bool { return send(1_000_000).Status == http.StatusOK })
 	after := foundLogs(t, owner, bot)
 	if after["m1000000"] != 1 || len(after) != len(before)+1 {
 		t.Errorf("%d messages before, %d after", len(before), len(after))

@@ -69,6 +69,7 @@ func TestKilledPayments(t *testing.T) {
 				reap.Unlock()
 				return server.Owner(t)
 			}
+			now := time.Now().UTC().Add(harness.MidMonth(t, dir))
 			owner := start()
 			owner.Do(t, "POST", "/v2/billing/payment-methods", object{"paymentMethodId": "pm_card_visa"}, nil)
 			harness.Command(t, "workspace", "set-plan", "--data", dir, "--database-url", url, "--dev", "--id", owner.Workspace, "--plan", "community")
@@ -90,23 +91,22 @@ func TestKilledPayments(t *testing.T) {
 				defer naming.Unlock()
 				return names[step]
 			}
-			f.Trouble = func(step string) stripe.Trouble {
+			f.OnStep(func(step string) stripe.Trouble {
 				if step != "payment_intent" && step != "confirm" && step != "get" {
 					return stripe.NoTrouble
 				}
 				return reap.step(name(step))
-			}
-			f.Done = func(step string) {
+			})
+			f.OnDone(func(step string) {
 				if step == "payment_intent" || step == "confirm" || step == "get" {
 					reap.done(named(step))
 				}
-			}
-			// await advances by minutes, so that jobs take over, and starts the server
-			// again whenever it has died, until the invoice is as it is to be.
-			advance := func(by string) { harness.Command(t, "clock", "advance", by, "--data", dir) }
+			})
+			// await starts the server again whenever it has died, and advances by minutes, so
+			// that the jobs of the dead one are free, until the invoices are as they are to be.
 			await := func(what string, done func([]owed, bool) bool) {
 				t.Helper()
-				for deadline := time.Now().Add(3 * time.Minute); ; {
+				for deadline := time.Now().Add(2 * harness.Patience); ; {
 					if time.Now().After(deadline) {
 						list, blocked, err := look(t, owner)
 						t.Fatalf("in vain waited for: %s; it is %+v, blocked %t, %v; steps %v", what, list, blocked, err, f.Steps())
@@ -114,7 +114,7 @@ func TestKilledPayments(t *testing.T) {
 					list, blocked, err := look(t, owner)
 					if err != nil {
 						owner = start()
-						advance("3m")
+						harness.Advance(t, dir, 3*time.Minute)
 						continue
 					}
 					if done(list, blocked) {
@@ -123,11 +123,10 @@ func TestKilledPayments(t *testing.T) {
 					time.Sleep(100 * time.Millisecond)
 				}
 			}
-			now := time.Now()
-			advance(fmt.Sprintf("%dm", int(time.Date(now.Year(), now.Month()+1, 1, 0, 1, 0, 0, time.UTC).Sub(now).Minutes())+1))
+			harness.Advance(t, dir, time.Date(now.Year(), now.Month()+1, 1, 0, 1, 0, 0, time.UTC).Sub(now))
 			await("the first refusal", func(l []owed, _ bool) bool { return len(l) == 2 && l[0].PaymentAttemptCount == 1 })
 			for n, days := range []int{1, 2, 2, 2} {
-				advance(fmt.Sprintf("%dd", days))
+				harness.Advance(t, dir, time.Duration(days)*24*time.Hour)
 				await(fmt.Sprintf("try %d", n+2), func(l []owed, _ bool) bool { return l[0].PaymentAttemptCount >= n+2 })
 			}
 			await("the block", func(_ []owed, blocked bool) bool { return blocked })

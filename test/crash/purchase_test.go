@@ -103,25 +103,22 @@ func TestKilledPurchases(t *testing.T) {
 				reap.Unlock()
 				return &harness.Actor{Client: server.Client, Token: harness.OwnerToken, Email: harness.OwnerEmail}
 			}
-			f.Trouble = func(step string) stripe.Trouble {
+			f.OnStep(func(step string) stripe.Trouble {
 				if _, met := reap.meets(step, "before"); met {
 					reap.kill()
 					return stripe.LostRequest
 				}
 				return stripe.NoTrouble
-			}
-			f.Done = func(step string) {
+			})
+			f.OnDone(func(step string) {
 				if _, met := reap.meets(step, "after"); met {
 					reap.kill()
 				}
 				if m, met := reap.meets(step, "answered"); met {
 					time.AfterFunc(m.later, reap.kill)
 				}
-			}
-			// What is bought on the last days of a month costs too little to be charged.
-			if now := time.Now().UTC(); now.AddDate(0, 0, 3).Month() != now.Month() {
-				harness.Command(t, "clock", "advance", "4d", "--data", dir)
-			}
+			})
+			harness.MidMonth(t, dir)
 			bought := map[string]int{}
 			for _, p := range purchases() {
 				t.Run(p.name, func(t *testing.T) {
@@ -141,15 +138,15 @@ func TestKilledPurchases(t *testing.T) {
 						}
 						p.buy(t, a)
 						if p.name == "auto-recharge" {
-							harness.Command(t, "clock", "advance", "2m", "--data", dir)
+							harness.Advance(t, dir, 2*time.Minute)
 						}
 						select {
 						case <-dead:
-						case <-time.After(time.Minute):
+						case <-time.After(harness.Patience):
 							t.Fatalf("%s: the server did not die; steps %v", m, f.Steps())
 						}
 						owner = start(t)
-						harness.Command(t, "clock", "advance", "3m", "--data", dir)
+						harness.Advance(t, dir, 3*time.Minute)
 						settled(t, dir, url)
 						a = owner.In(a.Workspace)
 						if p.again {
@@ -180,15 +177,9 @@ func ready(t *testing.T, owner *harness.Actor, dir, url string) *harness.Actor {
 // settled waits until no payment waits for its outcome any more.
 func settled(t *testing.T, dir, url string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		waiting := harness.Command(t, "payment", "list", "--json", "--data", dir, "--database-url", url, "--dev")
-		if waiting == "" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("payments have no outcome: %s", waiting)
-		}
-	}
+	harness.Eventually(t, "the outcome of all payments", func() bool {
+		return harness.Command(t, "payment", "list", "--json", "--data", dir, "--database-url", url, "--dev") == ""
+	})
 }
 
 // once holds the money that was taken against the invoices and what is had.

@@ -77,14 +77,10 @@ func (y yard) endsRegistered(t *testing.T, owner *harness.Actor) {
 	t.Helper()
 	var counts map[string]int
 	var webhooks []string
-	for range 120 {
-		if counts, webhooks = y.standings(t, owner); counts["registered "] == installs {
-			break
+	for deadline := time.Now().Add(harness.Patience); counts["registered "] != installs; time.Sleep(500 * time.Millisecond) {
+		if counts, webhooks = y.standings(t, owner); time.Now().After(deadline) {
+			t.Fatalf("the instances stand at %v, want %d registered", counts, installs)
 		}
-		time.Sleep(500 * time.Millisecond)
-	}
-	if counts["registered "] != installs {
-		t.Fatalf("the instances stand at %v, want %d registered", counts, installs)
 	}
 	told := map[string]int{}
 	for _, c := range y.far.Calls() {
@@ -129,7 +125,7 @@ func TestKillWhileRegistering(t *testing.T) {
 				server.Kill()
 				server = harness.StartBinary(t, dir, url, flags...)
 				// What the dead process had taken is free again after a minute.
-				harness.Command(t, "clock", "advance", "2m", "--data", dir)
+				harness.Advance(t, dir, 2*time.Minute)
 			}
 			y.endsRegistered(t, server.Owner(t))
 			server.Stop(t)

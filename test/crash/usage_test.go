@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,11 +22,10 @@ import (
 var usages = flag.Int("usages", 100_000, "how many records of usage TestKillUsages sends on each engine; 1000000 takes minutes")
 
 const (
-	usageBots    = 5
-	usageBatch   = 2_000
-	usageKills   = 2
-	usageDays    = 80 // less than records are taken late by
-	usagesSettle = 2 * time.Minute
+	usageBots  = 5
+	usageBatch = 2_000
+	usageKills = 2
+	usageDays  = 80 // less than records are taken late by
 )
 
 // sender sends the records of one bot, one batch after the other.
@@ -147,22 +145,19 @@ func counted(t *testing.T, owner *harness.Actor, of, usageType string) sums {
 			got.Months[u.Period.Format("2006-01")] = u.Value
 		}
 	}
-	for next := ""; ; {
-		var page struct {
-			Data []struct {
-				Date  string
-				Value float64
-			}
-			Meta meta
+	each(t, owner, "/v1/admin/usages/"+of+"/daily-activity?type="+usageType+"&pageSize=100", func(page struct {
+		Data []struct {
+			Date  string
+			Value float64
 		}
-		owner.Do(t, http.MethodGet, "/v1/admin/usages/"+of+"/daily-activity?type="+usageType+"&pageSize=100&nextToken="+url.QueryEscape(next), nil, &page)
+		Meta meta
+	}) string {
 		for _, d := range page.Data {
 			got.Days[d.Date[:len("2006-01-02")]] += d.Value
 		}
-		if next = page.Meta.NextToken; next == "" {
-			return got
-		}
-	}
+		return page.Meta.NextToken
+	})
+	return got
 }
 
 // Kill -9 under records of usage, a tenth of them repeats, with senders that send their
@@ -204,7 +199,7 @@ func TestKillUsages(t *testing.T) {
 				}
 			}
 			want[owner.Workspace] = whole
-			for deadline := time.Now().Add(usagesSettle); !cmp.Equal(counted(t, owner, owner.Workspace, "invocation_calls"), whole) && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(harness.Patience); !cmp.Equal(counted(t, owner, owner.Workspace, "invocation_calls"), whole) && time.Now().Before(deadline); {
 				time.Sleep(100 * time.Millisecond)
 			}
 			t.Logf("%d records were sent in %s and counted %s later", *usages, sent.Round(time.Millisecond), (time.Since(began) - sent).Round(time.Millisecond))

@@ -164,8 +164,8 @@ func deployUntilKilled(t *testing.T, server *harness.Process, owner *harness.Act
 	}
 	select {
 	case <-first:
-	case <-time.After(30 * time.Second):
-		t.Error("no deployment was acknowledged in 30 seconds")
+	case <-time.After(harness.Patience):
+		t.Errorf("no deployment was acknowledged in %s", harness.Patience)
 	}
 	moment = rand.N(150 * time.Millisecond)
 	time.Sleep(moment)

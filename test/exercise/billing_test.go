@@ -78,16 +78,6 @@ func toMonth(t *testing.T, s *harness.Server, months int) {
 	}
 }
 
-// eventually waits for what a background job does.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain waited for: %s", what)
-		}
-	}
-}
-
 func inCents(dollars float64) int64 { return int64(math.Round(dollars * 100)) }
 
 // TestMonthsAreClosed: after three months without a server to notice, each has its
@@ -112,7 +102,7 @@ func TestMonthsAreClosed(t *testing.T) {
 		}
 		before := invoices(t, a)
 		toMonth(t, s, 3)
-		eventually(t, "three invoices", func() bool { return len(invoices(t, a)) == len(before)+3 })
+		harness.Eventually(t, "three invoices", func() bool { return len(invoices(t, a)) == len(before)+3 })
 		list := invoices(t, a)
 		// The coupon lasts two months, from the first second of one: it is off the
 		// second month and the third, which begins before it ends.
@@ -156,7 +146,7 @@ func TestDowngradeAtTheEnd(t *testing.T) {
 		}
 		createBot(t, a, object{}) // team allows three
 		toMonth(t, s, 1)
-		eventually(t, "the plan community", func() bool {
+		harness.Eventually(t, "the plan community", func() bool {
 			var w struct{ Plan string }
 			a.Do(t, "GET", workspacesPath+"/"+a.Workspace, nil, &w)
 			return w.Plan == "community"
@@ -193,7 +183,7 @@ func TestTrialEnds(t *testing.T) {
 		if _, err := development(s).Advance(7*24*time.Hour + time.Second); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the end of the trial", func() bool { plan, trial := planOf(ends); return plan == "community" && trial == nil })
+		harness.Eventually(t, "the end of the trial", func() bool { plan, trial := planOf(ends); return plan == "community" && trial == nil })
 		if plan, _ := planOf(buys); plan != "plus" {
 			t.Errorf("the one that bought is on %s", plan)
 		}

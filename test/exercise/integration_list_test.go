@@ -80,7 +80,7 @@ func TestSearchIntegrations(t *testing.T) {
 		a, handle := shopkeeper(t, s)
 		founder := founder(t, s)
 		face := publish(t, founder, "interface", object{"name": fmt.Sprint("hitl", counter()), "public": true})
-		tag := fmt.Sprint("q", counter()) // no other test is found by it
+		tag := fmt.Sprintf("q%dq", counter()) // nothing else is found by it, nor by all but its last letter
 		action := object{"input": object{"schema": object{}}, "output": object{"schema": object{}}}
 		publish(t, a, "integration", object{"name": handle + "/one", "title": "Slack bridge", "description": tag, "visibility": "public",
 			"actions": object{"sendMessage": action, "send_file": action, "list": action}})

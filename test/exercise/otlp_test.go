@@ -51,7 +51,7 @@ func TestOpenTelemetry(t *testing.T) {
 			}
 			provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)))
 			logger := provider.Logger("bot")
-			start := time.Now().Add(-time.Hour).Truncate(time.Second)
+			start := s.Clock.Now().Add(-time.Hour).Truncate(time.Second)
 			for i, severity := range []otellog.Severity{otellog.SeverityTrace, otellog.SeverityInfo, otellog.SeverityWarn2, otellog.SeverityFatal} {
 				var r otellog.Record
 				r.SetTimestamp(start.Add(time.Duration(i) * time.Second))
@@ -111,7 +111,7 @@ func TestOTLPAnswers(t *testing.T) {
 			}
 			return object{"resourceLogs": []object{{"scopeLogs": []object{{"logRecords": records}}}}}
 		}
-		now, tomorrow := fmt.Sprint(time.Now().UnixNano()), fmt.Sprint(time.Now().Add(24*time.Hour).UnixNano())
+		now, tomorrow := fmt.Sprint(s.Clock.Now().UnixNano()), fmt.Sprint(s.Clock.Now().Add(24*time.Hour).UnixNano())
 		var answer struct {
 			PartialSuccess *struct{ RejectedLogRecords, ErrorMessage string }
 		}

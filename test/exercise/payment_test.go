@@ -77,7 +77,7 @@ func customer(t *testing.T, s *harness.Server) (a *harness.Actor, invoice string
 // tries waits until an invoice was tried so often, and answers it.
 func tries(t *testing.T, a *harness.Actor, invoice string, n int) (i issued) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d tries", n), func() bool {
+	harness.Eventually(t, fmt.Sprintf("%d tries", n), func() bool {
 		list := issuedInvoices(t, a)
 		i = list[slices.IndexFunc(list, func(i issued) bool { return i.ID == invoice })]
 		return i.PaymentAttemptCount >= n
@@ -125,7 +125,7 @@ func TestDunning(t *testing.T) {
 			t.Error("a payment that was refused lifted the block")
 		}
 		setCard(t, a, "pm_card_visa")
-		eventually(t, "the block to be lifted by a good card", func() bool { return !isBlocked(t, a) })
+		harness.Eventually(t, "the block to be lifted by a good card", func() bool { return !isBlocked(t, a) })
 		if got := issuedInvoices(t, a); got[len(got)-1].PaymentStatus != "paid" || status(t, a) != "active" {
 			t.Errorf("after the payment: %+v, %s", got, status(t, a))
 		}
@@ -246,7 +246,7 @@ func debtor(t *testing.T, s *harness.Server) (a *harness.Actor, invoice string) 
 	a.Do(t, "PUT", billingPath+"/plans", object{"planId": "plus", "interval": "month"}, nil)
 	setCard(t, a, "pm_card_chargeDeclined")
 	toMonth(t, s, 1)
-	eventually(t, "the invoice of the new month", func() bool {
+	harness.Eventually(t, "the invoice of the new month", func() bool {
 		list := issuedInvoices(t, a)
 		invoice = list[0].ID
 		return len(list) == 2
@@ -283,15 +283,15 @@ func TestStripePayments(t *testing.T) {
 			t.Errorf("when the bank wants the payer: %s", got)
 		}
 		// The answer is lost after the money was taken.
-		f.Trouble = func(step string) stripe.Trouble {
+		f.OnStep(func(step string) stripe.Trouble {
 			if step == "confirm" {
 				return stripe.LostAnswer
 			}
 			return stripe.NoTrouble
-		}
+		})
 		setCard(t, b, "pm_card_visa")
-		eventually(t, "the charge", func() bool { _, n := f.Taken(invoice); return n == 1 })
-		f.Trouble = nil
+		harness.Eventually(t, "the charge", func() bool { _, n := f.Taken(invoice); return n == 1 })
+		f.OnStep(nil)
 		var wins atomic.Int64
 		harness.Together(t, 32, func(int) error {
 			answer, err := b.Try(t.Context(), "POST", payPath(invoice), object{})
@@ -303,7 +303,7 @@ func TestStripePayments(t *testing.T) {
 			return err
 		})
 		advance(t, s, 3*time.Minute)
-		eventually(t, "the outcome", func() bool { return issuedInvoices(t, b)[0].PaymentStatus == "paid" })
+		harness.Eventually(t, "the outcome", func() bool { return issuedInvoices(t, b)[0].PaymentStatus == "paid" })
 		amount, times := f.Taken(invoice)
 		if times != 1 || amount != 8900 {
 			t.Errorf("%d cents were taken, in %d payments; %d requests paid", amount, times, wins.Load())
@@ -389,7 +389,7 @@ func TestStripeWebhooks(t *testing.T) {
 		again := f.Object(surplus)
 		twice := stripe.Event("evt_surplus", "payment_intent.succeeded", again)
 		send(t, s, twice, sign(twice))
-		eventually(t, "the refund", func() bool { _, times := f.Taken(second); return times == 1 })
+		harness.Eventually(t, "the refund", func() bool { _, times := f.Taken(second); return times == 1 })
 		refunded := f.Intents()
 		if i := slices.IndexFunc(refunded, func(i stripe.Intent) bool { return i.ID == surplus }); !refunded[i].Refunded {
 			t.Errorf("the other charge was refunded: %+v", refunded)

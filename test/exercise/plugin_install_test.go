@@ -30,7 +30,7 @@ func file(more string) object {
 // drive is an integration that implements a listing.
 func drive(handle, version, property string, of object) object {
 	return object{
-		"name": handle + "/drive", "version": version, "url": "https://example.com/drive",
+		"name": handle + "/drive", "version": version, "url": obliging() + "/drive",
 		"entities":   object{"file": object{"schema": file(property)}},
 		"actions":    object{"listFiles": schemas()},
 		"interfaces": object{"files": object{"id": of["id"], "entities": object{"item": object{"name": "file"}}, "actions": object{"list": object{"name": "listFiles"}}}},

@@ -256,10 +256,7 @@ func TestPluginInUse(t *testing.T) {
 		if got := getPackage(t, a, pluginsPath+"/"+old["id"].(string), "plugin"); got["lifecycleStatus"] != "deprecated" {
 			t.Errorf("it is %v", got["lifecycleStatus"])
 		}
-		answer := a.Ask(t, "PUT", botsPath+"/"+own.(string), object{"plugins": object{"p": object{"id": old["id"]}}}, byAlias...)
-		if answer.Status == 200 {
-			t.Error("a deprecated plugin was installed")
-		}
+		a.Refused(t, fault.InvalidPayload, []string{"plugins.p", "deprecated"}, "PUT", botsPath+"/"+own.(string), object{"plugins": object{"p": object{"id": old["id"]}}}, byAlias...)
 	})
 }
 

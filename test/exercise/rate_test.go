@@ -2,7 +2,9 @@ package exercise_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,14 +28,9 @@ func TestRateOfThePlan(t *testing.T) {
 			}
 		}
 		setQuota(t, s, a, plan.WorkspaceRatelimit, 3)
-		var refusal harness.Answer
-		for range 20 {
-			if refusal = a.Ask(t, "GET", path, nil); refusal.Status == 429 {
-				break
-			}
-		}
-		if refusal.Status != 429 || refusal.Header.Get("RateLimit-Limit") != "3" || refusal.Header.Get("RateLimit-Remaining") != "0" || refusal.Header.Get("Retry-After") != "1" {
-			t.Errorf("the flood was answered %d with %v", refusal.Status, refusal.Header)
+		h := overrun(t, a, 3, path).Header
+		if h.Get("RateLimit-Limit") != "3" || h.Get("RateLimit-Remaining") != "0" || h.Get("Retry-After") != "1" {
+			t.Errorf("the headers of 429 are %v", h)
 		}
 		b.Do(t, "GET", workspacesPath+"/"+b.Workspace, nil, nil)
 		time.Sleep(1100 * time.Millisecond)
@@ -44,32 +41,89 @@ func TestRateOfThePlan(t *testing.T) {
 	})
 }
 
-// flood asks with many clients of both servers for some time, and answers when each
-// admitted request was answered.
-func flood(t *testing.T, actors []*harness.Actor, last time.Duration) (admitted []time.Duration) {
+// overrun sends many more requests at once than a limit lets through in a second, and
+// answers one that was refused. They are sent again when none was: a busy machine may
+// take some seconds for them.
+func overrun(t *testing.T, a *harness.Actor, limit int, path string) (refused harness.Answer) {
+	t.Helper()
+	harness.Eventually(t, "a request above the limit to be refused", func() bool {
+		answers := make([]harness.Answer, 3*limit)
+		harness.Together(t, len(answers), func(i int) (err error) {
+			answers[i], err = a.Try(t.Context(), http.MethodGet, path, nil)
+			return err
+		})
+		i := slices.IndexFunc(answers, func(a harness.Answer) bool { return a.Status == http.StatusTooManyRequests })
+		if i >= 0 {
+			refused = answers[i]
+		}
+		return i >= 0
+	})
+	return refused
+}
+
+// attempt is one request of a flood: the server decided about it between two moments.
+type attempt struct {
+	sent, answered time.Duration
+	admitted       bool
+}
+
+// flood asks with many clients of all servers for some time.
+func flood(t *testing.T, actors []*harness.Actor, last time.Duration) (attempts []attempt) {
 	t.Helper()
 	var mu sync.Mutex
 	began := time.Now()
 	harness.Together(t, 16, func(i int) error {
 		who := actors[i%len(actors)]
 		for time.Since(began) < last {
+			sent := time.Since(began)
 			status, err := try(t, who, "GET", workspacesPath+"/"+who.Workspace, nil, 200, 429)
 			if err != nil {
 				return err
 			}
-			if status == 200 {
-				mu.Lock()
-				admitted = append(admitted, time.Since(began))
-				mu.Unlock()
-			}
+			mu.Lock()
+			attempts = append(attempts, attempt{sent, time.Since(began), status == 200})
+			mu.Unlock()
 		}
 		return nil
 	})
-	return admitted
+	return attempts
 }
 
-// Two servers that share a Redis admit a limit of 100 a second together: 100 ± 5 % in
-// each second. Without the Redis each goes on by itself, and says so.
+// heldTo says how a flood was not held to a limit. It judges what is certain however
+// slow the machine is: in no second more were admitted than the limit, counting those
+// that were sent and answered within it; and none was refused while fewer than the
+// limit were admitted in the second before, and the step that a window reaches further.
+func heldTo(limit int, attempts []attempt) error {
+	const second, window = time.Second, time.Second + 40*time.Millisecond
+	count := func(counts func(attempt) bool) (n int) {
+		for _, a := range attempts {
+			if a.admitted && counts(a) {
+				n++
+			}
+		}
+		return n
+	}
+	refused := 0
+	for _, of := range attempts {
+		if of.admitted {
+			if n := count(func(a attempt) bool { return a.sent >= of.sent && a.answered <= of.sent+second }); n > limit {
+				return fmt.Errorf("in the second from %s on, %d requests were admitted, want %d at most", of.sent, n, limit)
+			}
+			continue
+		}
+		refused++
+		if n := count(func(a attempt) bool { return a.answered >= of.sent-window && a.sent <= of.answered }); n < limit {
+			return fmt.Errorf("a request was refused at %s, and only %d were admitted in the second before, want %d", of.answered, n, limit)
+		}
+	}
+	if refused == 0 {
+		return fmt.Errorf("of %d requests none was refused", len(attempts))
+	}
+	return nil
+}
+
+// Two servers that share a Redis admit a limit of 100 a second together. Without the
+// Redis each goes on by itself, and says so.
 func TestRateOfTwoServers(t *testing.T) {
 	redis := harness.StartRedis(t)
 	dir, databaseURL := t.TempDir(), harness.DatabaseURL(t, db.PostgreSQL)
@@ -77,18 +131,19 @@ func TestRateOfTwoServers(t *testing.T) {
 	two := harness.StartBinary(t, dir, databaseURL, "--redis-url", redis.URL, "--rate-limit-workspace", "100")
 	owner := one.Owner(t)
 	there := &harness.Actor{Client: two.Client, Token: owner.Token, Workspace: owner.Workspace}
-	time.Sleep(1100 * time.Millisecond) // what Owner asked for is past
 
-	const seconds = 5
-	var perSecond [seconds + 1]int
-	admitted := flood(t, []*harness.Actor{owner, there}, seconds*time.Second)
-	for _, at := range admitted {
-		perSecond[int(at/time.Second)]++
-	}
-	for second, n := range perSecond[:seconds] {
-		if n < 95 || n > 105 {
-			t.Errorf("in second %d, %d requests were admitted, want 100 ± 5: %v", second, n, perSecond)
+	// On a machine that is busy enough a server may for once not get an answer of Redis
+	// in time, and count alone for a second. It does not happen again and again.
+	var err error
+	for range 5 {
+		time.Sleep(1100 * time.Millisecond) // what was asked before is past
+		if err = heldTo(100, flood(t, []*harness.Actor{owner, there}, 3*time.Second)); err == nil {
+			break
 		}
+		t.Log(err)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 
 	redis.Kill()
@@ -117,7 +172,7 @@ func TestRateOfTwoServers(t *testing.T) {
 		}
 	}
 	time.Sleep(1100 * time.Millisecond)
-	if n := len(flood(t, []*harness.Actor{owner}, 900*time.Millisecond)); n < 95 || n > 105 {
-		t.Errorf("alone, a server admitted %d in a second", n)
+	if err := heldTo(100, flood(t, []*harness.Actor{owner}, 1500*time.Millisecond)); err != nil {
+		t.Errorf("alone: %v", err)
 	}
 }

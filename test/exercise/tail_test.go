@@ -82,7 +82,7 @@ func (s *tail) next(t *testing.T) tailed {
 			t.Fatal("the tail is over")
 		}
 		return e
-	case <-time.After(time.Minute):
+	case <-time.After(harness.Patience):
 		t.Fatal("the tail says nothing")
 	}
 	return tailed{}
@@ -106,7 +106,7 @@ func TestTail(t *testing.T) {
 		logLines(t, a, other, "another bot's")
 		logLines(t, a, bot, "one é", "two")
 		// A line that tells of an earlier time comes when it comes.
-		record(t, a, bot, object{"kind": "log", "level": "error", "message": "late", "timestamp": time.Now().Add(-48 * time.Hour).UnixMilli()})
+		record(t, a, bot, object{"kind": "log", "level": "error", "message": "late", "timestamp": s.Clock.Now().Add(-48 * time.Hour).UnixMilli()})
 		var first tailed
 		for i, want := range []string{"one é", "two", "late"} {
 			e := live.next(t)
@@ -221,7 +221,7 @@ func TestTailAcrossServers(t *testing.T) {
 		t.Errorf("the tail has %d different lines, want %d", len(got), 2*each+1)
 	}
 	commanded := map[string]bool{}
-	for deadline := time.After(time.Minute); len(commanded) < 2*each; {
+	for deadline := time.After(harness.Patience); len(commanded) < 2*each; {
 		select {
 		case text := <-lines:
 			if text != "waiting" {
@@ -232,9 +232,9 @@ func TestTailAcrossServers(t *testing.T) {
 		}
 	}
 	one.Stop(t) // a server does not wait for its readers
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if e, open := <-live.events; !open || e.name == "end" {
-			break
+	for e := range live.events {
+		if e.name != "end" {
+			t.Errorf("after the server was stopped, the tail says %+v", e)
 		}
 	}
 	two.Stop(t)

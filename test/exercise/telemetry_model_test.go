@@ -346,7 +346,7 @@ func model(t *testing.T, servers ...*harness.Actor) {
 		var got struct{ Records []object }
 		equal := cmpopts.EquateApprox(1e-9, 1e-12)
 		// What is acknowledged is rolled up soon after.
-		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(harness.Patience); ; time.Sleep(100 * time.Millisecond) {
 			got.Records = nil
 			reader.Do(t, "GET", analytics, nil, &got)
 			if gocmp.Equal(want, got.Records, equal) || time.Now().After(deadline) {
@@ -377,7 +377,7 @@ func model(t *testing.T, servers ...*harness.Actor) {
 		var list struct{ Issues []object }
 		wantIssues := naiveIssues(h.records)
 		gotIssues := map[string]object{}
-		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(harness.Patience); ; time.Sleep(100 * time.Millisecond) {
 			list.Issues = nil
 			clear(gotIssues)
 			reader.Do(t, "GET", at+"/issues?pageSize=100", nil, &list)

@@ -41,7 +41,7 @@ func lastAct(t *testing.T, a *harness.Actor) object {
 func TestTransferBot(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
 		shop, handle := shopkeeper(t, s)
-		open := publish(t, shop, "integration", object{"name": handle + "/open", "visibility": "public", "url": "https://example.com/o"})["id"]
+		open := publish(t, shop, "integration", object{"name": handle + "/open", "visibility": "public", "url": obliging()})["id"]
 		a := s.Person(t)
 		there := newWorkspace(t, a)
 		friend, leaver := colleague(t, s, a, "developer"), colleague(t, s, a, "developer")
@@ -156,7 +156,7 @@ func TestTransferRefused(t *testing.T) {
 		}
 
 		// Whoever cannot see what is installed is not given it.
-		private := publish(t, a, "integration", object{"name": handle + "/private", "url": "https://example.com/p"})["id"]
+		private := publish(t, a, "integration", object{"name": handle + "/private", "url": obliging()})["id"]
 		plugin := publish(t, a, "plugin", object{"name": handle + "/plug"})["id"]
 		setUp(t, a, bot, object{"integrations": object{"mine": object{"integrationId": private}}, "plugins": object{"too": object{"id": plugin}}})
 		before := readBot(t, a, bot)

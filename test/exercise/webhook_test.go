@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,7 +15,7 @@ import (
 )
 
 // outside calls webhooks, and follows no redirect.
-var outside = &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+var outside = &http.Client{Timeout: harness.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // knock calls a webhook from outside.
 func knock(t *testing.T, method, url, body string, headers ...string) (status int, header http.Header, answer string) {

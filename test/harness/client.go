@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
@@ -29,7 +28,7 @@ type Client struct {
 
 func newClient(base string, engine db.Engine) (*Client, error) {
 	c := &Client{Base: base, engine: engine, http: &http.Client{
-		Timeout:   time.Minute,
+		Timeout:   Patience,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true},
 	}}
 	response, err := c.http.Get(base + "/openapi.json")
@@ -44,6 +43,9 @@ func newClient(base string, engine db.Engine) (*Client, error) {
 	c.validator, err = validate.New(document)
 	return c, err
 }
+
+// Validator holds answers against the document that the server publishes.
+func (c *Client) Validator() *validate.Validator { return c.validator }
 
 // Answer is what came back.
 type Answer struct {

@@ -98,11 +98,10 @@ func (f *FarSide) Told(webhook string) (operations []string) {
 func (f *FarSide) Await(t testing.TB, webhook string, operations ...string) {
 	t.Helper()
 	var told []string
-	for range 400 {
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if told = f.Told(webhook); slices.Equal(told, operations) {
 			return
 		}
-		time.Sleep(25 * time.Millisecond)
 	}
 	t.Fatalf("the far side was told %q, want %q", told, operations)
 }

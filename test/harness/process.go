@@ -12,11 +12,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 )
 
@@ -36,7 +38,9 @@ func Binary(t testing.TB) string {
 		if dir, built.err = os.MkdirTemp("", "botyard-binary-"); built.err != nil {
 			return
 		}
+		shared.Lock()
 		shared.dirs = append(shared.dirs, dir)
+		shared.Unlock()
 		built.path = filepath.Join(dir, "botyard")
 		build := exec.Command("go", "build", "-o", built.path, "./cmd/botyard")
 		build.Dir = filepath.Join(filepath.Dir(file), "..", "..")
@@ -56,10 +60,17 @@ type Process struct {
 	*Client
 	command *exec.Cmd
 	ended   chan struct{}
+
+	mu  sync.Mutex
+	log []byte // the end of what it logged
 }
 
+// maxLog bounds what a test that fails shows of a server's log, in bytes.
+const maxLog = 8 << 10
+
 // StartBinary starts the binary on a data directory and a database, empty for
-// SQLite, and waits until it serves. It is killed when the test ends.
+// SQLite, and waits until it serves. It is killed when the test ends; a test that
+// failed shows the end of its log.
 func StartBinary(t testing.TB, dir, databaseURL string, flags ...string) *Process {
 	t.Helper()
 	return StartBinaryUnder(t, nil, dir, databaseURL, flags...)
@@ -74,9 +85,9 @@ func StartBinaryUnder(t testing.TB, wrapper []string, dir, databaseURL string, f
 		"--bootstrap-email", OwnerEmail, "--bootstrap-token", OwnerToken,
 	}, flags...)...)
 	command := exec.Command(words[0], words[1:]...)
-	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return len(v) > 8 && v[:8] == "BOTYARD_" })
+	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BOTYARD_") })
 	command.Stdout = io.Discard
-	log, err := command.StderrPipe()
+	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,30 +95,22 @@ func StartBinaryUnder(t testing.TB, wrapper []string, dir, databaseURL string, f
 		t.Fatal(err)
 	}
 	p := &Process{command: command, ended: make(chan struct{})}
-	t.Cleanup(p.Kill)
-
-	serving, said := make(chan string, 1), &bytes.Buffer{}
-	go func() {
-		defer close(p.ended)
-		defer command.Wait()
-		defer close(serving)
-		known := false
-		for lines := bufio.NewScanner(log); lines.Scan(); {
-			if known {
-				continue // read on, or the server would block on its log
-			}
-			said.Write(append(lines.Bytes(), '\n'))
-			var line struct{ Msg, URL string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
-				known = true
-				serving <- line.URL
-			}
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("the end of the log of %s:\n%s", words, p.Log())
 		}
+	})
+	serving := make(chan string, 1)
+	go func() {
+		p.follow(stderr, serving)
+		_ = command.Wait() // its state says how it ended
+		close(p.ended)
 	}()
 	select {
 	case url, ok := <-serving:
 		if !ok {
-			t.Fatalf("botyard serve ended:\n%s", said)
+			t.Fatal("botyard serve ended before it served")
 		}
 		engine := db.SQLite
 		if databaseURL != "" {
@@ -116,10 +119,40 @@ func StartBinaryUnder(t testing.TB, wrapper []string, dir, databaseURL string, f
 		if p.Client, err = newClient(url, engine); err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(60 * time.Second):
-		t.Fatal("botyard serve does not say that it serves")
+	case <-time.After(Patience):
+		t.Fatalf("botyard serve did not say within %s that it serves", Patience)
 	}
 	return p
+}
+
+// follow reads the log to its end, however long its lines are: a server whose log
+// nobody reads would block. It sends the URL once the server serves, and closes
+// serving at the end.
+func (p *Process) follow(log io.Reader, serving chan<- string) {
+	defer close(serving)
+	known := false
+	for lines := bufio.NewReader(log); ; {
+		text, err := lines.ReadBytes('\n')
+		p.mu.Lock()
+		p.log = append(p.log, text...)
+		p.log = p.log[max(0, len(p.log)-maxLog):]
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+		var line struct{ Msg, URL string }
+		if !known && json.Unmarshal(text, &line) == nil && line.Msg == "serving" {
+			known = true
+			serving <- line.URL
+		}
+	}
+}
+
+// Log is the end of what the process logged so far.
+func (p *Process) Log() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.log)
 }
 
 // Root is the folder through which the process's own view of the file system is
@@ -141,7 +174,12 @@ func (p *Process) Stop(t testing.TB) {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	<-p.ended
+	select {
+	case <-p.ended:
+	case <-time.After(Patience):
+		p.Kill()
+		t.Errorf("botyard serve did not end within %s of SIGTERM", Patience)
+	}
 	if code := p.command.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("botyard serve ended with %d", code)
 	}
@@ -160,6 +198,14 @@ func (p *Process) Owner(t testing.TB) *Actor {
 	}
 	a.Workspace, a.Account = list.Workspaces[0].ID, list.Workspaces[0].OwnerID
 	return a
+}
+
+// Advance moves the clock of a data directory of --dev forward, as an operator does, and
+// waits until a server that runs on the directory has seen it.
+func Advance(t testing.TB, dir string, by time.Duration) {
+	t.Helper()
+	Command(t, "clock", "advance", by.String(), "--data", dir)
+	time.Sleep(clock.ReloadEvery)
 }
 
 // Command runs the binary to its end and answers what it prints.

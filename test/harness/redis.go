@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // Redis is a Redis server of a test.
@@ -26,15 +25,14 @@ func StartRedis(t testing.TB) *Redis {
 		t.Fatalf("redis-server does not start; test/setup.sh installs it: %v", err)
 	}
 	t.Cleanup(r.Kill)
-	for range 500 {
-		if c, err := net.Dial("unix", socket); err == nil {
+	Eventually(t, "redis-server to listen", func() bool {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
 			c.Close()
-			return r
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("redis-server does not listen")
-	return nil
+		return err == nil
+	})
+	return r
 }
 
 // Kill ends it at once.

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/botyard/botyard/internal/app"
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/test/postgres"
@@ -86,7 +87,8 @@ func end(code int) {
 }
 
 // Run runs a behaviour on both engines, on the servers that the package shares.
-// No engine is ever skipped. The servers have a --dev clock.
+// No engine is ever skipped. The servers have a --dev clock, which begins at noon of
+// the tenth of next month; a test that moves it needs servers of its own.
 func Run(t *testing.T, behaviour func(t *testing.T, s *Server)) {
 	t.Helper()
 	for _, engine := range Engines {
@@ -161,9 +163,12 @@ func Config(t testing.TB, flags ...string) config.Config {
 
 func start(t testing.TB, engine db.Engine, dir, databaseURL string, flags ...string) *Server {
 	t.Helper()
+	MidMonth(t, dir)
 	c := Config(t, append([]string{
 		"--listen", "127.0.0.1:0", "--data", dir, "--database-url", databaseURL, "--sqlite-synchronous", "NORMAL", "--dev",
 		"--bootstrap-email", OwnerEmail, "--bootstrap-token", OwnerToken,
+		// The longest there is: tests see how a registration ended, also on a busy machine.
+		"--registration-wait", "1m",
 	}, flags...)...)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	server, _, err := app.Start(context.Background(), c, log)
@@ -177,9 +182,28 @@ func start(t testing.TB, engine db.Engine, dir, databaseURL string, flags ...str
 	return s
 }
 
+// MidMonth puts the clock of a data directory of --dev, of which no server has begun
+// yet, at noon of the tenth of next month, and answers how far that is ahead of the
+// machine's. So no test meets the end of a day or of a month by chance: what is bought
+// on the last day of a month, say, costs too little to be charged.
+func MidMonth(t testing.TB, dir string) (ahead time.Duration) {
+	t.Helper()
+	development, err := clock.NewDevelopment(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := development.Now()
+	noon := time.Date(now.Year(), now.Month()+1, 10, 12, 0, 0, 0, time.UTC)
+	ahead = noon.Sub(now)
+	if _, err := development.Advance(ahead); err != nil {
+		t.Fatal(err)
+	}
+	return ahead
+}
+
 func (s *Server) stop() error {
 	s.Client.http.CloseIdleConnections()
-	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	deadline, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	return s.Server.Stop(deadline)
 }
