@@ -1,10 +1,8 @@
 package crash_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -16,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/botyard/botyard/test/harness"
+	"github.com/botyard/botyard/test/naive"
 )
 
 var (
@@ -30,7 +29,6 @@ const (
 	rollupUsers = 25
 	// latestKill bounds the random time from the moment a kill is due.
 	latestKill = 400 * time.Millisecond
-	settleMost = 2 * time.Minute
 	keptEvents = 50 // of an issue
 )
 
@@ -38,8 +36,7 @@ const (
 // order.
 type story struct {
 	sender
-	records []object
-	at      []time.Time
+	records []naive.Record
 }
 
 func newStory(bot string, count int, seed uint64, first time.Time) *story {
@@ -49,7 +46,7 @@ func newStory(bot string, count int, seed uint64, first time.Time) *story {
 		// The milliseconds tell all records apart.
 		at := first.Add(time.Duration(random.IntN(rollupDays*24*60))*time.Minute + time.Duration(n)*time.Millisecond)
 		user := fmt.Sprint("user", random.IntN(rollupUsers))
-		r := object{"id": fmt.Sprint("r", n), "timestamp": at.Format("2006-01-02T15:04:05.000Z")}
+		r := object{"id": fmt.Sprint("r", n)}
 		switch n % 11 {
 		case 0, 1, 2:
 			r["kind"], r["direction"], r["userId"], r["conversationId"] = "message", "incoming", user, "c-"+user
@@ -75,12 +72,9 @@ func newStory(bot string, count int, seed uint64, first time.Time) *story {
 			r["kind"], r["integrationName"], r["actionType"], r["status"], r["durationMs"] = "action_run", "mail", "send", "SUCCESS", n
 			r["input"], r["output"] = object{}, object{}
 		}
-		s.records, s.at = append(s.records, r), append(s.at, at)
+		s.records = append(s.records, naive.Record{At: at, Fields: r})
 	}
-	s.line = func(n int) string {
-		line, _ := json.Marshal(s.records[n]) // it has texts and numbers alone
-		return string(line)
-	}
+	s.line = func(n int) string { return string(s.records[n].Line()) }
 	return s
 }
 
@@ -96,131 +90,35 @@ type outcome struct {
 
 // expected counts the slow way: everything is at hand, in order.
 func (s *story) expected(first time.Time) outcome {
-	order := make([]int, s.count)
-	for n := range order {
-		order[n] = n
-	}
-	slices.SortFunc(order, func(a, b int) int { return s.at[a].Compare(s.at[b]) })
+	records := slices.Clone(s.records)
+	slices.SortFunc(records, func(a, b naive.Record) int { return a.At.Compare(b.At) })
 	want := outcome{
-		Issues: map[string]object{}, Activities: map[string]int{}, Runs: map[float64]int{},
-		Calls: sums{map[string]float64{}, map[string]float64{}}, Spend: sums{map[string]float64{}, map[string]float64{}},
+		Days: naive.Days(records, first, rollupDays), Issues: map[string]object{}, Activities: map[string]int{}, Runs: map[float64]int{},
+		Calls: newSums(), Spend: newSums(),
 	}
-	seen, lastIn := map[string]bool{}, map[string]time.Time{}
-	for day := range rollupDays {
-		start := first.AddDate(0, 0, day)
-		counts, active, types, customs := map[string]float64{}, map[string]bool{}, object{}, object{}
-		var latencies, speeds, costs []float64
-		plus := func(names object, name string, n float64) {
-			before, _ := names[name].(float64)
-			names[name] = before + n
+	for _, r := range records {
+		at := r.At.Format("2006-01-02T15:04:05.000Z")
+		switch r.Fields["kind"] {
+		case "issue":
+			code := r.Fields["code"].(string)
+			issue := want.Issues[code]
+			if issue == nil {
+				issue = object{"code": code, "createdAt": at, "eventsCount": 0.0}
+				want.Issues[code] = issue
+			}
+			issue["eventsCount"] = issue["eventsCount"].(float64) + 1
+			issue["lastSeenAt"], issue["title"] = at, r.Fields["title"]
+			issue["kept"] = min(issue["eventsCount"].(float64), keptEvents)
+		case "activity":
+			want.Activities[r.Fields["description"].(string)]++
+		case "action_run":
+			want.Runs[float64(r.Fields["durationMs"].(int))]++
 		}
-		for _, n := range order {
-			r, at := s.records[n], s.at[n]
-			if at.Before(start) || !at.Before(start.AddDate(0, 0, 1)) {
-				continue
-			}
-			month, date := at.Format("2006-01"), at.Format("2006-01-02")
-			user, _ := r["userId"].(string)
-			acts := false
-			switch r["kind"] {
-			case "message":
-				if acts = r["direction"] == "incoming"; acts {
-					counts["userMessages"]++
-				} else {
-					counts["botMessages"]++
-				}
-			case "event":
-				acts = user != ""
-				counts["events"]++
-				plus(types, r["type"].(string), 1)
-			case "custom_event":
-				plus(customs, r["name"].(string), float64(r["count"].(int)))
-			case "llm_call":
-				cost, latency, tokens := float64(r["costNanoUsd"].(int)), float64(r["latencyMs"].(int)), float64(r["outputTokens"].(int))
-				counts["calls"]++
-				counts["inputTokens"] += float64(r["inputTokens"].(int))
-				counts["outputTokens"] += tokens
-				costs = append(costs, cost/1e9)
-				if latency > 0 {
-					latencies = append(latencies, latency)
-				}
-				if r["error"] != nil {
-					counts["errors"]++
-				} else if latency > 0 && tokens > 0 {
-					speeds = append(speeds, tokens*1000/latency)
-				}
-				if cost > 0 {
-					want.Spend.Months[month] += cost
-					want.Spend.Days[date] += cost
-				}
-			case "issue":
-				code := r["code"].(string)
-				issue := want.Issues[code]
-				if issue == nil {
-					issue = object{"code": code, "createdAt": r["timestamp"], "eventsCount": 0.0}
-					want.Issues[code] = issue
-				}
-				issue["eventsCount"] = issue["eventsCount"].(float64) + 1
-				issue["lastSeenAt"], issue["title"] = r["timestamp"], r["title"]
-				issue["kept"] = min(issue["eventsCount"].(float64), keptEvents)
-			case "activity":
-				want.Activities[r["description"].(string)]++
-			case "action_run":
-				want.Runs[float64(r["durationMs"].(int))]++
-			}
-			if r["kind"] == "event" || r["direction"] == "incoming" {
-				want.Calls.Months[month]++
-				want.Calls.Days[date]++
-			}
-			if !acts {
-				continue
-			}
-			switch {
-			case active[user]:
-			case seen[user]:
-				counts["returning"]++
-			default:
-				counts["new"]++
-			}
-			active[user], seen[user] = true, true
-			place, _ := r["conversationId"].(string)
-			if place == "" {
-				place = "of " + user
-			}
-			if last, before := lastIn[place]; !before || at.Sub(last) >= 30*time.Minute {
-				counts["sessions"]++
-			}
-			lastIn[place] = at
-		}
-		cost := spreadOf(costs)
-		cost["sum"] = cost["mean"].(float64) * float64(len(costs))
-		want.Days = append(want.Days, object{
-			"startDateTimeUtc": start.Format("2006-01-02") + "T00:00:00.000Z", "endDateTimeUtc": start.Format("2006-01-02") + "T23:59:59.999Z",
-			"newUsers": counts["new"], "returningUsers": counts["returning"], "sessions": counts["sessions"],
-			"messages": counts["userMessages"], "userMessages": counts["userMessages"], "botMessages": counts["botMessages"],
-			"events": counts["events"], "eventTypes": types, "customEvents": customs,
-			"llm": object{
-				"calls": counts["calls"], "errors": counts["errors"], "inputTokens": counts["inputTokens"], "outputTokens": counts["outputTokens"],
-				"latency": spreadOf(latencies), "tokensPerSecond": spreadOf(speeds), "cost": cost,
-			},
-		})
+		calls, spend := naive.Usage(r)
+		want.Calls.add(r.At, calls)
+		want.Spend.add(r.At, spend)
 	}
 	return want
-}
-
-// spreadOf is the textbook's two passes.
-func spreadOf(numbers []float64) object {
-	if len(numbers) == 0 {
-		return object{"mean": 0.0, "sd": 0.0, "min": 0.0, "max": 0.0}
-	}
-	mean, squares := 0.0, 0.0
-	for _, x := range numbers {
-		mean += x / float64(len(numbers))
-	}
-	for _, x := range numbers {
-		squares += (x - mean) * (x - mean)
-	}
-	return object{"mean": mean, "sd": math.Sqrt(squares / float64(len(numbers))), "min": slices.Min(numbers), "max": slices.Max(numbers)}
 }
 
 // outcomeOf is what the API answers.
@@ -309,7 +207,7 @@ func TestKillRollups(t *testing.T) {
 			want := make([]outcome, len(stories))
 			for i, s := range stories {
 				want[i] = s.expected(first)
-				for deadline := time.Now().Add(settleMost); !cmp.Equal(want[i], outcomeOf(t, owner, s.bot, first), close) && time.Now().Before(deadline); {
+				for deadline := time.Now().Add(harness.Patience); !cmp.Equal(want[i], outcomeOf(t, owner, s.bot, first), close) && time.Now().Before(deadline); {
 					time.Sleep(100 * time.Millisecond)
 				}
 			}

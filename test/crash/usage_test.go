@@ -114,17 +114,26 @@ func (s *sender) deliver(ctx context.Context, owner *harness.Actor, from int) (a
 // sums are what a bot used, by day and by month.
 type sums struct{ Days, Months map[string]float64 }
 
+func newSums() sums { return sums{map[string]float64{}, map[string]float64{}} }
+
+// add counts what was used at a time; nothing makes no day of its own.
+func (s sums) add(at time.Time, value float64) {
+	if value != 0 {
+		s.Days[at.Format(time.DateOnly)] += value
+		s.Months[at.Format("2006-01")] += value
+	}
+}
+
 // expected are the sums of the records, each id once.
 func (s *usageSender) expected() sums {
-	want, seen := sums{map[string]float64{}, map[string]float64{}}, map[string]bool{}
+	want, seen := newSums(), map[string]bool{}
 	for n := range s.count {
 		at, value, name := s.record(n)
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		want.Days[at.Format("2006-01-02")] += float64(value)
-		want.Months[at.Format("2006-01")] += float64(value)
+		want.add(at, float64(value))
 	}
 	return want
 }
@@ -132,7 +141,7 @@ func (s *usageSender) expected() sums {
 // counted are the sums of a type that the API answers of a bot, or of the workspace.
 func counted(t *testing.T, owner *harness.Actor, of, usageType string) sums {
 	t.Helper()
-	got := sums{map[string]float64{}, map[string]float64{}}
+	got := newSums()
 	var history struct {
 		Usages []struct {
 			Period time.Time
@@ -187,7 +196,7 @@ func TestKillUsages(t *testing.T) {
 			sent := time.Since(began)
 
 			want := make(map[string]sums, len(senders)+1)
-			whole := sums{map[string]float64{}, map[string]float64{}}
+			whole := newSums()
 			for _, s := range senders {
 				of := s.expected()
 				want[s.bot] = of

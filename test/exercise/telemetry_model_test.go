@@ -2,10 +2,8 @@ package exercise_test
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -13,19 +11,20 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/test/harness"
+	"github.com/botyard/botyard/test/naive"
 )
 
 // A history is what one bot tells of: records, and the batches in which they are
 // sent, of which some hold records that were sent before.
 type history struct {
 	bot     string
-	records []object // each once
-	batches [][]object
+	records []naive.Record // each once
+	batches [][]naive.Record
 }
 
 // The model's histories happen about a midnight some days ago: late, and well within
@@ -43,7 +42,7 @@ func newHistory(seed uint64, bot string, midnight time.Time) history {
 	for i := range 10 + random.IntN(30) {
 		user := fmt.Sprint("user", random.IntN(3))
 		at := midnight.Add(time.Duration(random.IntN(96)-48)*5*time.Minute + time.Duration(i)*time.Millisecond)
-		r := object{"timestamp": at.Format("2006-01-02T15:04:05.000Z"), "at": at}
+		r := object{"id": fmt.Sprint("record ", i)}
 		switch random.IntN(9) {
 		case 0, 1:
 			r["kind"], r["level"], r["message"] = "log", []string{"debug", "info", "warn", "error"}[random.IntN(4)], fmt.Sprintf("line %d of %s", i, user)
@@ -70,11 +69,10 @@ func newHistory(seed uint64, bot string, midnight time.Time) history {
 			r["data"] = object{"name": object{"raw": fmt.Sprint("name", random.IntN(2)), "pretty": "P"}}
 			r["groupBy"] = [][]string{{}, {"name"}, {"literal"}}[random.IntN(3)]
 		}
-		r["id"] = fmt.Sprint("record ", i)
-		h.records = append(h.records, r)
+		h.records = append(h.records, naive.Record{At: at, Fields: r})
 	}
 	// Each is sent once, twice or three times, in any order.
-	var sent []object
+	var sent []naive.Record
 	for _, r := range h.records {
 		for range 1 + random.IntN(3) {
 			sent = append(sent, r)
@@ -89,183 +87,59 @@ func newHistory(seed uint64, bot string, midnight time.Time) history {
 	return h
 }
 
-// body is a batch as NDJSON.
+// ndjson is records as ingest takes them.
 func ndjson(records []object) []byte {
 	var b bytes.Buffer
 	for _, r := range records {
-		sent := object{}
-		for key, value := range r {
-			if key != "at" {
-				sent[key] = value
-			}
-		}
-		line, _ := json.Marshal(sent)
+		line, _ := json.Marshal(r)
 		b.Write(append(line, '\n'))
 	}
 	return b.Bytes()
 }
 
-func of(records []object, kind string) []object {
-	return slices.DeleteFunc(slices.Clone(records), func(r object) bool { return r["kind"] != kind })
+const layout = "2006-01-02T15:04:05.000Z"
+
+func of(records []naive.Record, kind string) []naive.Record {
+	return slices.DeleteFunc(slices.Clone(records), func(r naive.Record) bool { return r.Fields["kind"] != kind })
 }
 
-func when(r object) time.Time { return r["at"].(time.Time) }
-
 // naiveLogs are the lines as getBotLogs answers them.
-func naiveLogs(records []object) []object {
+func naiveLogs(records []naive.Record) []object {
 	lines := []object{}
 	for _, r := range of(records, "log") {
-		lines = append(lines, object{"timestamp": r["timestamp"], "level": r["level"], "message": r["message"], "userId": r["userId"]})
+		lines = append(lines, object{"timestamp": r.At.Format(layout), "level": r.Fields["level"], "message": r.Fields["message"], "userId": r.Fields["userId"]})
 	}
-	slices.SortFunc(lines, func(a, b object) int { return cmp.Compare(b["timestamp"].(string), a["timestamp"].(string)) })
+	slices.SortFunc(lines, func(a, b object) int { return strings.Compare(b["timestamp"].(string), a["timestamp"].(string)) })
 	return lines
 }
 
 // naiveIssues are the issues as listBotIssues answers them, by title.
-func naiveIssues(records []object) map[string]object {
-	groups := map[string][]object{}
+func naiveIssues(records []naive.Record) map[string]object {
+	groups := map[string][]naive.Record{}
 	for _, r := range of(records, "issue") {
-		key := fmt.Sprint(r["code"], r["groupBy"])
-		if slices.Equal(r["groupBy"].([]string), []string{"name"}) {
-			key += fmt.Sprint(r["data"])
+		key := fmt.Sprint(r.Fields["code"], r.Fields["groupBy"])
+		if slices.Equal(r.Fields["groupBy"].([]string), []string{"name"}) {
+			key += fmt.Sprint(r.Fields["data"])
 		}
 		groups[key] = append(groups[key], r)
 	}
 	issues := map[string]object{}
 	for _, group := range groups {
-		slices.SortFunc(group, func(a, b object) int { return when(a).Compare(when(b)) })
+		slices.SortFunc(group, func(a, b naive.Record) int { return a.At.Compare(b.At) })
 		first, last := group[0], group[len(group)-1]
 		grouped := object{}
-		for _, by := range last["groupBy"].([]string) {
+		for _, by := range last.Fields["groupBy"].([]string) {
 			grouped[by] = object{"raw": by}
-			if value, isData := last["data"].(object)[by]; isData {
+			if value, isData := last.Fields["data"].(object)[by]; isData {
 				grouped[by] = value
 			}
 		}
-		issues[last["title"].(string)] = object{
-			"code": last["code"], "category": "other", "title": last["title"], "description": "d", "resolutionLink": nil,
-			"createdAt": first["timestamp"], "lastSeenAt": last["timestamp"], "eventsCount": float64(len(group)), "groupedData": grouped,
+		issues[last.Fields["title"].(string)] = object{
+			"code": last.Fields["code"], "category": "other", "title": last.Fields["title"], "description": "d", "resolutionLink": nil,
+			"createdAt": first.At.Format(layout), "lastSeenAt": last.At.Format(layout), "eventsCount": float64(len(group)), "groupedData": grouped,
 		}
 	}
 	return issues
-}
-
-func naiveSpread(numbers []float64) object {
-	mean, squares := 0.0, 0.0
-	for _, x := range numbers {
-		mean += x / float64(len(numbers))
-	}
-	for _, x := range numbers {
-		squares += (x - mean) * (x - mean)
-	}
-	if len(numbers) == 0 {
-		return object{"mean": 0.0, "sd": 0.0, "min": 0.0, "max": 0.0}
-	}
-	return object{"mean": mean, "sd": math.Sqrt(squares / float64(len(numbers))), "min": slices.Min(numbers), "max": slices.Max(numbers)}
-}
-
-// naiveDays are the days as getBotAnalytics answers them.
-func naiveDays(records []object, first time.Time, n int) []object {
-	records = slices.Clone(records)
-	slices.SortFunc(records, func(a, b object) int { return when(a).Compare(when(b)) })
-	seen, lastIn := map[string]bool{}, map[string]time.Time{}
-	days := make([]object, n)
-	for i := range days {
-		start := first.AddDate(0, 0, i)
-		end := start.AddDate(0, 0, 1)
-		active := map[string]bool{}
-		counts := map[string]float64{}
-		types, customs := object{}, object{}
-		var latencies, speeds, costs []float64
-		for _, r := range records {
-			if when(r).Before(start) || !when(r).Before(end) {
-				continue
-			}
-			user, _ := r["userId"].(string)
-			acts := false
-			switch r["kind"] {
-			case "message":
-				if acts = r["direction"] == "incoming"; acts {
-					counts["userMessages"]++
-				} else {
-					counts["botMessages"]++
-				}
-			case "event":
-				acts = user != ""
-				counts["events"]++
-				name := r["type"].(string)
-				n, _ := types[name].(float64)
-				types[name] = n + 1
-			case "custom_event":
-				name := r["name"].(string)
-				n, _ := customs[name].(float64)
-				customs[name] = n + float64(r["count"].(int))
-			case "llm_call":
-				counts["calls"]++
-				counts["inputTokens"] += float64(r["inputTokens"].(int))
-				counts["outputTokens"] += float64(r["outputTokens"].(int))
-				cost := float64(r["costNanoUsd"].(int))
-				counts["cost"] += cost
-				costs = append(costs, cost/1e9)
-				latency, tokens := float64(r["latencyMs"].(int)), float64(r["outputTokens"].(int))
-				if latency > 0 {
-					latencies = append(latencies, latency)
-				}
-				if r["error"] != nil {
-					counts["errors"]++
-				} else if latency > 0 && tokens > 0 {
-					speeds = append(speeds, tokens*1000/latency)
-				}
-			}
-			if !acts {
-				continue
-			}
-			if !active[user] {
-				active[user] = true
-				if seen[user] {
-					counts["returning"]++
-				} else {
-					counts["new"]++
-				}
-			}
-			seen[user] = true
-			place, _ := r["conversationId"].(string)
-			if place == "" {
-				place = "of " + user
-			}
-			if last, before := lastIn[place]; !before || when(r).Sub(last) >= 30*time.Minute {
-				counts["sessions"]++
-			}
-			lastIn[place] = when(r)
-		}
-		cost := naiveSpread(costs)
-		cost["sum"] = counts["cost"] / 1e9
-		days[i] = object{
-			"startDateTimeUtc": start.Format("2006-01-02T15:04:05.000Z"), "endDateTimeUtc": end.Add(-time.Millisecond).Format("2006-01-02T15:04:05.000Z"),
-			"newUsers": counts["new"], "returningUsers": counts["returning"], "sessions": counts["sessions"],
-			"messages": counts["userMessages"], "userMessages": counts["userMessages"], "botMessages": counts["botMessages"],
-			"events": counts["events"], "eventTypes": types, "customEvents": customs,
-			"llm": object{
-				"calls": counts["calls"], "errors": counts["errors"], "inputTokens": counts["inputTokens"], "outputTokens": counts["outputTokens"],
-				"latency": naiveSpread(latencies), "tokensPerSecond": naiveSpread(speeds), "cost": cost,
-			},
-		}
-	}
-	return days
-}
-
-// naiveUsage is what the month of the model is charged: incoming messages and events,
-// and the cost of calls of language models.
-func naiveUsage(records []object) (calls, spend float64) {
-	for _, r := range records {
-		switch {
-		case r["kind"] == "event", r["kind"] == "message" && r["direction"] == "incoming":
-			calls++
-		case r["kind"] == "llm_call":
-			spend += float64(r["costNanoUsd"].(int))
-		}
-	}
-	return calls, spend
 }
 
 // TestTelemetryModel sends two hundred histories, late, repeated and at once, to two
@@ -294,7 +168,7 @@ func model(t *testing.T, servers ...*harness.Actor) {
 	// Batches of one history go to any server, in any order; many at a time.
 	type sending struct {
 		bot     string
-		records []object
+		records []naive.Record
 	}
 	var sendings []sending
 	for _, h := range all {
@@ -312,8 +186,12 @@ func model(t *testing.T, servers ...*harness.Actor) {
 	harness.Together(t, 12, func(i int) error {
 		to := servers[i%len(servers)]
 		for s := range next {
+			var body bytes.Buffer
+			for _, r := range s.records {
+				body.Write(append(r.Line(), '\n'))
+			}
 			for {
-				answer, err := to.Try(t.Context(), "POST", "/v1/ingest", ndjson(s.records), "Content-Type", "application/x-ndjson", "x-bot-id", s.bot)
+				answer, err := to.Try(t.Context(), "POST", "/v1/ingest", body.Bytes(), "Content-Type", "application/x-ndjson", "x-bot-id", s.bot)
 				if err != nil {
 					return err
 				}
@@ -342,18 +220,18 @@ func model(t *testing.T, servers ...*harness.Actor) {
 		reader := servers[i%len(servers)]
 		at := botsPath + "/" + h.bot
 		analytics := at + "/analytics?startDate=" + first.Format(time.DateOnly) + "&endDate=" + url.QueryEscape(midnight.Add(time.Hour).Format(time.RFC3339))
-		want := naiveDays(h.records, first, 2)
+		want := naive.Days(h.records, first, 2)
 		var got struct{ Records []object }
 		equal := cmpopts.EquateApprox(1e-9, 1e-12)
 		// What is acknowledged is rolled up soon after.
 		for deadline := time.Now().Add(harness.Patience); ; time.Sleep(100 * time.Millisecond) {
 			got.Records = nil
 			reader.Do(t, "GET", analytics, nil, &got)
-			if gocmp.Equal(want, got.Records, equal) || time.Now().After(deadline) {
+			if cmp.Equal(want, got.Records, equal) || time.Now().After(deadline) {
 				break
 			}
 		}
-		if diff := gocmp.Diff(want, got.Records, equal); diff != "" {
+		if diff := cmp.Diff(want, got.Records, equal); diff != "" {
 			t.Fatalf("history %d: the analytics (-naive +answered):\n%s", i, diff)
 		}
 
@@ -370,7 +248,7 @@ func model(t *testing.T, servers ...*harness.Actor) {
 				break
 			}
 		}
-		if diff := gocmp.Diff(naiveLogs(h.records), answered); diff != "" {
+		if diff := cmp.Diff(naiveLogs(h.records), answered); diff != "" {
 			t.Fatalf("history %d: the logs:\n%s", i, diff)
 		}
 
@@ -388,15 +266,19 @@ func model(t *testing.T, servers ...*harness.Actor) {
 				delete(issue, "id")
 				gotIssues[issue["title"].(string)] = issue
 			}
-			if gocmp.Equal(wantIssues, gotIssues) || time.Now().After(deadline) {
+			if cmp.Equal(wantIssues, gotIssues) || time.Now().After(deadline) {
 				break
 			}
 		}
-		if diff := gocmp.Diff(wantIssues, gotIssues); diff != "" || len(list.Issues) != len(wantIssues) {
+		if diff := cmp.Diff(wantIssues, gotIssues); diff != "" || len(list.Issues) != len(wantIssues) {
 			t.Fatalf("history %d: %d issues:\n%s", i, len(list.Issues), diff)
 		}
 
-		calls, spend := naiveUsage(h.records)
+		var calls, spend float64
+		for _, r := range h.records {
+			c, s := naive.Usage(r)
+			calls, spend = calls+c, spend+s
+		}
 		months := slices.Compact([]string{first.Format("2006-01"), midnight.Format("2006-01")})
 		for kind, want := range map[string]float64{"invocation_calls": calls, "ai_spend": spend} {
 			sum := 0.0
