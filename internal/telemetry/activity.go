@@ -29,7 +29,7 @@ func (s *Service) read(ctx context.Context, w id.Workspace, f Filter, page db.Pa
 	var records []Record
 	var next *db.Key
 	size := 0
-	err := s.store.Scan(ctx, f, func(r *Record) bool {
+	err := s.blocks.Scan(ctx, f, func(r *Record) bool {
 		if len(records) == page.Size || size > maxPage {
 			place := records[len(records)-1].place()
 			next = &place

@@ -18,7 +18,7 @@ type appender struct {
 	archive archive
 	clock   clock.Clock
 	index   index
-	queue   chan *appending
+	queue   chan *appendRequest
 	stop    chan struct{}
 	once    sync.Once
 	ended   chan struct{}
@@ -33,8 +33,8 @@ const (
 	maxTogetherSize = 8 << 20 // bytes of blocks
 )
 
-// appending is one request's records of one class on their way.
-type appending struct {
+// appendRequest is one request's records of one class on their way.
+type appendRequest struct {
 	parts      []*prepared
 	size       int
 	duplicates int
@@ -56,7 +56,7 @@ func newAppender(class Class, a archive, c clock.Clock, committed func()) *appen
 	l := &appender{
 		class: class, archive: a, clock: c, committed: committed,
 		index: index{archive: a, class: class, volumes: map[int64]*volumeKeys{}},
-		queue: make(chan *appending, maxTogether), stop: make(chan struct{}), ended: make(chan struct{}),
+		queue: make(chan *appendRequest, maxTogether), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go l.serve()
 	return l
@@ -69,8 +69,8 @@ func (p *prepared) size() int {
 
 // prepare encodes records of one class, in the caller's goroutine. Nothing of them is
 // kept but the blocks.
-func prepare(records []Record) (*appending, error) {
-	a := &appending{done: make(chan struct{})}
+func prepare(records []Record) (*appendRequest, error) {
+	a := &appendRequest{done: make(chan struct{})}
 	for len(records) > 0 {
 		n, length := 1, len(records[0].Message)
 		for n < len(records) && n < maxRecords && length < maxBlockText && ownerOf(&records[n]) == ownerOf(&records[0]) {
@@ -100,7 +100,7 @@ func prepare(records []Record) (*appending, error) {
 var errEnding = fault.New(fault.Internal, "This server is shutting down. Nothing was kept; send the records again.")
 
 // append waits until the records are durable, or have failed to be.
-func (l *appender) append(ctx context.Context, a *appending) error {
+func (l *appender) append(ctx context.Context, a *appendRequest) error {
 	select {
 	case l.queue <- a:
 	case <-ctx.Done():
@@ -139,8 +139,8 @@ func (l *appender) serve() {
 }
 
 // together takes what else waits.
-func (l *appender) together(first *appending) []*appending {
-	group, size := []*appending{first}, first.size
+func (l *appender) together(first *appendRequest) []*appendRequest {
+	group, size := []*appendRequest{first}, first.size
 	for len(group) < maxTogether && size < maxTogetherSize {
 		select {
 		case a := <-l.queue:
@@ -152,7 +152,7 @@ func (l *appender) together(first *appending) []*appending {
 	return group
 }
 
-func (l *appender) commit(group []*appending) {
+func (l *appender) commit(group []*appendRequest) {
 	ctx := context.Background() // requests that were given up are kept as well
 	err := l.write(ctx, group)
 	for n := 1; n < maxWrites && (db.Damaged(err) || errors.Is(err, errDropped)); n++ {
@@ -168,12 +168,12 @@ func (l *appender) commit(group []*appending) {
 	}
 }
 
-func (l *appender) write(ctx context.Context, group []*appending) error {
+func (l *appender) write(ctx context.Context, group []*appendRequest) error {
 	v, err := l.current(ctx)
 	if err != nil {
 		return err
 	}
-	keyed := slices.ContainsFunc(group, func(a *appending) bool {
+	keyed := slices.ContainsFunc(group, func(a *appendRequest) bool {
 		return slices.ContainsFunc(a.parts, func(p *prepared) bool { return len(p.keys) > 0 })
 	})
 	var next int64
@@ -229,7 +229,7 @@ func (l *appender) current(ctx context.Context) (*volume, error) {
 }
 
 // sort finds out which records are duplicates.
-func (l *appender) sort(ctx context.Context, group []*appending) error {
+func (l *appender) sort(ctx context.Context, group []*appendRequest) error {
 	var here keySet
 	for _, a := range group {
 		a.duplicates = 0
@@ -288,7 +288,7 @@ func (p *prepared) without(class Class, places map[int]bool) (*block, error) {
 }
 
 // insert writes the blocks and keys and answers the sequence of the next record.
-func (l *appender) insert(ctx context.Context, tx *db.Tx, v *volume, group []*appending) (next int64, err error) {
+func (l *appender) insert(ctx context.Context, tx *db.Tx, v *volume, group []*appendRequest) (next int64, err error) {
 	marks, err := selectMarks(ctx, tx, v)
 	if err != nil {
 		return 0, err

@@ -72,7 +72,7 @@ func (s *blockStore) setAside(ctx context.Context, tx *db.Tx, v *volume, bad []r
 }
 
 // retryAside rolls up what was set aside and may pass now.
-func (s *blockStore) retryAside(ctx context.Context, rollUp part) error {
+func (s *blockStore) retryAside(ctx context.Context, rollUp rollUpFunc) error {
 	for {
 		due, err := selectAside(ctx, s.main.Reader(ctx), s.clock.Now().UnixMilli(), maxAsideAtOnce)
 		if err != nil || len(due) == 0 {
@@ -92,7 +92,7 @@ func (s *blockStore) retryAside(ctx context.Context, rollUp part) error {
 }
 
 // retry rolls up what was set aside of one bot in one volume.
-func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp part) error {
+func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp rollUpFunc) error {
 	records, rows, err := s.recordsOf(ctx, rows)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ type block struct {
 	// arrival, one frame, no filter of words. Others are sorted by time and sequence.
 	fresh bool
 	full  bool // not to be merged any more
-	ids   filter
+	ids   bloom
 	words trigrams
 	head  []byte
 	text  []byte
@@ -254,12 +254,12 @@ func idHash(letter byte, value string) uint64 {
 const idBits = 10
 
 // idsOf is the filter of all ids of a block, given those of each column.
-func idsOf(columns [len(idColumns)][]string) filter {
+func idsOf(columns [len(idColumns)][]string) bloom {
 	n := 0
 	for _, texts := range columns {
 		n += len(texts)
 	}
-	f := newFilter(n * idBits / (8 * filterBytes))
+	f := newBloom(n * idBits / (8 * bloomBytes))
 	for i, texts := range columns {
 		for _, text := range texts {
 			if text != "" {

@@ -14,7 +14,8 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// blockStore is the storage: an archive of volumes, an appender for each class, and the merging behind.
+// blockStore keeps records in the volumes of an archive, with an appender for each class.
+// All methods are safe for concurrent use.
 type blockStore struct {
 	archive   archive
 	main      *db.DB
@@ -63,7 +64,11 @@ func (s *blockStore) wakeUp() {
 	s.wake = make(chan struct{})
 }
 
-// Append is storage's.
+// Append keeps the records of one request and returns when they are durable. Those of one
+// class are kept as a whole or not at all. After an error the other class may have been
+// kept: what is sent again is recognised by its ids. duplicates counts the records that
+// were dropped because they were kept before, or are in records twice. The caller must
+// not change records afterwards.
 func (s *blockStore) Append(ctx context.Context, records []Record) (duplicates int, err error) {
 	return s.appendAfter(ctx, records, func(int) {})
 }
@@ -145,8 +150,10 @@ func byOwner(a, b Record) int {
 	return 0
 }
 
-// After is storage's.
-func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int) ([]Record, error) {
+// After answers the records that were appended after a sequence number, in the order of
+// Sequence; live tails read them. There are at most limit of them, and fewer when their
+// texts are long. None means that there are no more.
+func (s *blockStore) After(ctx context.Context, f Filter, after int64, limit int) ([]Record, error) {
 	class, err := f.class()
 	if err != nil {
 		return nil, err
@@ -162,7 +169,7 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 		}
 		enough := false
 		err := s.in(ctx, class, day, func(v *volume) (err error) {
-			found, enough, err = s.afterIn(ctx, v, &f, after, most, found)
+			found, enough, err = s.afterIn(ctx, v, &f, after, limit, found)
 			return err
 		})
 		if err != nil && !errors.Is(err, errDropped) {
@@ -178,7 +185,7 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, most int)
 		}
 		return 1
 	})
-	return found[:min(most, len(found))], nil
+	return found[:min(limit, len(found))], nil
 }
 
 const (
@@ -233,7 +240,7 @@ func before(records []Record, sequence int64) (n, size int) {
 	return n, size
 }
 
-// Latest is storage's.
+// Latest is the greatest Sequence of a class so far; 0 when it has no records.
 func (s *blockStore) Latest(ctx context.Context, class Class) (int64, error) {
 	days, err := s.archive.days(ctx, class)
 	if err != nil {
@@ -252,7 +259,7 @@ func (s *blockStore) Latest(ctx context.Context, class Class) (int64, error) {
 	return 0, nil
 }
 
-// Erase is storage's.
+// Erase deletes the records of a bot, an integration or a workspace.
 func (s *blockStore) Erase(ctx context.Context, of Owner) error {
 	if of == (Owner{}) {
 		return errors.New("nobody was named whose telemetry is to be erased")
@@ -323,7 +330,8 @@ func (s *blockStore) tear(ctx context.Context, v *volume, b *block, err error) {
 	}
 }
 
-// Damaged is storage's.
+// Damaged names the days that were set aside, and the blocks that are skipped, because
+// they cannot be read.
 func (s *blockStore) Damaged() []string {
 	names := s.archive.damaged()
 	s.mu.Lock()

@@ -1,109 +1,55 @@
 package telemetry
 
 import (
-	"encoding/binary"
-	"math/bits"
+	"time"
+
+	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/id"
 )
 
-// A filter answers whether a hash may have been added to it: never wrongly no, and
-// wrongly yes for about one of two thousand when it has filterBytes for each hash.
-// It is a split-block Bloom filter, as Apache Parquet's: a hash touches 32 bytes
-// that lie together, so a question costs one miss of the processor's cache.
-type filter []byte
+// Owner is one whose records are erased: the field that is set.
+type Owner struct {
+	Workspace   id.Workspace
+	Bot         id.Bot
+	Integration id.Integration
+}
 
+// Filter says which records are wanted. Empty fields want everything, except that
+// a Bot or an Integration must be given: nobody reads across owners.
+type Filter struct {
+	// Kinds are wanted; all of one Class.
+	Kinds       []Kind
+	Bot         id.Bot
+	Integration id.Integration
+	// From and Until bound Record.At, both included.
+	From, Until time.Time
+	// Before is where to go on: only what is older than this place.
+	Before       *db.Key
+	Level        Level
+	User         string
+	Conversation string
+	Workflow     string
+	// Contains is a part of a log line's message, with its case.
+	Contains string
+	// Match is asked last, of what passed everything else; nil wants all.
+	Match func(*Record) bool
+}
+
+// Class is a group of kinds that are kept together, in files or partitions of their
+// own, and dropped together.
+type Class string
+
+// The classes: log lines, of which there are most and which nothing is rolled up
+// from, and everything else.
 const (
-	filterBlock = 32
-	filterBytes = 2 // for each hash
+	Logs   Class = "logs"
+	Events Class = "events"
 )
 
-// The multipliers of Parquet's specification, which take eight bits out of one hash.
-var filterSalts = [8]uint32{
-	0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31,
-}
-
-func newFilter(hashes int) filter {
-	blocks := max(1, (hashes*filterBytes+filterBlock-1)/filterBlock)
-	return make(filter, blocks*filterBlock)
-}
-
-func (f filter) block(hash uint64) filter {
-	// The high half chooses the block, without a division.
-	at, _ := bits.Mul64(hash, uint64(len(f)/filterBlock))
-	return f[at*filterBlock:][:filterBlock]
-}
-
-func (f filter) add(hash uint64) {
-	b := f.block(hash)
-	for i, salt := range filterSalts {
-		word := b[i*4:]
-		binary.LittleEndian.PutUint32(word, binary.LittleEndian.Uint32(word)|1<<((uint32(hash)*salt)>>27))
+// classOf is the class of a kind.
+func classOf(k Kind) Class {
+	if k == KindLog {
+		return Logs
 	}
-}
-
-// has is true when there is no filter: then anything may be there.
-func (f filter) has(hash uint64) bool {
-	if len(f) < filterBlock {
-		return true
-	}
-	b := f.block(hash)
-	for i, salt := range filterSalts {
-		if binary.LittleEndian.Uint32(b[i*4:])&(1<<((uint32(hash)*salt)>>27)) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// trigrams is a set of the runs of three bytes in a block's text, as bits by their
-// hash. A text that contains a needle contains all of the needle's trigrams.
-type trigrams []byte
-
-// The set has a bit for every eight bytes of text, within these bounds. Text of
-// people and programs then fills a tenth of it, and a needle of ten letters that
-// is not there is taken for present once in ten thousand millions.
-const (
-	minTrigrams = 1 << 6  // bytes
-	maxTrigrams = 1 << 13 // bytes
-)
-
-func newTrigrams(text int) trigrams {
-	size := minTrigrams
-	for size < maxTrigrams && size < text/64 {
-		size *= 2
-	}
-	return make(trigrams, size)
-}
-
-func trigramBit(t uint32) uint32 { return t * 0x9e3779b1 >> 8 }
-
-func (t trigrams) add(text string) {
-	mask := uint32(len(t)*8 - 1)
-	var gram uint32
-	for i := range len(text) {
-		gram = gram<<8&0xffffff | uint32(text[i])
-		if i >= 2 {
-			bit := trigramBit(gram) & mask
-			t[bit>>3] |= 1 << (bit & 7)
-		}
-	}
-}
-
-// may says whether a text of the block may contain the needle. Without a set, and
-// for needles of one or two bytes, anything may.
-func (t trigrams) may(needle string) bool {
-	if len(t) == 0 {
-		return true
-	}
-	mask := uint32(len(t)*8 - 1)
-	var gram uint32
-	for i := range len(needle) {
-		gram = gram<<8&0xffffff | uint32(needle[i])
-		if i < 2 {
-			continue
-		}
-		if bit := trigramBit(gram) & mask; t[bit>>3]&(1<<(bit&7)) == 0 {
-			return false
-		}
-	}
-	return true
+	return Events
 }

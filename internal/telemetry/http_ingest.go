@@ -134,7 +134,7 @@ func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, t
 	if r.ContentLength > maxSent {
 		return tooLarge(maxSent, "as it is sent")
 	}
-	p, err := s.door.enter(from.scope(), max(r.ContentLength, 0))
+	p, err := s.admission.enter(from.scope(), max(r.ContentLength, 0))
 	if err != nil {
 		return err
 	}

@@ -120,9 +120,9 @@ func TestIngestBounds(t *testing.T) {
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		for {
-			s.door.mu.Lock()
-			all := s.door.all
-			s.door.mu.Unlock()
+			s.admission.mu.Lock()
+			all := s.admission.all
+			s.admission.mu.Unlock()
 			if all.bytes > maxAtOnce || all.waiting > maxWaiting || all.requests > maxRequests || min(all.bytes, all.waiting) < 0 {
 				t.Errorf("%+v is taken", all)
 				return
@@ -159,8 +159,8 @@ func TestIngestBounds(t *testing.T) {
 	if sum == 0 {
 		t.Error("nothing was taken at all")
 	}
-	if !s.door.empty() {
-		t.Errorf("when all are answered, %+v is taken, %v", s.door.all, s.door.by)
+	if !s.admission.empty() {
+		t.Errorf("when all are answered, %+v is taken, %v", s.admission.all, s.admission.by)
 	}
 }
 
@@ -174,12 +174,12 @@ func TestIngestGivesBack(t *testing.T) {
 		ended, end := context.WithCancel(t.Context())
 		end()
 		fill := func() (empty func()) {
-			for range cap(s.door.places) {
-				s.door.places <- struct{}{}
+			for range cap(s.admission.places) {
+				s.admission.places <- struct{}{}
 			}
 			return func() {
-				for range cap(s.door.places) {
-					<-s.door.places
+				for range cap(s.admission.places) {
+					<-s.admission.places
 				}
 			}
 		}
@@ -213,8 +213,8 @@ func TestIngestGivesBack(t *testing.T) {
 			if !c.want(err) {
 				t.Errorf("%s, %s: %v", f, name, err)
 			}
-			if !s.door.empty() {
-				t.Fatalf("%s, %s: %+v is still taken, %v", f, name, s.door.all, s.door.by)
+			if !s.admission.empty() {
+				t.Fatalf("%s, %s: %+v is still taken, %v", f, name, s.admission.all, s.admission.by)
 			}
 		}
 	}
@@ -234,8 +234,8 @@ func TestIngestGivesBackWhenItCannotKeep(t *testing.T) {
 		if err := f.send(t.Context(), s, "bot", bytes.NewReader(f.body(t, 100, 1000))); !fault.Is(err, fault.Internal) {
 			t.Errorf("%s: %v", f, err)
 		}
-		if !s.door.empty() {
-			t.Fatalf("%s: %+v is still taken, %v", f, s.door.all, s.door.by)
+		if !s.admission.empty() {
+			t.Fatalf("%s: %+v is still taken, %v", f, s.admission.all, s.admission.by)
 		}
 	}
 }

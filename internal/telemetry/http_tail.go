@@ -41,13 +41,10 @@ func mountTail(m *wire.Mux, s *Service) {
 				return nil, fault.New(fault.InvalidQuery, "level is %q; it must be debug, info, warn or error.", fault.Bounded(name))
 			}
 		}
-		after := int64(-1)
-		if last := r.Header.Get("Last-Event-ID"); last != "" {
-			n, err := strconv.ParseInt(last, 10, 64)
-			if err != nil || n < 0 {
-				return nil, fault.New(fault.InvalidQuery, "Last-Event-ID is %q, which is no id of an event of this stream.", fault.Bounded(last))
-			}
-			after = n
+		last := r.Header.Get("Last-Event-ID")
+		after, err := strconv.ParseInt(last, 10, 64)
+		if last != "" && (err != nil || after < 0) {
+			return nil, fault.New(fault.InvalidQuery, "Last-Event-ID is %q, which is not the id of an event of this stream. Leave it out to begin with what is logged from now on.", fault.Bounded(last))
 		}
 		// A path is checked for text that no engine can compare; a query is not.
 		if !storable(string(bot)) {
@@ -60,6 +57,12 @@ func mountTail(m *wire.Mux, s *Service) {
 		w, err := s.readers.Introspect(ctx, account, bot)
 		if err != nil {
 			return nil, err
+		}
+		if last == "" {
+			// Found out before the stream opens: from then on its reader misses nothing.
+			if after, err = s.TailEnd(ctx); err != nil {
+				return nil, err
+			}
 		}
 		return func(ctx context.Context, out *wire.Stream) error {
 			return s.Tail(ctx, w, bot, after, least, func(records []Record) error {

@@ -67,8 +67,8 @@ type issueKey struct {
 	group string
 }
 
-// meeting is what a batch of records adds to one issue.
-type meeting struct {
+// issueDelta is what a batch of records adds to one issue.
+type issueDelta struct {
 	issueKey
 	number      int      // of the issue in the batch, by its first event
 	id          id.Issue // when the batch opens it
@@ -77,28 +77,28 @@ type meeting struct {
 	first, last int64
 	// newest tells the issue's texts; events are the newest, in the order of time.
 	newest Issue
-	events []met
+	events []issueEvent
 }
 
-// met is one event.
-type met struct {
+// issueEvent is one event.
+type issueEvent struct {
 	id   id.IssueEvent
 	at   int64
 	data map[string]IssueDatum
 }
 
-// meet adds an event to what the batch has of its issue.
-func meet(issues map[issueKey]*meeting, bot id.Bot, event met, i *Issue) {
+// addEvent adds an event to what the batch has of its issue.
+func addEvent(issues map[issueKey]*issueDelta, bot id.Bot, event issueEvent, i *Issue) {
 	group, grouped := groupOf(i.Code, i.Data, i.GroupBy)
 	key := issueKey{bot, group}
 	m := issues[key]
 	if m == nil {
-		m = &meeting{issueKey: key, number: len(issues), grouped: grouped, first: event.at, last: event.at}
+		m = &issueDelta{issueKey: key, number: len(issues), grouped: grouped, first: event.at, last: event.at}
 		issues[key] = m
 	}
 	m.count++
 	m.first, m.last = min(m.first, event.at), max(m.last, event.at)
-	at, _ := slices.BinarySearchFunc(m.events, event, func(a, b met) int { return cmp.Compare(a.id, b.id) })
+	at, _ := slices.BinarySearchFunc(m.events, event, func(a, b issueEvent) int { return cmp.Compare(a.id, b.id) })
 	m.events = slices.Insert(m.events, at, event)
 	if at == len(m.events)-1 {
 		m.newest = *i
@@ -110,28 +110,28 @@ func meet(issues map[issueKey]*meeting, bot id.Bot, event met, i *Issue) {
 
 // rollUpIssues adds records to the issues of their bots.
 func (s *Service) rollUpIssues(ctx context.Context, tx *db.Tx, records []Record) error {
-	issues := map[issueKey]*meeting{}
+	issues := map[issueKey]*issueDelta{}
 	for i := range records {
 		r := &records[i]
 		if body, is := r.Body.(*Issue); is {
-			meet(issues, r.Bot, met{id.IssueEventOf(r.Time(), r.Sequence), r.At, body.Data}, body)
+			addEvent(issues, r.Bot, issueEvent{id.IssueEventOf(r.Time(), r.Sequence), r.At, body.Data}, body)
 		}
 	}
 	return s.writeIssues(ctx, tx, issues)
 }
 
-func (s *Service) writeIssues(ctx context.Context, tx *db.Tx, issues map[issueKey]*meeting) error {
+func (s *Service) writeIssues(ctx context.Context, tx *db.Tx, issues map[issueKey]*issueDelta) error {
 	if len(issues) == 0 {
 		return nil
 	}
 	// Ids ascend: they are the order of lists.
-	all := slices.SortedFunc(maps.Values(issues), func(a, b *meeting) int { return cmp.Compare(a.number, b.number) })
+	all := slices.SortedFunc(maps.Values(issues), func(a, b *issueDelta) int { return cmp.Compare(a.number, b.number) })
 	for _, m := range all {
 		m.id = id.NewIssue(s.clock.Now())
 	}
 	// The batches of two servers take rows in one order, or PostgreSQL would have to end
 	// one of the two.
-	slices.SortFunc(all, func(a, b *meeting) int {
+	slices.SortFunc(all, func(a, b *issueDelta) int {
 		return cmp.Or(cmp.Compare(a.bot, b.bot), cmp.Compare(a.group, b.group))
 	})
 	return mergeIssues(ctx, tx, all)
@@ -175,9 +175,9 @@ func (s *Service) report(ctx context.Context, tx *db.Tx, bots []id.Bot, i fault.
 		return fmt.Errorf("the issue %q that is to be reported of bots %v is wrong: %s", i.Code, bots, wrong)
 	}
 	now := s.clock.Now()
-	issues := make(map[issueKey]*meeting, len(bots))
+	issues := make(map[issueKey]*issueDelta, len(bots))
 	for _, bot := range bots {
-		meet(issues, bot, met{id.NewIssueEvent(now), now.UnixMilli(), body.Data}, body)
+		addEvent(issues, bot, issueEvent{id.NewIssueEvent(now), now.UnixMilli(), body.Data}, body)
 	}
 	return db.Convert(s.writeIssues(ctx, tx, issues))
 }

@@ -111,7 +111,7 @@ func appendKeys(b []byte, keys []key) []byte {
 type run struct {
 	id      int64
 	buckets uint64
-	filter  filter
+	filter  bloom
 }
 
 const (
@@ -142,8 +142,8 @@ func (r run) header() []byte {
 }
 
 func runOf(id int64, header []byte) (run, bool) {
-	if len(header) < 8+filterBlock || (len(header)-8)%filterBlock != 0 {
+	if len(header) < 8+bloomBlock || (len(header)-8)%bloomBlock != 0 {
 		return run{}, false
 	}
-	return run{id: id, buckets: binary.BigEndian.Uint64(header), filter: filter(header[8:])}, true
+	return run{id: id, buckets: binary.BigEndian.Uint64(header), filter: bloom(header[8:])}, true
 }

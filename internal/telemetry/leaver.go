@@ -40,7 +40,7 @@ func (s *Service) EraseJob(ctx context.Context, job jobs.Job) error {
 		return err
 	}
 	if e.Workspace == "" {
-		return s.store.Erase(ctx, Owner{Bot: e.Bot, Integration: e.Integration})
+		return s.blocks.Erase(ctx, Owner{Bot: e.Bot, Integration: e.Integration})
 	}
 	return s.blocks.eraseLeft(ctx, e.Workspace, func(ctx context.Context, o owner) (bool, error) {
 		if o.bot == "" {

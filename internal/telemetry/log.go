@@ -80,7 +80,7 @@ func (s *Service) logs(ctx context.Context, w id.Workspace, f Filter, q LogQuery
 		return nil, nil, err
 	}
 	lines = make([]Record, 0, logPage+1)
-	if err := s.store.Scan(ctx, f, func(r *Record) bool {
+	if err := s.blocks.Scan(ctx, f, func(r *Record) bool {
 		lines = append(lines, *r)
 		return len(lines) <= logPage
 	}); err != nil {

@@ -24,7 +24,7 @@ const (
 // does it, and wherever it dies, each record counts once. A volume that cannot be
 // rolled up keeps no other from it, and is left alone for a while unless the caller
 // is eager.
-func (s *blockStore) roll(ctx context.Context, rollUp part, eager bool) error {
+func (s *blockStore) roll(ctx context.Context, rollUp rollUpFunc, eager bool) error {
 	days, err := s.archive.days(ctx, Events)
 	if err == nil {
 		err = s.recall(ctx)
@@ -57,7 +57,7 @@ func (s *blockStore) roll(ctx context.Context, rollUp part, eager bool) error {
 	return errors.Join(errs...)
 }
 
-func (s *blockStore) rollDay(ctx context.Context, day int64, rollUp part) error {
+func (s *blockStore) rollDay(ctx context.Context, day int64, rollUp rollUpFunc) error {
 	v, err := s.archive.open(ctx, Events, day)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (s *blockStore) rollDay(ctx context.Context, day int64, rollUp part) error 
 	return s.rollVolume(ctx, v, rollUp)
 }
 
-func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp part) error {
+func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp rollUpFunc) error {
 	name := cursorName(v)
 	for {
 		from, err := selectCursor(ctx, s.main.Reader(ctx), name)
@@ -140,9 +140,9 @@ func (s *blockStore) fresh(ctx context.Context, v *volume, from int64, most int)
 	return records, to, nil
 }
 
-// note keeps, in the transaction of a roll-up, that good records are counted in it and
+// noteFunc keeps, in the transaction of a roll-up, that good records are counted in it and
 // bad ones are not. It answers errOvertaken when another server has counted some of them.
-type note func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) error
+type noteFunc func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) error
 
 // errOvertaken undoes a roll-up of records of which another server has counted some
 // meanwhile. What is left to be counted has to be looked up again.
@@ -151,7 +151,7 @@ var errOvertaken = errors.New("another server was faster")
 // count rolls records up in one transaction with the note. When some of them are the
 // reason that it fails, it finds out which, and counts the others. When another server
 // was faster it does nothing.
-func (s *blockStore) count(ctx context.Context, records []Record, rollUp part, noted note) error {
+func (s *blockStore) count(ctx context.Context, records []Record, rollUp rollUpFunc, noted noteFunc) error {
 	attempt := func(good []Record, bad []refusal) error {
 		err := s.attempt(ctx, func(ctx context.Context, tx *db.Tx) error {
 			if err := noted(ctx, tx, good, bad); err != nil {

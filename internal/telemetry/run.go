@@ -75,7 +75,7 @@ func (s *runSource) fill(ctx context.Context) error {
 	return nil
 }
 
-func (s *runSource) size() int { return len(s.run.filter) / filterBytes }
+func (s *runSource) size() int { return len(s.run.filter) / bloomBytes }
 
 // writeRun writes the keys of all sources as one run.
 func writeRun(ctx context.Context, tx *db.Tx, v *volume, id int64, sources []keySource) error {
@@ -83,7 +83,7 @@ func writeRun(ctx context.Context, tx *db.Tx, v *volume, id int64, sources []key
 	for _, s := range sources {
 		total += s.size()
 	}
-	r := run{id: id, buckets: uint64(total/keysPerBucket + 1), filter: newFilter(total)}
+	r := run{id: id, buckets: uint64(total/keysPerBucket + 1), filter: newBloom(total)}
 	var bucket []byte
 	at := uint64(0)
 	var last key

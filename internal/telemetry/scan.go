@@ -137,8 +137,10 @@ const (
 	maxAhead = 16
 )
 
-// Scan is storage's. It opens volumes and blocks only as far as visit goes on: the
-// newest record of a heap of sources is always at its top.
+// Scan calls visit with the records that pass the filter until visit answers false: the
+// newest first, those of one millisecond by descending Sequence. It sees every record
+// whose Append returned before Scan began, and opens volumes and blocks only as far as
+// visit goes on: a heap of sources has the one with the newest record on top.
 func (s *blockStore) Scan(ctx context.Context, f Filter, visit func(*Record) bool) error {
 	class, err := f.class()
 	if err != nil {

@@ -42,11 +42,9 @@ type Service struct {
 	db           *db.DB
 	clock        clock.Clock
 	log          *slog.Logger
-	store        storage
-	blocks       *blockStore // what store is, for the work behind it
+	blocks       *blockStore
 	keeping      *retention
-	door         *admission
-	parts        []part
+	admission    *admission
 	bots         bots
 	readers      readers
 	meter        meter
@@ -65,14 +63,12 @@ const defaultSilence = 30 * time.Minute
 // New makes the service over a migrated database. Nothing can be sent to it or read
 // of it but what is rolled up before Open.
 func New(o Options) *Service {
-	s := &Service{
+	return &Service{
 		db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence),
 		dir: o.Dir, synchronous: o.Synchronous,
-		door: newAdmission(), queue: o.Queue, bots: o.Bots, readers: o.Readers, meter: o.Meter, actions: o.Actions, integrations: o.Integrations, trail: o.Trail,
+		admission: newAdmission(), queue: o.Queue, bots: o.Bots, readers: o.Readers, meter: o.Meter, actions: o.Actions, integrations: o.Integrations, trail: o.Trail,
 		keeping: &retention{db: o.DB, clock: o.Clock, general: o.Retention.orDefault()},
 	}
-	s.parts = []part{s.rollUpBots}
-	return s
 }
 
 // Open opens the storage: files in the data directory, or tables in PostgreSQL. The
@@ -89,7 +85,6 @@ func (s *Service) Open(ctx context.Context) error {
 		return err
 	}
 	s.blocks = newBlockStore(a, s.db, s.clock, s.log)
-	s.store = s.blocks
 	return nil
 }
 
@@ -104,13 +99,13 @@ func (s *Service) Close() error {
 // Check opens every day and says which were set aside because they cannot be read.
 func (s *Service) Check(ctx context.Context) (damaged []string, err error) {
 	err = s.blocks.Check(ctx)
-	return s.store.Damaged(), err
+	return s.blocks.Damaged(), err
 }
 
 // Damaged names the days and blocks that cannot be read and are not served.
 func (s *Service) Damaged() []string {
-	if s.store == nil {
+	if s.blocks == nil {
 		return nil
 	}
-	return s.store.Damaged()
+	return s.blocks.Damaged()
 }

@@ -29,7 +29,7 @@ var errTrial = errors.New("this was a trial")
 // sieve tells records that can be rolled up from those that cannot.
 type sieve struct {
 	store  *blockStore
-	rollUp part
+	rollUp rollUpFunc
 	trials int
 	good   []Record
 	bad    []refusal
@@ -38,7 +38,7 @@ type sieve struct {
 // sift finds the records for which rolling up fails: by rolling up halves, and halves
 // of halves, in transactions that are undone. The records of one bot stay together as
 // long as there are several, so that nobody's fail for another's.
-func (s *blockStore) sift(ctx context.Context, records []Record, rollUp part) (good []Record, bad []refusal, err error) {
+func (s *blockStore) sift(ctx context.Context, records []Record, rollUp rollUpFunc) (good []Record, bad []refusal, err error) {
 	byBot := slices.Clone(records)
 	slices.SortStableFunc(byBot, func(a, b Record) int { return cmp.Compare(a.Bot, b.Bot) })
 	v := &sieve{store: s, rollUp: rollUp}

@@ -199,7 +199,7 @@ func TestRetention(t *testing.T) {
 				}
 			}
 			events := 0
-			if err := s.store.Scan(ctx, Filter{Kinds: []Kind{KindEvent}, Bot: "usual"}, func(*Record) bool { events++; return true }); err != nil {
+			if err := s.blocks.Scan(ctx, Filter{Kinds: []Kind{KindEvent}, Bot: "usual"}, func(*Record) bool { events++; return true }); err != nil {
 				t.Fatal(err)
 			}
 			if (events == 1) != (day <= 5) {

@@ -16,7 +16,7 @@ import (
 // mergeIssues opens issues, or adds to those that are open. The texts are those of
 // the event with the greatest id, which is the newest, whichever comes first. Each issue
 // is among them once.
-func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting) error {
+func mergeIssues(ctx context.Context, tx *db.Tx, issues []*issueDelta) error {
 	for chunk := range db.Chunks(issues, maxIssues) {
 		var s db.Statement
 		s.Add(`INSERT INTO issues (id, bot_id, group_key, code, category, title, description, resolution_link, grouped_data,
@@ -68,7 +68,7 @@ func mergeIssues(ctx context.Context, tx *db.Tx, issues []*meeting) error {
 }
 
 // insertIssueEvents adds the events of meetings to their issues.
-func insertIssueEvents(ctx context.Context, tx *db.Tx, issues []*meeting, opened map[issueKey]id.Issue) error {
+func insertIssueEvents(ctx context.Context, tx *db.Tx, issues []*issueDelta, opened map[issueKey]id.Issue) error {
 	var rows [][]any
 	for _, m := range issues {
 		for _, e := range m.events {

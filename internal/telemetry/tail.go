@@ -18,26 +18,25 @@ const (
 	maxTailed = 500
 )
 
+// TailEnd is the place after which a tail shows only what comes in from now on.
+func (s *Service) TailEnd(ctx context.Context) (int64, error) {
+	last, err := s.blocks.Latest(ctx, Logs)
+	return last, db.Convert(err)
+}
+
 // Tail sends the log lines of a workspace's bot that come in after a place, in the order
-// in which they became durable, until ctx ends or send fails; a negative place is now.
-// Lines that are hidden from the bot's owner, or older than the workspace keeps them, are
-// left out.
+// in which they became durable, until ctx ends or send fails. Lines that are hidden from
+// the bot's owner, or older than the workspace keeps them, are left out.
 func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after int64, least Level, send func([]Record) error) error {
 	f := Filter{Kinds: []Kind{KindLog}, Bot: bot}
 	if err := s.keeping.bound(ctx, w, &f, Logs); err != nil {
 		return err
 	}
-	if after < 0 {
-		var err error
-		if after, err = s.store.Latest(ctx, Logs); err != nil {
-			return db.Convert(err)
-		}
-	}
 	looks := time.NewTicker(tailPoll)
 	defer looks.Stop()
 	for {
 		appended := s.blocks.appended() // before the look: what comes meanwhile is seen by the next
-		records, err := s.store.After(ctx, f, after, maxTailed)
+		records, err := s.blocks.After(ctx, f, after, maxTailed)
 		if err != nil {
 			return db.Convert(err)
 		}

@@ -4,9 +4,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// tally is what a batch of records adds to the analytics of bots, as far as the
+// dayTally is what a batch of records adds to the analytics of bots, as far as the
 // records alone can say.
-type tally struct {
+type dayTally struct {
 	days  map[botDay]*Day
 	users map[botUserDay]struct{}
 	lanes map[lane][]int64
@@ -37,15 +37,15 @@ type (
 const nanoUSD = 1e9
 
 // tallyOf reads records of bots; others count nowhere.
-func tallyOf(records []Record) tally {
-	t := tally{days: map[botDay]*Day{}, users: map[botUserDay]struct{}{}, lanes: map[lane][]int64{}}
+func tallyOf(records []Record) dayTally {
+	t := dayTally{days: map[botDay]*Day{}, users: map[botUserDay]struct{}{}, lanes: map[lane][]int64{}}
 	for i := range records {
 		t.add(&records[i])
 	}
 	return t
 }
 
-func (t *tally) day(bot id.Bot, on date) *Day {
+func (t *dayTally) day(bot id.Bot, on date) *Day {
 	key := botDay{bot, on}
 	if t.days[key] == nil {
 		t.days[key] = &Day{}
@@ -53,7 +53,7 @@ func (t *tally) day(bot id.Bot, on date) *Day {
 	return t.days[key]
 }
 
-func (t *tally) add(r *Record) {
+func (t *dayTally) add(r *Record) {
 	on := dateOf(r.At)
 	switch body := r.Body.(type) {
 	case *Message:
@@ -77,7 +77,7 @@ func (t *tally) add(r *Record) {
 
 // active notes that the user of a record did something: sent a message, or caused
 // an event.
-func (t *tally) active(r *Record) {
+func (t *dayTally) active(r *Record) {
 	if r.User == "" {
 		return
 	}

@@ -46,7 +46,7 @@ func (l lane) compare(o lane) int {
 
 // countUsers counts who was active on days that did not know of them, and corrects
 // which day was their first.
-func (t *tally) countUsers(ctx context.Context, tx *db.Tx) error {
+func (t *dayTally) countUsers(ctx context.Context, tx *db.Tx) error {
 	unknown, err := insertUserDays(ctx, tx, slices.SortedFunc(maps.Keys(t.users), botUserDay.compare))
 	if err != nil || len(unknown) == 0 {
 		return err
@@ -93,7 +93,7 @@ func (s *Service) forget(ctx context.Context, before time.Time) error {
 }
 
 // countSessions joins the activity of the batch with the sessions it belongs to.
-func (t *tally) countSessions(ctx context.Context, tx *db.Tx, silence time.Duration) error {
+func (t *dayTally) countSessions(ctx context.Context, tx *db.Tx, silence time.Duration) error {
 	if len(t.lanes) == 0 {
 		return nil
 	}
