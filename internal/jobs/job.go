@@ -111,8 +111,11 @@ func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any
 	if err := insert(ctx, tx, id.NewJob(now), kind, encoded, e, now); err != nil {
 		return err
 	}
-	if !e.runAt.After(now) {
+	switch wait := e.runAt.Sub(now); {
+	case wait <= 0:
 		tx.AfterCommit(q.wakeUp)
+	case wait < poll: // its time may come before the next look
+		tx.AfterCommit(func() { time.AfterFunc(wait, q.wakeUp) })
 	}
 	return nil
 }
