@@ -27,6 +27,12 @@ type order struct {
 	Workspace id.Workspace `json:"workspace"`
 	Webhook   id.Webhook   `json:"webhook,omitempty"`
 	Bot       id.Bot       `json:"bot,omitempty"`
+	// Bulk says that nobody waits for the call.
+	Bulk bool `json:"bulk,omitempty"`
+	// Turns is how often the order found its workspace busy, and Tried how many calls
+	// were made before it last did.
+	Turns int `json:"turns,omitempty"`
+	Tried int `json:"tried,omitempty"`
 }
 
 const (
@@ -35,8 +41,12 @@ const (
 	// callsOfWorkspace is how many calls of one workspace run at once in one server:
 	// one whose integrations hang does not keep the others waiting.
 	callsOfWorkspace = 8
-	// busyWait is how long a call waits for others of its workspace.
-	busyWait = 500 * time.Millisecond
+	// bulkOfWorkspace is how many of them may be such that nobody waits for.
+	bulkOfWorkspace = 6
+	// busyWait is how long a call waits for others of its workspace at first. It doubles
+	// that many times: calls that wait must not keep the server busy.
+	busyWait  = 500 * time.Millisecond
+	busyTurns = 3
 )
 
 // HandleCalls has a queue make the calls that changes of bots cause. callTime is the
@@ -57,13 +67,14 @@ type calling struct {
 	running map[id.Workspace]int
 }
 
-func (c *calling) enter(w id.Workspace) bool {
+// enter takes a place for a call of a workspace, unless so many are taken.
+func (c *calling) enter(w id.Workspace, most int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running == nil {
 		c.running = map[id.Workspace]int{}
 	}
-	if c.running[w] >= callsOfWorkspace {
+	if c.running[w] >= most {
 		return false
 	}
 	c.running[w]++
@@ -86,14 +97,27 @@ func (s *Service) fairly(call func(context.Context, order, int) error) jobs.Hand
 		if err := json.Unmarshal(job.Payload, &o); err != nil {
 			return err
 		}
-		if !s.calling.enter(o.Workspace) {
+		most, attempt := callsOfWorkspace, o.Tried+job.Attempts
+		if o.Bulk {
+			most = bulkOfWorkspace
+		}
+		if !s.calling.enter(o.Workspace, most) {
+			wait := o.busyWait()
+			o.Turns, o.Tried = o.Turns+1, attempt-1
 			return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-				return s.enqueue(ctx, tx, job.Kind, o, jobs.RunAt(s.Clock.Now().Add(busyWait)))
+				return s.enqueue(ctx, tx, job.Kind, o, jobs.RunAt(s.Clock.Now().Add(wait)))
 			})
 		}
 		defer s.calling.leave(o.Workspace)
-		return call(ctx, o, job.Attempts)
+		return call(ctx, o, attempt)
 	}
+}
+
+// busyWait is how long an order waits when its workspace is busy: up to twice as long
+// each time. Orders that were turned away together come back one by one.
+func (o order) busyWait() time.Duration {
+	wait := busyWait << min(o.Turns, busyTurns)
+	return wait/2 + id.Jitter(wait/2)
 }
 
 func (s *Service) enqueue(ctx context.Context, tx *db.Tx, kind string, o order, options ...jobs.Option) error {

@@ -12,18 +12,25 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 )
 
-// jobRegisterInstalls registers the instances of an integration that waited for its
-// url. There is one of an integration at a time: when the url changes while it runs,
-// it runs once more.
+// jobRegisterInstalls registers the instances of an integration that waited for its url,
+// one page after the other: each page enqueues the next.
 const jobRegisterInstalls = "register-installs"
 
 const (
 	// installPage is how many instances are looked at in one transaction.
 	installPage = 500
-	// registersPerSecond is how many of them are called: an integration that many bots
-	// have is not to be overrun by its own deployment.
-	registersPerSecond = 100
-	// installsTime is enough to look at a million instances.
+	// registersPerPage is how many of them are called at most, and pageEvery how often a
+	// page begins: an integration that many bots have is not to be overrun by its own
+	// deployment.
+	registersPerPage = 100
+	pageEvery        = time.Second
+	// registersUnderWay is how many calls of a page may still be under way when the next
+	// begins: jobs that only wait for a place would keep the server busy.
+	registersUnderWay = registersPerPage / 2
+	// pageTime is how long a page is waited for. Calls that take longer are held up by
+	// something else.
+	pageTime = 10 * time.Minute
+	// installsTime is enough to look at a million instances of which none is called.
 	installsTime = 30 * time.Minute
 )
 
@@ -35,78 +42,123 @@ func (s *Service) EndpointChanged(ctx context.Context, tx *db.Tx, i id.Integrati
 	if s.Calls == nil {
 		return nil
 	}
-	return s.Calls.Enqueue(ctx, tx, jobRegisterInstalls, i, jobs.Unique(string(i)))
+	return s.enqueueInstalls(ctx, tx, installs{Integration: i})
 }
 
-// installedKey is where a page of the instances of an integration begins.
+// installs is the payload of a job that registers instances: those of the integration
+// after a cursor. Before is where the page that ended there began, and Since when.
+type installs struct {
+	Integration id.Integration `json:"integration"`
+	Before      installedKey   `json:"before,omitzero"`
+	After       installedKey   `json:"after,omitzero"`
+	Since       time.Time      `json:"since,omitzero"`
+}
+
+// enqueueInstalls has a page registered. A job that is there already, or runs, is
+// wanted again; two that come to the same page are one.
+func (s *Service) enqueueInstalls(ctx context.Context, tx *db.Tx, p installs, options ...jobs.Option) error {
+	key := string(p.Integration)
+	if p.After != (installedKey{}) {
+		key += " " + string(p.After.Bot) + " " + p.After.Alias
+	}
+	return s.Calls.Enqueue(ctx, tx, jobRegisterInstalls, p, append(options, jobs.Unique(key))...)
+}
+
+// installedKey is an instance in the order of bots.
 type installedKey struct {
-	bot   id.Bot
-	alias string
+	Bot   id.Bot `json:"bot"`
+	Alias string `json:"alias"`
 }
 
 // registerInstalls goes through the instances of an integration, page by page, each in
-// a transaction. When it is broken off it begins anew, and meets those that it had
-// changed as ones that wait for nothing any more.
+// a transaction, up to one that has calls made; the rest is the next job's. When it is
+// broken off it begins anew, and meets those that it had changed as ones that wait for
+// nothing any more.
 func (s *Service) registerInstalls(ctx context.Context, job jobs.Job) error {
-	var i id.Integration
-	if err := json.Unmarshal(job.Payload, &i); err != nil {
+	var page installs
+	if err := json.Unmarshal(job.Payload, &page); err != nil {
 		return err
 	}
-	began, called := s.Clock.Now(), 0
-	var after installedKey
+	now := s.Clock.Now()
+	underWay, err := countUncalled(ctx, s.DB.Reader(ctx), page)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if underWay > registersUnderWay && now.Before(page.Since.Add(pageTime)) {
+		return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			return s.enqueueInstalls(ctx, tx, page, jobs.RunAt(now.Add(pageEvery)))
+		})
+	}
 	for {
-		var next installedKey
-		var n int
+		var next *installs
 		if err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-			next, n, err = s.registerPage(ctx, tx, i, after, called, began)
+			next, err = s.registerPage(ctx, tx, page)
 			return err
-		}); err != nil || next == (installedKey{}) {
+		}); err != nil || next == nil {
 			return err
 		}
-		after, called = next, called+n
+		page = *next
 	}
 }
 
-// registerPage has the due instances of one page called. It answers where the next
-// page begins, nowhere when there is none, and how many it has had called.
-func (s *Service) registerPage(ctx context.Context, tx *db.Tx, i id.Integration, after installedKey, called int, began time.Time) (next installedKey, n int, err error) {
-	endpoint, _, err := s.Endpoints.Endpoint(ctx, tx, i)
+// registerPage has the due instances of one page called, and enqueues the next page. It
+// answers the next page instead when that can begin at once, because there was nobody
+// to call.
+func (s *Service) registerPage(ctx context.Context, tx *db.Tx, p installs) (next *installs, err error) {
+	endpoint, _, err := s.Endpoints.Endpoint(ctx, tx, p.Integration)
 	if err != nil || endpoint.URL == "" {
-		return next, 0, err
+		return nil, err
 	}
-	page, err := selectInstalls(ctx, tx, i, after, installPage)
+	rows, err := selectInstalls(ctx, tx, p.Integration, p.After, installPage)
 	if err != nil {
-		return next, 0, db.Convert(err)
+		return nil, db.Convert(err)
 	}
+	last, called, err := s.registerRows(ctx, tx, p.Integration, rows)
+	if err != nil || last == (installedKey{}) {
+		return nil, err
+	}
+	now := s.Clock.Now()
+	next = &installs{Integration: p.Integration, Before: p.After, After: last, Since: now}
+	if called == 0 {
+		return next, nil
+	}
+	return nil, s.enqueueInstalls(ctx, tx, *next, jobs.RunAt(now.Add(pageEvery)))
+}
+
+// registerRows has the due instances among rows called, as many as a page allows. It
+// answers where it stopped, which is nowhere when there are no more instances.
+func (s *Service) registerRows(ctx context.Context, tx *db.Tx, i id.Integration, rows []calledRow) (last installedKey, called int, err error) {
 	var version definition.InstallableIntegration
-	for _, row := range page {
+	for _, row := range rows {
+		if called == registersPerPage {
+			return last, called, nil
+		}
+		last = installedKey{row.bot, row.instance.Alias}
 		if !row.instance.waitsForURL() {
 			continue
 		}
 		if version.ID == "" {
 			// Whoever has it installed sees the same of it.
 			if version, _, err = s.Catalog.Integration(ctx, tx, row.workspace, i); err != nil {
-				return next, 0, err
+				return last, called, err
 			}
 		}
 		to := row.instance.withURL(version)
 		if err := updateStanding(ctx, tx, row.instance.Webhook, standing{to.Status, to.StatusReason}); err != nil {
-			return next, 0, db.Convert(err)
+			return last, called, db.Convert(err)
 		}
 		if !to.Due {
 			continue
 		}
-		at := began.Add(time.Duration((called+n)/registersPerSecond) * time.Second)
-		if err := s.enqueue(ctx, tx, jobCallInstance, order{Workspace: row.workspace, Webhook: row.instance.Webhook}, jobs.RunAt(at)); err != nil {
-			return next, 0, err
+		if err := s.enqueue(ctx, tx, jobCallInstance, order{Workspace: row.workspace, Webhook: row.instance.Webhook, Bulk: true}); err != nil {
+			return last, called, err
 		}
-		n++
+		called++
 	}
-	if len(page) == installPage {
-		last := page[len(page)-1]
-		next = installedKey{last.bot, last.instance.Alias}
+	if len(rows) < installPage {
+		return installedKey{}, called, nil
 	}
-	return next, n, nil
+	return last, called, nil
 }
 
 // waitsForURL says whether an instance would be registered if its integration ran

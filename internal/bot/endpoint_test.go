@@ -3,11 +3,13 @@ package bot
 import (
 	"context"
 	"fmt"
-	"maps"
+	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/botyard/botyard/internal/clock"
@@ -15,6 +17,7 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/test/engines"
 )
 
@@ -36,39 +39,40 @@ func (late) Plugin(context.Context, db.Querier, id.Workspace, id.Plugin) (v defi
 
 func (late) CountInstalls(context.Context, *db.Tx, id.Integration, int64) error { return nil }
 
-// Of many instances, over several pages, each that waits is called once, and not all at
-// once; a job that is broken off and begins anew changes nothing more.
+// farSide takes the calls of a test. It stands where integrations are.
+type farSide struct {
+	register func(definition.Callee)
+	mu       sync.Mutex
+	calls    map[id.Webhook]int
+}
+
+func (f *farSide) Register(_ context.Context, c definition.Callee) error {
+	f.register(c)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls[c.Webhook]++
+	return nil
+}
+
+func (f *farSide) Unregister(context.Context, definition.Callee) error { return nil }
+
+// insertHome makes the workspace that calls are made for.
+func insertHome(ctx context.Context, tx *db.Tx) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO workspaces (id, name, owner_id, plan, billing_version, blocked, spending_limit, about, profile_picture,
+			contact_email, website, social_accounts, is_public, created_at, updated_at)
+		VALUES ($1, 'home', 'owner', 'managed', 'v4', FALSE, 1, '', '', '', '', '[]', FALSE, 1, 1)`, string(home))
+	return err
+}
+
+// Of many instances, over several pages, each that waits is called once, and few jobs
+// wait at any time; when it begins anew nothing more is called.
 func TestRegisterInstallsByPages(t *testing.T) {
 	engines.Each(t, func(t *testing.T, d *db.DB) {
-		const bots, aliases = 3*installPage/2 + 1, 2
+		const bots, aliases = installPage/2 + 51, 2
 		c := clock.System()
-		queue := jobs.New(d, c, nil)
-		s := New(Options{DB: d, Clock: c, Catalog: late{}, Endpoints: late{}, Calls: queue})
-		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
-			for n := range bots {
-				b := sample(t, home, int64(n))
-				if err := insertBot(ctx, tx, b); err != nil {
-					return err
-				}
-				for alias := range aliases {
-					i := Instance{
-						Alias: fmt.Sprint(alias), Integration: "late", Enabled: n%10 != 0, DisabledChannels: `[]`, Webhook: id.NewWebhook(), Sealed: "sealed",
-						Status: Pending, StatusReason: noURL, CreatedAt: db.Moment(1), UpdatedAt: db.Moment(1),
-					}
-					if n%3 == 0 {
-						i.Status, i.StatusReason = Registered, ""
-					}
-					if err := upsertInstance(ctx, tx, b.ID, i); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-		payload, err := json.Marshal(id.Integration("late"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		queue := jobs.New(d, c, slog.New(slog.DiscardHandler))
+		queue.AtOnce(32)
 		counts := func(query string) map[string]int {
 			t.Helper()
 			rows, err := d.Reader(t.Context()).Query(t.Context(), query)
@@ -90,38 +94,137 @@ func TestRegisterInstallsByPages(t *testing.T) {
 			}
 			return found
 		}
-		want := map[string]int{}
-		for n := range bots {
-			switch {
-			case n%3 == 0:
-				want["registered because  generation 0"] += aliases
-			case n%10 == 0:
-				want["registration_pending because "+noURL+" generation 0"] += aliases
-			default:
-				want["registration_pending because "+notCalled+" generation 1"] += aliases
+		var waited atomic.Int64
+		far := &farSide{calls: map[id.Webhook]int{}, register: func(definition.Callee) {
+			var n int64
+			if err := d.Reader(t.Context()).QueryRow(t.Context(), `SELECT COUNT(*) FROM jobs WHERE kind = 'call-instance'`).Scan(&n); err != nil {
+				t.Error(err)
 			}
-		}
-		first := counts(`SELECT status || ' because ' || COALESCE(status_reason, '') || ' generation ' || generation, COUNT(*) FROM bot_integrations GROUP BY 1`)
-		began := time.Now()
+			for most := waited.Load(); n > most && !waited.CompareAndSwap(most, n); most = waited.Load() {
+			}
+		}}
+		keys := secret.New()
+		s := New(Options{DB: d, Clock: c, Catalog: late{}, Endpoints: late{}, Calls: queue, Caller: far, Keys: keys})
+		want, due := map[string]int{}, 0
+		engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+			if err := insertHome(ctx, tx); err != nil {
+				return err
+			}
+			for n := range bots {
+				b := sample(t, home, int64(n))
+				if err := insertBot(ctx, tx, b); err != nil {
+					return err
+				}
+				for alias := range aliases {
+					i := Instance{
+						Alias: fmt.Sprint(alias), Integration: "late", Enabled: n%10 != 0, DisabledChannels: `[]`, Webhook: id.NewWebhook(),
+						Status: Pending, StatusReason: noURL, CreatedAt: db.Moment(1), UpdatedAt: db.Moment(1),
+					}
+					i.Sealed = integrationConfigurationColumn.Seal(keys, []byte("{}"), string(b.ID), i.Alias)
+					switch {
+					case n%3 == 0:
+						i.Status, i.StatusReason = Registered, ""
+						want["registered because  generation 0"]++
+					case !i.Enabled:
+						want["registration_pending because "+noURL+" generation 0"]++
+					default:
+						want["registered because  generation 1"]++
+						due++
+					}
+					if err := upsertInstance(ctx, tx, b.ID, i); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		s.HandleCalls(queue, time.Minute)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- queue.Run(ctx) }()
 		for range 2 {
-			if err := s.registerInstalls(t.Context(), jobs.Job{Kind: jobRegisterInstalls, Payload: payload}); err != nil {
-				t.Fatal(err)
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error { return s.EndpointChanged(ctx, tx, "late") })
+			for len(counts(`SELECT kind, COUNT(*) FROM jobs GROUP BY kind`)) > 0 {
+				time.Sleep(20 * time.Millisecond)
 			}
 			got := counts(`SELECT status || ' because ' || COALESCE(status_reason, '') || ' generation ' || generation, COUNT(*) FROM bot_integrations GROUP BY 1`)
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("before %v; after (-want +got):\n%s", first, diff)
+				t.Fatalf("(-want +got):\n%s", diff)
 			}
 		}
-		t.Logf("%d instances in %s", bots*aliases, time.Since(began))
-		due := 0
-		for of, n := range maps.All(counts(`SELECT CAST(run_at AS TEXT), COUNT(*) FROM jobs WHERE kind = 'call-instance' GROUP BY run_at`)) {
-			due += n
-			if n > registersPerSecond {
-				t.Errorf("%d calls begin at %s, want %d a second at most", n, of, registersPerSecond)
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		for w, n := range far.calls {
+			if n != 1 {
+				t.Errorf("%s was called %d times", w, n)
 			}
 		}
-		if due != want["registration_pending because "+notCalled+" generation 1"] {
-			t.Errorf("%d calls wait", due)
+		if len(far.calls) != due {
+			t.Errorf("%d instances were called, want %d", len(far.calls), due)
+		}
+		if most := waited.Load(); most > registersPerPage+registersUnderWay {
+			t.Errorf("%d calls waited at once", most)
+		}
+	})
+}
+
+// A workspace has a bounded number of calls at once, of which those that somebody waits
+// for have some to themselves. One that finds it busy comes back, and less often each
+// time.
+func TestCallsOfAWorkspaceAreBounded(t *testing.T) {
+	var c calling
+	take := func(w id.Workspace, most int) (taken int) {
+		for c.enter(w, most) {
+			taken++
+		}
+		return taken
+	}
+	if bulk, rest, other := take("w", bulkOfWorkspace), take("w", callsOfWorkspace), take("other", bulkOfWorkspace); bulk != bulkOfWorkspace || rest != callsOfWorkspace-bulkOfWorkspace || other != bulkOfWorkspace {
+		t.Errorf("there were places for %d bulk calls and %d others, and for %d of another workspace", bulk, rest, other)
+	}
+	c.leave("w")
+	if taken := take("w", callsOfWorkspace); taken != 1 {
+		t.Errorf("of one place that was given back, %d were taken", taken)
+	}
+	for turns := range 100 {
+		longest := busyWait << min(turns, busyTurns)
+		for range 100 {
+			wait := order{Turns: turns}.busyWait()
+			if wait < longest/2 || wait >= longest {
+				t.Errorf("after %d turns it waits %s, want %s to %s", turns, wait, longest/2, longest)
+			}
+		}
+	}
+}
+
+// A call that finds its workspace busy is neither lost nor counted as tried.
+func TestBusyCallsKeepTheirAttempts(t *testing.T) {
+	engines.Each(t, func(t *testing.T, d *db.DB) {
+		queue := jobs.New(d, clock.System(), slog.New(slog.DiscardHandler))
+		s := New(Options{DB: d, Clock: clock.System(), Calls: queue})
+		attempts := 0
+		handle := s.fairly(func(_ context.Context, _ order, attempt int) error { attempts = attempt; return nil })
+		job := jobs.Job{Kind: jobCallInstance, Payload: jsontext.Value(`{"workspace":"w","webhook":"h"}`), Attempts: 2}
+		for s.calling.enter("w", callsOfWorkspace) {
+		}
+		for turn := range 3 {
+			if err := handle(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			job = jobs.Job{Kind: jobCallInstance, Attempts: 1}
+			if err := d.Reader(t.Context()).QueryRow(t.Context(), `SELECT payload FROM jobs`).Scan((*[]byte)(&job.Payload)); err != nil {
+				t.Fatalf("turn %d: %v", turn, err)
+			}
+			engines.InTx(t, d, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `DELETE FROM jobs`)
+				return err
+			})
+		}
+		s.calling.leave("w")
+		if err := handle(t.Context(), job); err != nil || attempts != 2 {
+			t.Errorf("the second attempt was made as number %d (%v)", attempts, err)
 		}
 	})
 }

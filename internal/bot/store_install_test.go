@@ -225,6 +225,7 @@ func TestInstalledUsesItsIndexes(t *testing.T) {
 			"integration users":   {ownIntegrationUsers, []any{"i", "w"}},
 			"integration others":  {otherIntegrationUsers, []any{"i", "w"}},
 			"installs":            {installsQuery, []any{"i", "b", "a", 500}},
+			"uncalled":            {uncalledQuery, []any{"i", "b", "a", "c", "a", string(Pending), notCalled}},
 			"plugin users":        {ownPluginUsers, []any{"p", "w"}},
 			"plugin others":       {otherPluginUsers, []any{"p", "w"}},
 			"list by integration": {byIntegration.Text(), byIntegration.Args()},

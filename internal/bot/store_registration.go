@@ -177,7 +177,7 @@ const installsQuery = `
 // selectInstalls reads the instances of an integration in the order of bots, as far as
 // their registration is concerned.
 func selectInstalls(ctx context.Context, q db.Querier, integration id.Integration, after installedKey, most int) (page []calledRow, err error) {
-	rows, err := q.Query(ctx, installsQuery, string(integration), string(after.bot), after.alias, most)
+	rows, err := q.Query(ctx, installsQuery, string(integration), string(after.Bot), after.Alias, most)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +196,17 @@ func selectInstalls(ctx context.Context, q db.Querier, integration id.Integratio
 		page = append(page, r)
 	}
 	return page, rows.Err()
+}
+
+const uncalledQuery = `
+	SELECT COUNT(*) FROM bot_integrations
+	WHERE integration_id = $1 AND (bot_id, alias) > ($2, $3) AND (bot_id, alias) <= ($4, $5) AND enabled = TRUE AND status = $6 AND status_reason = $7`
+
+// countUncalled counts the instances of the page before p that wait for their call.
+func countUncalled(ctx context.Context, q db.Querier, p installs) (n int, err error) {
+	err = q.QueryRow(ctx, uncalledQuery, string(p.Integration), string(p.Before.Bot), p.Before.Alias, string(p.After.Bot), p.After.Alias,
+		string(Pending), notCalled).Scan(&n)
+	return n, err
 }
 
 // updateStanding lets an instance stand where the caller says; what comes of a call
