@@ -171,11 +171,16 @@ func TestDamagedBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	var whole bytes.Buffer
-	if _, err := a.Backup(ctx, &whole); err != nil {
+	made, err := a.Backup(ctx, &whole)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backup.Verify(bytes.NewReader(whole.Bytes())); err != nil {
+	verified, err := backup.Verify(bytes.NewReader(whole.Bytes()))
+	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made, verified); diff != "" {
+		t.Errorf("what was written and what is read differ:\n%s", diff)
 	}
 	for n := 0; n < whole.Len(); n += max(1, whole.Len()/200) {
 		flipped := bytes.Clone(whole.Bytes())

@@ -47,7 +47,7 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	add("keys", a.checkKeptKey(ctx))
 	add("disk", a.checkDisk())
 	add("blobs", a.blobCheck.of(ctx, a.Blobs))
-	return append(checks, checkScripts(), a.checkPayments(ctx), a.checkJobs(ctx), a.checkTelemetry(), a.checkRollups(ctx)), ready
+	return append(checks, checkScripts(), a.checkPayments(ctx), a.checkJobs(ctx), a.checkRollups(ctx)), ready
 }
 
 // blobCheckFor is how long it is remembered whether blobs can be written. Who reaches
@@ -165,6 +165,7 @@ func (s *Server) mountProbes(registry *prometheus.Registry) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
 		checks, ready := s.Checks(ctx)
+		checks = append(checks, s.checkTelemetry())
 		if c, configured := s.checkRates(ctx); configured {
 			checks = append(checks, c)
 		}

@@ -60,7 +60,8 @@ func (a *App) checkRollups(ctx context.Context) Check {
 	return c
 }
 
-// checkTelemetry tells of what was set aside. The rest is served, so it is ready.
+// checkTelemetry tells of what this server met and set aside. The rest is served, so it
+// is ready.
 func (a *App) checkTelemetry() Check {
 	c := Check{Name: "telemetry", Ready: true}
 	if damaged := a.Telemetry.Damaged(); len(damaged) > 0 {

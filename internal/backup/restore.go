@@ -44,6 +44,9 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 		tables[t.Name] = t
 	}
 	s.Rows = map[string]int64{}
+	for name := range tables {
+		s.Rows[name] = 0 // also of a table without rows, as its writer counts
+	}
 	volumes := map[string]map[string]db.Table{}
 	for {
 		name, err := r.next()
