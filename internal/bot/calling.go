@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -364,7 +365,7 @@ const (
 // waited for long enough; they go on all the same. Within a transaction there is
 // nothing to wait for: the calls begin when it is committed.
 func (s *Service) settle(ctx context.Context, b Bot) Bot {
-	if _, within := s.DB.Reader(ctx).(*db.Tx); within || !awaited(b.Integrations) {
+	if _, within := s.DB.Reader(ctx).(*db.Tx); within || !slices.ContainsFunc(b.Integrations, Instance.awaitsCall) {
 		return b
 	}
 	wait, cancel := context.WithTimeout(ctx, s.RegistrationWait)
@@ -379,23 +380,23 @@ func (s *Service) settle(ctx context.Context, b Bot) Bot {
 		if err != nil {
 			return b // the update itself is done; getBot tells the rest
 		}
-		for n, i := range b.Integrations {
-			if now, found := all[i.Alias]; found {
-				b.Integrations[n].Status, b.Integrations[n].StatusReason = now.status, now.reason
+		pending := false
+		for n := range b.Integrations {
+			i := &b.Integrations[n]
+			now, found := all[i.Alias]
+			if !found {
+				continue // another update uninstalled it: it is not called any more
 			}
+			i.Status, i.StatusReason = now.status, now.reason
+			pending = pending || i.awaitsCall()
 		}
-		if !awaited(b.Integrations) {
+		if !pending {
 			return b
 		}
 	}
 }
 
-// awaited says whether a call is to come for one of the instances.
-func awaited(installed []Instance) bool {
-	for _, i := range installed {
-		if !i.Status.settled() && i.StatusReason != noURL && i.StatusReason != noIdentifier {
-			return true
-		}
-	}
-	return false
+// awaitsCall says whether a call is to come for the instance.
+func (i Instance) awaitsCall() bool {
+	return !i.Status.settled() && i.StatusReason != noURL && i.StatusReason != noIdentifier
 }

@@ -325,6 +325,38 @@ func TestRegistrationLate(t *testing.T) {
 	})
 }
 
+// An update does not wait for an instance that another update has uninstalled since.
+func TestRegistrationOfWhatIsGone(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		far, release := harness.NewFarSide(t), make(chan struct{})
+		t.Cleanup(func() { close(release) })
+		far.Answers(func(c harness.Call) harness.Reply {
+			if c.Operation == "register" {
+				<-release
+			}
+			return harness.Reply{Body: "{}"}
+		})
+		integration := called(t, a, handle, far.URL, nil)
+		bot := createBot(t, a, object{})["id"].(string)
+		answered := make(chan error, 1)
+		go func() {
+			_, err := try(t, a, "PUT", botsPath+"/"+bot, object{"integrations": object{integration["id"].(string): object{}}}, 200)
+			answered <- err
+		}()
+		harness.Eventually(t, "the registration to begin", func() bool { return len(far.Calls()) == 1 })
+		updateBot(t, a, bot, object{"integrations": object{integration["id"].(string): nil}})
+		select {
+		case err := <-answered:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(30 * time.Second): // it waits for a minute for what is there
+			t.Error("the update waits for an instance that is gone")
+		}
+	})
+}
+
 // Bots are told when they are deployed where they run.
 func TestBotRegistration(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
