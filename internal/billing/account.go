@@ -151,7 +151,7 @@ func (s *Service) bought(ctx context.Context, w id.Workspace, request string) (g
 	if err != nil || !found {
 		return g, false, db.Convert(err)
 	}
-	if _, err := s.settle(ctx, w, draft); err != nil {
+	if _, err := s.payHeld(ctx, w, draft); err != nil {
 		return g, false, err
 	}
 	g, found, err = selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)

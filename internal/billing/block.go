@@ -9,10 +9,10 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// stand brings the state of a subscription and the block of its workspace in line
+// syncStanding brings the state of a subscription and the block of its workspace in line
 // with the invoices that are not paid. When the block ends, what the workspace has is
 // charged again, from that moment on.
-func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
+func (s *Service) syncStanding(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	unpaid, action, err := selectDebts(ctx, tx, w)
 	if err != nil {
 		return db.Convert(err)
@@ -22,7 +22,7 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 		return db.Convert(err)
 	}
 	if !there {
-		return s.forget(ctx, tx, w, unpaid)
+		return s.forgetPayer(ctx, tx, w, unpaid)
 	}
 	status, blocked := standing(unpaid, action)
 	sub, found, err := selectSubscription(ctx, tx, w)
@@ -30,7 +30,7 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 		return db.Convert(err)
 	}
 	if found && sub.Status != status {
-		if err := s.turn(ctx, tx, sub, p, status); err != nil {
+		if err := s.changeStatus(ctx, tx, sub, p, status); err != nil {
 			return err
 		}
 	}
@@ -44,9 +44,9 @@ func (s *Service) stand(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	})
 }
 
-// turn gives a subscription another state. When it was blocked, the months that ended
+// changeStatus gives a subscription another state. When it was blocked, the months that ended
 // meanwhile are closed as blocked ones first, and then the rest of this one is charged.
-func (s *Service) turn(ctx context.Context, tx *db.Tx, sub Subscription, of party, to Status) (err error) {
+func (s *Service) changeStatus(ctx context.Context, tx *db.Tx, sub Subscription, of party, to Status) (err error) {
 	resumes := sub.Status == Canceled && sub.Held == ""
 	if resumes {
 		if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
@@ -57,7 +57,7 @@ func (s *Service) turn(ctx context.Context, tx *db.Tx, sub Subscription, of part
 	if !resumes {
 		return s.save(ctx, tx, sub)
 	}
-	at := sub.moment(s.Clock.Now())
+	at := sub.billedAt(s.Clock.Now())
 	invoice := id.NewInvoice(at)
 	b := rate(rating{Catalog: s.Plans, Subscription: sub, At: at, Invoice: invoice})
 	if len(b.Lines) > 0 {

@@ -15,9 +15,9 @@ import (
 // What stands here is for the operator, who keeps the books: no operation of the API
 // leads to it. All of it is recorded in the trail of the workspace.
 
-// idle is nil when no attempt to charge the invoice is under way, so that the
+// requireIdle is nil when no attempt to charge the invoice is under way, so that the
 // operator may decide about it.
-func (s *Service) idle(ctx context.Context, tx *db.Tx, which id.Invoice) error {
+func (s *Service) requireIdle(ctx context.Context, tx *db.Tx, which id.Invoice) error {
 	a, found, err := selectPending(ctx, tx, which)
 	if err != nil || !found {
 		return db.Convert(err)
@@ -40,7 +40,7 @@ func (s *Service) decide(ctx context.Context, which id.Invoice, did string, deci
 		if !found || before.Status == Draft {
 			return fault.New(fault.ResourceNotFound, "There is no invoice %q.", fault.Bounded(string(which)))
 		}
-		if err := s.idle(ctx, tx, which); err != nil {
+		if err := s.requireIdle(ctx, tx, which); err != nil {
 			return err
 		}
 		if i, err = decision(ctx, tx, before); err != nil || i.ID == before.ID && i.Status == before.Status {
@@ -77,7 +77,7 @@ func checkReason(reason string) error {
 // ResourceNotFound when there is none, ResourceLockedConflict while it is charged.
 func (s *Service) MarkInvoicePaid(ctx context.Context, which id.Invoice) (Invoice, error) {
 	return s.decide(ctx, which, "marked as paid", func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
-		return s.MarkPaid(ctx, tx, i.Workspace, i.ID)
+		return s.markPaid(ctx, tx, i.Workspace, i.ID)
 	})
 }
 
@@ -89,11 +89,11 @@ func (s *Service) VoidInvoice(ctx context.Context, which id.Invoice, reason stri
 		return Invoice{}, err
 	}
 	return s.decide(ctx, which, "void: "+reason, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
-		i, err := s.Annul(ctx, tx, i.Workspace, i.ID, Void, reason)
+		i, err := s.void(ctx, tx, i.Workspace, i.ID, reason)
 		if err != nil {
 			return i, err
 		}
-		return i, s.stand(ctx, tx, i.Workspace)
+		return i, s.syncStanding(ctx, tx, i.Workspace)
 	})
 }
 
@@ -126,7 +126,7 @@ func (s *Service) CreditInvoice(ctx context.Context, which id.Invoice, amount pl
 		}
 		rest := creditable(i, all, s.Plans.Tax)
 		if amount > rest {
-			return i, fault.New(fault.InvalidPayload, "%s cannot be credited of the invoice %s: it was paid with %s, and %s of that are left.", amount, i.ID, i.worth(), rest)
+			return i, fault.New(fault.InvalidPayload, "%s cannot be credited of the invoice %s: it was paid with %s, and %s of that are left.", amount, i.ID, i.paidWith(), rest)
 		}
 		sub.Coverages = slices.Clone(sub.Coverages)
 		for at := range sub.Coverages {
@@ -147,14 +147,14 @@ func (s *Service) CreditInvoice(ctx context.Context, which id.Invoice, amount pl
 	})
 }
 
-// worth is what an invoice was paid with: in money and from the balance.
-func (i Invoice) worth() plan.Cents { return i.Total + max(i.balanceUsed(), 0) }
+// paidWith is what an invoice was paid with: in money and from the balance.
+func (i Invoice) paidWith() plan.Cents { return i.Total + max(i.balanceUsed(), 0) }
 
 // creditable is what may still be credited of an invoice, of all of its workspace: what
 // it was paid with, without what was credited of it before, by the operator or because
 // what it was for was given up, with its tax.
 func creditable(of Invoice, all []Invoice, t plan.Tax) plan.Cents {
-	rest := of.worth()
+	rest := of.paidWith()
 	for _, i := range all {
 		for _, l := range i.Lines {
 			switch {
@@ -246,7 +246,7 @@ func (s *Service) SettlePayment(ctx context.Context, which id.Invoice, paid bool
 			return noPayment(which)
 		}
 		if pending {
-			if _, err := s.book(ctx, a.ID, o); err != nil {
+			if _, err := s.recordOutcome(ctx, a.ID, o); err != nil {
 				return err
 			}
 		}
@@ -255,7 +255,7 @@ func (s *Service) SettlePayment(ctx context.Context, which id.Invoice, paid bool
 			if !paid {
 				declined = fault.New(fault.PaymentRequired, "%s", o.Reason)
 			}
-			if _, err := s.end(ctx, tx, i, declined); err != nil {
+			if _, err := s.endPurchase(ctx, tx, i, declined); err != nil {
 				return err
 			}
 		}

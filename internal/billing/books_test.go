@@ -85,8 +85,8 @@ func TestVoidAfterCredit(t *testing.T) {
 		it.toMonth(t, 1)
 		must(t, func() error { _, err := it.Billing.CloseMonths(t.Context()); return err })
 		sub, err := it.Billing.Subscription(t.Context(), it.w)
-		if err != nil || sub.Balance != 0 || sub.TakeBack != 0 {
-			t.Errorf("after it %s are left on the balance, and %s to take back (%v)", sub.Balance, sub.TakeBack, err)
+		if err != nil || sub.Balance != 0 || sub.Clawback != 0 {
+			t.Errorf("after it %s are left on the balance, and %s to take back (%v)", sub.Balance, sub.Clawback, err)
 		}
 		// Two months of plus, and nothing else, are to be paid: the rest of the first and
 		// the whole second.

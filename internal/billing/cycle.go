@@ -74,7 +74,7 @@ func (s *Service) catchUp(ctx context.Context, tx *db.Tx, sub Subscription, of p
 	}
 	for !sub.CycleEnd.After(now) {
 		invoice := id.NewInvoice(now)
-		b, err := s.closing(ctx, tx, sub, invoice)
+		b, err := s.closingBill(ctx, tx, sub, invoice)
 		if err != nil {
 			return sub, of, err
 		}
@@ -102,7 +102,7 @@ func (s *Service) catchUp(ctx context.Context, tx *db.Tx, sub Subscription, of p
 // caughtUp is the subscription as catchUp would make it. Nothing is issued or written.
 func (s *Service) caughtUp(ctx context.Context, sub Subscription) (Subscription, error) {
 	for now := s.Clock.Now(); !sub.CycleEnd.After(now); {
-		b, err := s.closing(ctx, s.DB.Reader(ctx), sub, "")
+		b, err := s.closingBill(ctx, s.DB.Reader(ctx), sub, "")
 		if err != nil {
 			return sub, err
 		}
@@ -111,15 +111,15 @@ func (s *Service) caughtUp(ctx context.Context, sub Subscription) (Subscription,
 	return sub, nil
 }
 
-// closing is the bill at the end of the open month: the plan and the add-ons of the
+// closingBill is the bill at the end of the open month: the plan and the add-ons of the
 // next one, and the AI spend of this one. The upcoming invoice is the same, made
 // before the month ends.
-func (s *Service) closing(ctx context.Context, q db.Querier, sub Subscription, invoice id.Invoice) (bill, error) {
+func (s *Service) closingBill(ctx context.Context, q db.Querier, sub Subscription, invoice id.Invoice) (bill, error) {
 	spends, arrears, err := s.spends(ctx, q, sub)
 	if err != nil {
 		return bill{}, err
 	}
-	b := rate(rating{Catalog: s.Plans, Subscription: sub.closing(s.Plans), At: sub.CycleEnd, Invoice: invoice, Spends: spends})
+	b := rate(rating{Catalog: s.Plans, Subscription: sub.nextCycle(s.Plans), At: sub.CycleEnd, Invoice: invoice, Spends: spends})
 	b.Subscription.Arrears = arrears
 	return b, nil
 }
@@ -169,7 +169,7 @@ func (s *Service) Upcoming(ctx context.Context, w id.Workspace) (Subscription, [
 	if err != nil {
 		return sub, nil, err
 	}
-	b, err := s.closing(ctx, q, sub, "")
+	b, err := s.closingBill(ctx, q, sub, "")
 	return sub, b.Lines, err
 }
 
@@ -209,7 +209,7 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 	if err != nil {
 		return db.Convert(err)
 	}
-	return s.forget(ctx, tx, w, unpaid)
+	return s.forgetPayer(ctx, tx, w, unpaid)
 }
 
 // ended is the subscription when nothing is had any more.

@@ -56,7 +56,7 @@ func (s *Subscription) redeem(c *plan.Catalog, code string, at time.Time) error 
 		Duration: k.Duration, Months: k.Months, Start: at,
 	}
 	if k.Duration == plan.Repeating {
-		d.End = later(at, k.Months)
+		d.End = addMonths(at, k.Months)
 	}
 	s.Discounts, s.Redeemed = append(s.Discounts, d), append(s.Redeemed, k.ID)
 	return nil

@@ -107,7 +107,7 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 		return s.beginCollecting(ctx, i)
 	}
 	if of.Request == "" && i.NextAttempt.After(s.Clock.Now()) {
-		return s.again(ctx, i.ID)
+		return s.reschedule(ctx, i.ID)
 	}
 	if of.Request == "" && i.NextAttempt.IsZero() {
 		return nil
@@ -142,8 +142,8 @@ func (s *Service) superseded(ctx context.Context, i Invoice, of retrying) (bool,
 	return tried, db.Convert(err)
 }
 
-// again has the job of an invoice wait for its next try.
-func (s *Service) again(ctx context.Context, which id.Invoice) error {
+// reschedule has the job of an invoice wait for its next try.
+func (s *Service) reschedule(ctx context.Context, which id.Invoice) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		i, found, err := selectInvoiceOf(ctx, tx, which)
 		if err != nil || !found || i.Status != Open {
@@ -213,9 +213,9 @@ type event struct {
 	Dispute Dispute
 }
 
-// take takes in an event, once. Events come late, twice and in any order: that money
+// takeEvent takes in an event, once. Events come late, twice and in any order: that money
 // was taken is true whenever it is heard of, all else is only a reason to look.
-func (s *Service) take(ctx context.Context, e event) error {
+func (s *Service) takeEvent(ctx context.Context, e event) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		fresh, err := noteEvent(ctx, tx, s.Provider.Name(), e.ID, s.Clock.Now())
 		if err != nil || !fresh {
@@ -242,7 +242,7 @@ func (s *Service) take(ctx context.Context, e event) error {
 			s.Log.ErrorContext(ctx, "the provider tells of a payment of another amount; it is not taken for the invoice's", "payment", a.ID, "told", e.Amount, "asked", int64(a.Amount))
 			return nil
 		case e.Paid:
-			_, err := s.book(ctx, a.ID, Outcome{State: AttemptPaid})
+			_, err := s.recordOutcome(ctx, a.ID, Outcome{State: AttemptPaid})
 			return err
 		case e.Changed && a.State == AttemptPending:
 			return s.Queue.Enqueue(ctx, tx, jobConclude, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
@@ -278,5 +278,5 @@ func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) 
 	if err := updateInvoice(ctx, tx, i); err != nil {
 		return db.Convert(err)
 	}
-	return s.stand(ctx, tx, i.Workspace)
+	return s.syncStanding(ctx, tx, i.Workspace)
 }

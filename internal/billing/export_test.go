@@ -35,7 +35,7 @@ func (s *Service) Do(ctx context.Context, job jobs.Job) error {
 
 // Told is an event of the provider: the money of an attempt was taken.
 func (s *Service) Told(ctx context.Context, event string, a Attempt) error {
-	return s.take(ctx, eventOf(event, a))
+	return s.takeEvent(ctx, eventOf(event, a))
 }
 
 func eventOf(name string, a Attempt) event {
@@ -44,5 +44,5 @@ func eventOf(name string, a Attempt) event {
 
 // Disputed is an event of the provider: a dispute about an attempt stands differently.
 func (s *Service) Disputed(ctx context.Context, name string, a Attempt, d Dispute) error {
-	return s.take(ctx, event{ID: name, Reference: a.Reference, Payment: a.ID, Dispute: d})
+	return s.takeEvent(ctx, event{ID: name, Reference: a.Reference, Payment: a.ID, Dispute: d})
 }

@@ -177,7 +177,7 @@ func mountPayments(m *wire.Mux, s *Service) {
 	})
 	mountIssuedInvoices(m, s)
 	mountStripe(m, s)
-	mountPapers(m, s)
+	mountPDFs(m, s)
 }
 
 func methodDetails(m Method) PaymentMethodDetails {
@@ -213,7 +213,7 @@ func mountStripe(m *wire.Mux, s *Service) {
 		}
 		e, matters, err := provider.event(payload, r.Header.Get("Stripe-Signature"))
 		if err == nil && matters {
-			err = s.take(r.Context(), e)
+			err = s.takeEvent(r.Context(), e)
 		}
 		if err != nil {
 			return err
@@ -231,9 +231,9 @@ const (
 	paperTime = 24 * time.Hour
 )
 
-// mountPapers has invoices read as PDFs at signed addresses. They are drawn when they
+// mountPDFs has invoices read as PDFs at signed addresses. They are drawn when they
 // are read: an invoice does not change, so neither does its paper.
-func mountPapers(m *wire.Mux, s *Service) {
+func mountPDFs(m *wire.Mux, s *Service) {
 	if s == nil {
 		return
 	}
@@ -245,7 +245,7 @@ func mountPapers(m *wire.Mux, s *Service) {
 		if !found || i.Status == Draft {
 			return nil, noInvoice(id.Invoice(key))
 		}
-		return paper(i)
+		return renderPDF(i)
 	})
 	s.PDFURL = func(i Invoice) string {
 		// Rounded, so that two looks at a list answer the same address for a while.

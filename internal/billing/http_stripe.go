@@ -64,11 +64,11 @@ func NewStripe(o StripeOptions) *Stripe {
 // Name implements Provider.
 func (*Stripe) Name() string { return "stripe" }
 
-// Demands implements Provider.
-func (*Stripe) Demands() bool { return true }
+// RequiresMethod implements Provider.
+func (*Stripe) RequiresMethod() bool { return true }
 
-// Least implements Provider: Stripe refuses to charge less than 50 cents.
-func (*Stripe) Least() plan.Cents { return 50 }
+// MinCharge implements Provider: Stripe refuses to charge less than 50 cents.
+func (*Stripe) MinCharge() plan.Cents { return 50 }
 
 // Keys of what we note on Stripe's objects.
 const (
@@ -88,7 +88,7 @@ func (s *Stripe) Customer(ctx context.Context, w id.Workspace, name, email strin
 	params.SetIdempotencyKey("customer-" + string(w) + "-" + digest(name, email))
 	customer, err := s.client.V1Customers.Create(ctx, params)
 	if err != nil {
-		return "", told(err)
+		return "", asFault(err)
 	}
 	return customer.ID, nil
 }
@@ -105,7 +105,7 @@ func (s *Stripe) Intent(ctx context.Context, customer string) (string, error) {
 		Customer: stripe.String(customer), Usage: stripe.String("off_session"), PaymentMethodTypes: []*string{stripe.String("card")},
 	})
 	if err != nil {
-		return "", told(err)
+		return "", asFault(err)
 	}
 	return intent.ClientSecret, nil
 }
@@ -117,12 +117,12 @@ func (s *Stripe) Attach(ctx context.Context, customer, method string) (Method, e
 	}
 	m, err := s.client.V1PaymentMethods.Attach(ctx, method, &stripe.PaymentMethodAttachParams{Customer: stripe.String(customer)})
 	if err != nil {
-		return Method{}, told(err)
+		return Method{}, asFault(err)
 	}
 	if _, err := s.client.V1Customers.Update(ctx, customer, &stripe.CustomerUpdateParams{
 		InvoiceSettings: &stripe.CustomerUpdateInvoiceSettingsParams{DefaultPaymentMethod: stripe.String(m.ID)},
 	}); err != nil {
-		return Method{}, told(err)
+		return Method{}, asFault(err)
 	}
 	kept := Method{ID: m.ID, Type: string(m.Type)}
 	if c := m.Card; c != nil {
@@ -141,7 +141,7 @@ func (s *Stripe) Prepare(ctx context.Context, a Attempt) (string, error) {
 	params.SetIdempotencyKey(string(a.ID))
 	intent, err := s.client.V1PaymentIntents.Create(ctx, params)
 	if err != nil {
-		return "", told(err)
+		return "", asFault(err)
 	}
 	return intent.ID, nil
 }
@@ -156,13 +156,13 @@ func (s *Stripe) Confirm(ctx context.Context, a Attempt) (Outcome, error) {
 	if errors.As(err, &e) && e.Type == stripe.ErrorTypeCard {
 		return declined(e), nil
 	}
-	if no := told(err); !fault.Is(no, fault.InvalidPayload) {
+	if no := asFault(err); !fault.Is(no, fault.InvalidPayload) {
 		return Outcome{}, no
 	}
 	// It cannot be confirmed: because it was, or because the method is gone.
 	o, lookErr := s.Look(ctx, a)
 	if lookErr == nil && o.State == AttemptPrepared {
-		o = Outcome{AttemptDeclined, fault.From(told(err)).Message}
+		o = Outcome{AttemptDeclined, fault.From(asFault(err)).Message}
 	}
 	return o, lookErr
 }
@@ -224,14 +224,14 @@ func (s *Stripe) Refund(ctx context.Context, a Attempt) error {
 	if errors.As(err, &e) && e.Code == stripe.ErrorCodeChargeAlreadyRefunded {
 		return nil
 	}
-	return told(err)
+	return asFault(err)
 }
 
-// told turns Stripe's error into ours. A card that is refused is PaymentRequired,
+// asFault turns Stripe's error into ours. A card that is refused is PaymentRequired,
 // what Stripe finds wrong in a request InvalidPayload; everything else, that our key is
 // not taken included, leaves open what happened. Of Stripe's texts only those about
 // cards and methods are shown; no error shows the key.
-func told(err error) error {
+func asFault(err error) error {
 	var e *stripe.Error
 	if err == nil || !errors.As(err, &e) {
 		return unclear(err)

@@ -303,18 +303,18 @@ func (s *Service) discountsOf(sub Subscription) []DiscountDetails {
 }
 
 func (s *Service) previewDetails(v Preview) PreviewDetails {
-	after := v.Outcome.Subscription
+	after := v.Proposal.Subscription
 	d := PreviewDetails{
 		Subscription: PreviewedSubscription{
 			Plan: PreviewedPlan{PlanID: string(after.Plan), Interval: string(after.Term)}, Addons: map[string]PreviewedAddon{},
 		},
-		ChangeType: string(v.Outcome.Direction), Discounts: s.discountsOf(v.Now.Subscription), NextBillingDate: text(v.At),
+		ChangeType: string(v.Proposal.Direction), Discounts: s.discountsOf(v.Now.Subscription), NextBillingDate: text(v.At),
 	}
 	if after.Next != nil {
 		d.Subscription.Plan = PreviewedPlan{string(after.Next.Plan), string(after.Next.Term), textOr(after.Period.End)}
 	}
 	for _, a := range after.Addons {
-		item := PreviewedAddon{Quantity: float64(a.next()), AutoAdjusted: v.Outcome.Adjusted[a.ID]}
+		item := PreviewedAddon{Quantity: float64(a.next()), AutoAdjusted: v.Proposal.Adjusted[a.ID]}
 		if a.next() != a.Quantity {
 			item.EffectiveDate = textOr(after.CycleEnd)
 		}

@@ -120,13 +120,13 @@ func (i Invoice) pay(at time.Time) (Invoice, error) {
 	return i, nil
 }
 
-// annul is the invoice made void, or given up as uncollectible. InvalidPayload when
-// it was paid: what was paid in error is credited.
-func (i Invoice) annul(to InvoiceStatus, reason string) (Invoice, error) {
-	if i.Status != Open && (i.Status != Uncollectible || to != Void) {
-		return i, fault.New(fault.InvalidPayload, "The invoice %s is %s; it cannot become %s.", i.ID, i.Status, to)
+// void is the invoice made void. InvalidPayload when it was paid: what was paid in error
+// is credited.
+func (i Invoice) void(reason string) (Invoice, error) {
+	if i.Status != Open && i.Status != Uncollectible {
+		return i, fault.New(fault.InvalidPayload, "The invoice %s is %s; only one that is open or uncollectible can be made void.", i.ID, i.Status)
 	}
-	i.Status, i.Reason, i.NextAttempt = to, reason, time.Time{}
+	i.Status, i.Reason, i.NextAttempt = Void, reason, time.Time{}
 	return i, nil
 }
 

@@ -74,9 +74,9 @@ func (s *Service) Invoices(ctx context.Context, w id.Workspace, page db.Page) (l
 	return list, next, nil
 }
 
-// MarkPaid notes that an invoice was paid, in the caller's transaction. One that is
+// markPaid notes that an invoice was paid, in the caller's transaction. One that is
 // paid already stays as it is; InvalidPayload when it is void.
-func (s *Service) MarkPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice) (Invoice, error) {
+func (s *Service) markPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice) (Invoice, error) {
 	i, err := s.invoice(ctx, tx, w, which)
 	if err != nil || i.Status == Paid {
 		return i, err
@@ -90,16 +90,16 @@ func (s *Service) MarkPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which
 	return i, s.Collect.Paid(ctx, tx, i)
 }
 
-// Annul makes an invoice void, or gives it up as uncollectible, in the caller's
-// transaction. What a void one took from the balance is given back, the credit for AI that
-// it was for is withdrawn, what it charged for is credited to nobody later, and what was
-// credited of it before is charged with the next bill. InvalidPayload when it was paid.
-func (s *Service) Annul(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice, to InvoiceStatus, reason string) (Invoice, error) {
+// void makes an invoice void, in the caller's transaction. What it took from the balance is
+// given back, the credit for AI that it was for is withdrawn, what it charged for is worth
+// nothing when it is given up, and what was credited of it before is charged with the next
+// bill. InvalidPayload when it was paid.
+func (s *Service) void(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice, reason string) (Invoice, error) {
 	i, err := s.invoice(ctx, tx, w, which)
 	if err != nil {
 		return i, err
 	}
-	if i, err = i.annul(to, reason); err != nil {
+	if i, err = i.void(reason); err != nil {
 		return i, err
 	}
 	if err := updateInvoice(ctx, tx, i); err != nil {
@@ -119,15 +119,12 @@ func (s *Service) Annul(ctx context.Context, tx *db.Tx, w id.Workspace, which id
 			c.Net = 0
 		}
 	}
-	if to != Void {
-		return i, s.save(ctx, tx, sub)
-	}
 	sub.Balance += max(i.balanceUsed(), 0)
 	all, err := selectInvoices(ctx, tx, w, db.Page{})
 	if err != nil {
 		return i, db.Convert(err)
 	}
-	sub.TakeBack += undone(i, all)
+	sub.Clawback += undone(i, all)
 	if err := deleteGrant(ctx, tx, w, i.ID); err != nil {
 		return i, db.Convert(err)
 	}

@@ -10,24 +10,24 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// enough refuses a purchase that costs less than the provider charges at all, once as
+// checkMinimum refuses a purchase that costs less than the provider charges at all, once as
 // much was waived in the month: else whatever is bought in small parts costs nothing.
-func (s *Service) enough(ctx context.Context, tx *db.Tx, w id.Workspace, total plan.Cents, at time.Time) error {
-	if s.Provider == nil || total >= s.Provider.Least() {
+func (s *Service) checkMinimum(ctx context.Context, tx *db.Tx, w id.Workspace, total plan.Cents, at time.Time) error {
+	if s.Provider == nil || total >= s.Provider.MinCharge() {
 		return nil
 	}
 	waived, err := sumWaived(ctx, tx, w, monthOf(at))
-	if err != nil || plan.Cents(waived)+total < s.Provider.Least() {
+	if err != nil || plan.Cents(waived)+total < s.Provider.MinCharge() {
 		return db.Convert(err)
 	}
 	return fault.New(fault.InvalidPayload, "This costs %s dollars. The payment provider charges no less than %s, and %s were waived this month already: buy more at once.",
-		total, s.Provider.Least(), plan.Cents(waived))
+		total, s.Provider.MinCharge(), plan.Cents(waived))
 }
 
-// trusted refuses credit for AI that is not paid when it is had, beyond the workspace's
+// checkTrust refuses credit for AI that is not paid when it is had, beyond the workspace's
 // spending limit or while an invoice is overdue: the operator has to pay for it, and it
 // cannot be taken back once it is spent.
-func (s *Service) trusted(ctx context.Context, tx *db.Tx, of party, w id.Workspace, b bill, at time.Time) error {
+func (s *Service) checkTrust(ctx context.Context, tx *db.Tx, of party, w id.Workspace, b bill, at time.Time) error {
 	costs := s.credit(b.Lines)
 	if costs == 0 {
 		return nil
@@ -55,7 +55,7 @@ func (s *Service) trusted(ctx context.Context, tx *db.Tx, of party, w id.Workspa
 // spend that it allows itself: where cards are charged, it must have given one, and must
 // not owe what was refused. PaymentRequired says so.
 func (s *Service) MayOwe(ctx context.Context, q db.Querier, w id.Workspace) error {
-	if s.Provider == nil || !s.Provider.Demands() {
+	if s.Provider == nil || !s.Provider.RequiresMethod() {
 		return nil
 	}
 	from, _, err := selectPayer(ctx, q, w)

@@ -23,9 +23,9 @@ func monthOf(at time.Time) Period { return months(at, 1) }
 // months from the first of the month.
 func yearOf(at time.Time) Period { return months(at, 12) }
 
-// later is the same day and time a number of months later, or the last day of that
+// addMonths is the same day and time a number of months later, or the last day of that
 // month when it has no such day.
-func later(at time.Time, months int) time.Time {
+func addMonths(at time.Time, months int) time.Time {
 	at = at.UTC()
 	moved := at.AddDate(0, months, 0)
 	if moved.Day() != at.Day() {

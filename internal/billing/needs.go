@@ -55,11 +55,11 @@ type issues interface {
 
 // collector charges invoices by what workspaces have given to pay with.
 type collector interface {
-	// Prompt says whether what the workspace buys is charged before it is had: it has
+	// ChargesFirst says whether what the workspace buys is charged before it is had: it has
 	// given a method of payment that can be charged at once.
-	Prompt(ctx context.Context, q db.Querier, w id.Workspace) (bool, error)
+	ChargesFirst(ctx context.Context, q db.Querier, w id.Workspace) (bool, error)
 	// Charge takes the invoice's total. It is called outside a transaction; called
-	// again for the same invoice, it takes nothing more and answers the same.
+	// reschedule for the same invoice, it takes nothing more and answers the same.
 	// PaymentRequired when the payment is declined; any other error leaves open
 	// whether it was made.
 	Charge(ctx context.Context, i Invoice) error

@@ -21,13 +21,13 @@ var errUnknown = errors.New("the outcome of the payment is not known yet")
 // Payments collects invoices through the provider; it is the service's collector.
 type Payments struct{ *Service }
 
-// Prompt implements collector.
-func (p Payments) Prompt(ctx context.Context, q db.Querier, w id.Workspace) (bool, error) {
+// ChargesFirst implements collector.
+func (p Payments) ChargesFirst(ctx context.Context, q db.Querier, w id.Workspace) (bool, error) {
 	if p.Provider == nil {
 		return false, nil
 	}
 	from, _, err := selectPayer(ctx, q, w)
-	return p.Provider.Demands() || p.chargeable(from), db.Convert(err)
+	return p.Provider.RequiresMethod() || p.chargeable(from), db.Convert(err)
 }
 
 // chargeable says that a payer can be charged now.
@@ -68,7 +68,7 @@ func (p Payments) Issued(ctx context.Context, tx *db.Tx, i Invoice) error {
 
 // Paid implements collector: whoever owes nothing more is blocked no more.
 func (p Payments) Paid(ctx context.Context, tx *db.Tx, i Invoice) error {
-	return p.stand(ctx, tx, i.Workspace)
+	return p.syncStanding(ctx, tx, i.Workspace)
 }
 
 // collect has an invoice paid now: it begins an attempt, or joins the one that is
@@ -133,11 +133,11 @@ func (s *Service) begin(ctx context.Context, w id.Workspace, which id.Invoice, r
 			ID: id.NewPayment(now), Workspace: w, Invoice: which, Provider: s.Provider.Name(), Customer: from.customer, Method: from.method.ID,
 			Amount: i.Total, Currency: i.Currency, State: AttemptPending, Request: request, StartedAt: now,
 		}
-		if i.Total < s.Provider.Least() {
+		if i.Total < s.Provider.MinCharge() {
 			a.State, a.Reason, a.EndedAt = AttemptPaid, "It is less than the least that can be charged, and waived.", now
 			err := insertAttempt(ctx, tx, a)
 			if err == nil && i.Status != Draft {
-				_, err = s.MarkPaid(ctx, tx, w, which)
+				_, err = s.markPaid(ctx, tx, w, which)
 			}
 			return db.Convert(err)
 		}
@@ -146,7 +146,7 @@ func (s *Service) begin(ctx context.Context, w id.Workspace, which id.Invoice, r
 			if err := insertAttempt(ctx, tx, a); err != nil {
 				return db.Convert(err)
 			}
-			return s.refused(ctx, tx, i, a)
+			return s.noteRefusal(ctx, tx, i, a)
 		}
 		if err := insertAttempt(ctx, tx, a); err != nil {
 			return db.Convert(err)
@@ -173,12 +173,12 @@ func (s *Service) pursue(ctx context.Context, a Attempt, fresh bool) (Attempt, e
 	if a.Reference == "" {
 		reference, err := s.Provider.Prepare(ctx, a)
 		if reason, no := refusedBy(err); no {
-			return s.book(ctx, a.ID, Outcome{AttemptDeclined, reason})
+			return s.recordOutcome(ctx, a.ID, Outcome{AttemptDeclined, reason})
 		}
 		if err != nil {
 			return a, unknown(err)
 		}
-		if a, err = s.refer(ctx, a.ID, reference); err != nil || a.State != AttemptPending {
+		if a, err = s.keepReference(ctx, a.ID, reference); err != nil || a.State != AttemptPending {
 			return a, err
 		}
 	}
@@ -198,7 +198,7 @@ func (s *Service) pursue(ctx context.Context, a Attempt, fresh bool) (Attempt, e
 	if o.State == AttemptPending || o.State == AttemptPrepared {
 		return a, unknown(errors.New("the bank has not decided yet"))
 	}
-	return s.book(ctx, a.ID, o)
+	return s.recordOutcome(ctx, a.ID, o)
 }
 
 // refusedBy is the reason of a provider's definite no.
@@ -209,9 +209,9 @@ func refusedBy(err error) (reason string, no bool) {
 	return "", false
 }
 
-// refer keeps the provider's name of a charge. Two who pursue one attempt may have
+// keepReference keeps the provider's name of a charge. Two who pursue one attempt may have
 // prepared two charges: the first that is kept is the one that is confirmed.
-func (s *Service) refer(ctx context.Context, which id.Payment, reference string) (a Attempt, err error) {
+func (s *Service) keepReference(ctx context.Context, which id.Payment, reference string) (a Attempt, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		a, _, err = selectAttempt(ctx, tx, which)
 		if err != nil || a.State != AttemptPending || a.Reference != "" {
@@ -223,9 +223,9 @@ func (s *Service) refer(ctx context.Context, which id.Payment, reference string)
 	return a, err
 }
 
-// book writes what became of an attempt, and what follows for its invoice and its
+// recordOutcome writes what became of an attempt, and what follows for its invoice and its
 // workspace. What is known already stays, but that money was taken is always true.
-func (s *Service) book(ctx context.Context, which id.Payment, o Outcome) (a Attempt, err error) {
+func (s *Service) recordOutcome(ctx context.Context, which id.Payment, o Outcome) (a Attempt, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		var found bool
 		if a, found, err = selectAttempt(ctx, tx, which); err != nil || !found {
@@ -243,14 +243,14 @@ func (s *Service) book(ctx context.Context, which id.Payment, o Outcome) (a Atte
 		case err != nil:
 			return db.Convert(err)
 		case a.State != AttemptPaid:
-			return s.refused(ctx, tx, i, a)
+			return s.noteRefusal(ctx, tx, i, a)
 		case !found || i.Status == Void || i.Status == Paid:
 			// Nobody owes this any more: what was taken is given back.
 			return s.Queue.Enqueue(ctx, tx, jobRefund, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
 		case i.Status == Draft:
 			return nil // the purchase goes on when it asks what became of its charge
 		}
-		_, err = s.MarkPaid(ctx, tx, i.Workspace, i.ID)
+		_, err = s.markPaid(ctx, tx, i.Workspace, i.ID)
 		return err
 	})
 	return a, err
@@ -264,9 +264,9 @@ func missing(found bool, what string) error {
 	return errors.New("there is no " + what)
 }
 
-// refused notes on an open invoice that it could not be collected, and when it is
+// noteRefusal notes on an open invoice that it could not be collected, and when it is
 // tried again. A draft is dropped by the purchase that it is of.
-func (s *Service) refused(ctx context.Context, tx *db.Tx, i Invoice, a Attempt) error {
+func (s *Service) noteRefusal(ctx context.Context, tx *db.Tx, i Invoice, a Attempt) error {
 	if i.Status != Open {
 		return nil
 	}
@@ -279,12 +279,12 @@ func (s *Service) refused(ctx context.Context, tx *db.Tx, i Invoice, a Attempt) 
 	if err := s.schedule(ctx, tx, i); err != nil {
 		return err
 	}
-	return s.stand(ctx, tx, i.Workspace)
+	return s.syncStanding(ctx, tx, i.Workspace)
 }
 
-// forget deletes what a workspace that is gone paid with, once its last invoices are
+// forgetPayer deletes what a workspace that is gone paid with, once its last invoices are
 // paid or given up.
-func (s *Service) forget(ctx context.Context, tx *db.Tx, w id.Workspace, unpaid []Invoice) error {
+func (s *Service) forgetPayer(ctx context.Context, tx *db.Tx, w id.Workspace, unpaid []Invoice) error {
 	if slices.ContainsFunc(unpaid, func(i Invoice) bool { return !i.NextAttempt.IsZero() }) {
 		return nil
 	}

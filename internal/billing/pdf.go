@@ -71,8 +71,8 @@ type sheet struct {
 	invoice Invoice
 }
 
-// paper draws an invoice as a PDF. It is pure: the same invoice makes the same bytes.
-func paper(i Invoice) ([]byte, error) {
+// renderPDF draws an invoice as a PDF. It is pure: the same invoice makes the same bytes.
+func renderPDF(i Invoice) ([]byte, error) {
 	font, err := face()
 	if err != nil {
 		return nil, fmt.Errorf("the font of invoices is damaged: %w", err)

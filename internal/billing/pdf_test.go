@@ -64,7 +64,7 @@ func run(t *testing.T, program string, pdf []byte, args ...string) string {
 // every page.
 func TestPaper(t *testing.T) {
 	i := longInvoice(300)
-	pdf, err := paper(i)
+	pdf, err := renderPDF(i)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestPaper(t *testing.T) {
 	if len(pdf) > 200<<10 {
 		t.Errorf("the invoice has %d bytes: is the font embedded whole?", len(pdf))
 	}
-	again, err := paper(i)
+	again, err := renderPDF(i)
 	if err != nil || !bytes.Equal(pdf, again) {
 		t.Errorf("drawn again it is different: %v", err)
 	}
@@ -124,7 +124,7 @@ func TestPaperOfStrangeNames(t *testing.T) {
 	} {
 		i := longInvoice(1)
 		i.BillTo.Name, i.Lines[0].Description, i.Seller, i.Note = name, name, name, name
-		pdf, err := paper(i)
+		pdf, err := renderPDF(i)
 		if err != nil {
 			t.Errorf("%.20q: %v", name, err)
 			continue
@@ -153,7 +153,7 @@ func TestFace(t *testing.T) {
 func BenchmarkPaper(b *testing.B) {
 	i := longInvoice(5)
 	for b.Loop() {
-		if _, err := paper(i); err != nil {
+		if _, err := renderPDF(i); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -15,12 +15,12 @@ import (
 type Provider interface {
 	// Name is what the database knows the provider by.
 	Name() string
-	// Demands says that nothing is sold to who has not given a method of payment.
-	Demands() bool
-	// Least is the smallest amount that can be charged. What is less is waived.
-	Least() plan.Cents
+	// RequiresMethod says that nothing is sold to who has not given a method of payment.
+	RequiresMethod() bool
+	// MinCharge is the smallest amount that can be charged. What is less is waived.
+	MinCharge() plan.Cents
 	// Customer makes a workspace known and answers the provider's name of it. Asked
-	// again soon, it answers the same.
+	// reschedule soon, it answers the same.
 	Customer(ctx context.Context, w id.Workspace, name, email string) (string, error)
 	// Intent lets a browser give the provider a method of payment: it answers the
 	// secret that the browser does it with.
@@ -84,11 +84,11 @@ var playCards = map[string]struct {
 // Name implements Provider.
 func (playMoney) Name() string { return "test" }
 
-// Demands implements Provider.
-func (playMoney) Demands() bool { return false }
+// RequiresMethod implements Provider.
+func (playMoney) RequiresMethod() bool { return false }
 
-// Least implements Provider.
-func (playMoney) Least() plan.Cents { return 1 }
+// MinCharge implements Provider.
+func (playMoney) MinCharge() plan.Cents { return 1 }
 
 // Customer implements Provider.
 func (playMoney) Customer(_ context.Context, w id.Workspace, _, _ string) (string, error) {

@@ -44,8 +44,8 @@ const (
 // maxQuantity bounds how many of one add-on a workspace has.
 const maxQuantity = 10_000
 
-// outcome is what a purchase makes of a subscription, before anything is charged.
-type outcome struct {
+// proposal is what a purchase makes of a subscription, before anything is charged.
+type proposal struct {
 	Subscription Subscription
 	Direction    Direction
 	// Replanned says that the plan changes now.
@@ -54,15 +54,15 @@ type outcome struct {
 	Adjusted map[string]bool
 }
 
-// ask is the subscription with a purchase. ReferenceNotFound for what the catalogue
+// propose is the subscription with a purchase. ReferenceNotFound for what the catalogue
 // does not know, Forbidden for what is not for sale, InvalidPayload for a quantity
 // out of bounds.
-func (s Subscription) ask(c *plan.Catalog, p Purchase) (outcome, error) {
-	o := outcome{Subscription: s.clone(), Direction: Same, Adjusted: map[string]bool{}}
+func (s Subscription) propose(c *plan.Catalog, p Purchase) (proposal, error) {
+	o := proposal{Subscription: s.clone(), Direction: Same, Adjusted: map[string]bool{}}
 	before := s.Plan
 	if p.Change != nil {
-		if err := o.replan(c, *p.Change, p); err != nil {
-			return outcome{}, err
+		if err := o.setPlan(c, *p.Change, p); err != nil {
+			return proposal{}, err
 		}
 	}
 	names := make([]string, 0, len(p.Addons))
@@ -71,39 +71,39 @@ func (s Subscription) ask(c *plan.Catalog, p Purchase) (outcome, error) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if err := o.stock(c, name, p.Addons[name]); err != nil {
-			return outcome{}, err
+		if err := o.setAddon(c, name, p.Addons[name]); err != nil {
+			return proposal{}, err
 		}
 	}
 	if p.Recharge != "" {
 		if err := o.recharge(c, p.Recharge); err != nil {
-			return outcome{}, err
+			return proposal{}, err
 		}
 	}
 	if o.Replanned {
-		o.adjust(c, before, p.Addons)
+		o.trimAddons(c, before, p.Addons)
 	}
 	if p.Coupon != "" {
 		if err := o.Subscription.redeem(c, p.Coupon, p.At); err != nil {
-			return outcome{}, err
+			return proposal{}, err
 		}
 	}
 	return o, nil
 }
 
 // rate is what the purchase comes to.
-func (o outcome) rate(c *plan.Catalog, p Purchase, of id.Invoice) bill {
+func (o proposal) rate(c *plan.Catalog, p Purchase, of id.Invoice) bill {
 	return rate(rating{Catalog: c, Subscription: o.Subscription, At: p.At, Invoice: of, Grant: p.Grant})
 }
 
-func (o *outcome) turn(d Direction) {
+func (o *proposal) headed(d Direction) {
 	if o.Direction != Upgrade {
 		o.Direction = d
 	}
 }
 
-// replan changes the plan now when it is more, and schedules it when it is less.
-func (o *outcome) replan(c *plan.Catalog, to Change, p Purchase) error {
+// setPlan changes the plan now when it is more, and schedules it when it is less.
+func (o *proposal) setPlan(c *plan.Catalog, to Change, p Purchase) error {
 	s := &o.Subscription
 	of, found := c.Plan(to.Plan)
 	if !found {
@@ -126,20 +126,20 @@ func (o *outcome) replan(c *plan.Catalog, to Change, p Purchase) error {
 	s.uncancel(false)
 	if !now {
 		s.Next = &to
-		o.turn(Downgrade)
+		o.headed(Downgrade)
 		return nil
 	}
 	s.Plan, s.Term, s.Period = to.Plan, to.Term, periodOf(to.Term, p.At)
 	o.Replanned = true
-	if o.turn(Upgrade); p.Operator && of.Tier < was.Tier {
+	if o.headed(Upgrade); p.Operator && of.Tier < was.Tier {
 		o.Direction = Downgrade
 	}
 	return nil
 }
 
-// stock sets the quantity of an add-on: now when it is more, from the next cycle on
+// setAddon sets the quantity of an add-on: now when it is more, from the next cycle on
 // when it is less.
-func (o *outcome) stock(c *plan.Catalog, name string, quantity int64) error {
+func (o *proposal) setAddon(c *plan.Catalog, name string, quantity int64) error {
 	of, found := c.Addon(name)
 	if !found {
 		return fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(name))
@@ -164,10 +164,10 @@ func (o *outcome) stock(c *plan.Catalog, name string, quantity int64) error {
 			return fault.New(fault.Forbidden, "The add-on %q is not for sale; the operator of this server gives it by contract.", name)
 		}
 		held.Quantity, held.Next = quantity, nil
-		o.turn(Upgrade)
+		o.headed(Upgrade)
 	case quantity < held.Quantity:
 		held.Next = &quantity
-		o.turn(Downgrade)
+		o.headed(Downgrade)
 	default:
 		held.Next = nil
 	}
@@ -177,12 +177,12 @@ func (o *outcome) stock(c *plan.Catalog, name string, quantity int64) error {
 // recharge adds one more of an add-on. What is there anew every month is had for this
 // month alone, as is everything of a subscription that was cancelled; of the rest one more
 // is kept.
-func (o *outcome) recharge(c *plan.Catalog, name string) error {
+func (o *proposal) recharge(c *plan.Catalog, name string) error {
 	var before Addon
 	if held := o.Subscription.addon(name); held != nil {
 		before = *held
 	}
-	if err := o.stock(c, name, before.Quantity+1); err != nil {
+	if err := o.setAddon(c, name, before.Quantity+1); err != nil {
 		return err
 	}
 	of, _ := c.Addon(name)
@@ -197,10 +197,10 @@ func (o *outcome) recharge(c *plan.Catalog, name string) error {
 	return nil
 }
 
-// adjust lowers, from the next cycle on, the add-ons that were bought for what the
+// trimAddons lowers, from the next cycle on, the add-ons that were bought for what the
 // new plan brings itself. What plan and add-ons allow together is never less than
 // before.
-func (o *outcome) adjust(c *plan.Catalog, before plan.ID, asked map[string]int64) {
+func (o *proposal) trimAddons(c *plan.Catalog, before plan.ID, asked map[string]int64) {
 	spare := func(f plan.Feature) int64 {
 		was, is := c.Allows(before, f), c.Allows(o.Subscription.Plan, f)
 		if was == plan.Unlimited || is == plan.Unlimited {

@@ -49,8 +49,8 @@ func (s *Service) AssignPlan(ctx context.Context, w id.Workspace, to plan.ID) (S
 
 // Preview is what a purchase would come to.
 type Preview struct {
-	Outcome outcome
-	Before  Subscription
+	Proposal proposal
+	Before   Subscription
 	// Now is what would be charged at once.
 	Now bill
 	// Next is what the next cycle would come to, without AI spend and balance; At is
@@ -67,35 +67,35 @@ func (s *Service) Preview(ctx context.Context, w id.Workspace, to Change, quanti
 		return Preview{}, err
 	}
 	p := Purchase{Change: &to, Addons: quantities, Coupon: coupon}
-	if err := s.permitted(sub, p); err != nil {
+	if err := s.checkPermitted(sub, p); err != nil {
 		return Preview{}, err
 	}
 	if sub, err = s.caughtUp(ctx, sub); err != nil {
 		return Preview{}, err
 	}
-	p.At = sub.moment(s.Clock.Now())
+	p.At = sub.billedAt(s.Clock.Now())
 	return preview(s.Plans, sub, p)
 }
 
 func preview(c *plan.Catalog, sub Subscription, p Purchase) (Preview, error) {
-	o, err := sub.ask(c, p)
+	o, err := sub.propose(c, p)
 	if err != nil {
 		return Preview{}, err
 	}
-	v := Preview{Outcome: o, Before: sub, Now: o.rate(c, p, "")}
+	v := Preview{Proposal: o, Before: sub, Now: o.rate(c, p, "")}
 	after := v.Now.Subscription
 	v.At = after.nextBilling()
 	after.Balance = 0
 	for after.CycleEnd.Before(v.At) {
-		after = after.closing(c)
+		after = after.nextCycle(c)
 	}
-	after = after.closing(c)
+	after = after.nextCycle(c)
 	v.Next = rate(rating{Catalog: c, Subscription: after, At: v.At})
 	return v, nil
 }
 
 // nextBilling is when something is charged next: the next first of the month, but the
-// end of a year when nothing is paid by the month.
+// endPurchase of a year when nothing is paid by the month.
 func (s Subscription) nextBilling() time.Time {
 	if s.Term == plan.Year && !slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.next() > 0 }) {
 		return s.Period.End
@@ -103,9 +103,9 @@ func (s Subscription) nextBilling() time.Time {
 	return s.CycleEnd
 }
 
-// permitted refuses what the operator alone may change, and everything while a change
+// checkPermitted refuses what the operator alone may change, and everything while a change
 // waits to be paid.
-func (s *Service) permitted(sub Subscription, p Purchase) error {
+func (s *Service) checkPermitted(sub Subscription, p Purchase) error {
 	switch {
 	case sub.Held != "":
 		return held()
@@ -134,7 +134,7 @@ func (s *Service) buy(ctx context.Context, w id.Workspace, p Purchase) (sub Subs
 		return err
 	})
 	if err == nil && sub.Held == draft.ID {
-		sub, err = s.settle(ctx, w, draft)
+		sub, err = s.payHeld(ctx, w, draft)
 	}
 	return sub, draft.ID, err
 }
@@ -147,19 +147,19 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 		return sub, Invoice{}, err
 	}
 	p.At = s.Clock.Now()
-	if err := s.permitted(sub, p); err != nil {
+	if err := s.checkPermitted(sub, p); err != nil {
 		return sub, Invoice{}, err
 	}
 	if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
 		return sub, Invoice{}, err
 	}
-	p.At = sub.moment(p.At)
+	p.At = sub.billedAt(p.At)
 	if p.Recharge != "" {
 		if err := s.stillDue(ctx, tx, sub, p.Recharge); err != nil {
 			return sub, Invoice{}, err
 		}
 	}
-	o, err := sub.ask(s.Plans, p)
+	o, err := sub.propose(s.Plans, p)
 	if err != nil {
 		return sub, Invoice{}, err
 	}
@@ -169,24 +169,24 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 	}
 	b := o.rate(s.Plans, p, invoice)
 	if p.Recharge != "" {
-		if err := s.withinSpending(ctx, tx, of, w, b.Total, p.At); err != nil {
+		if err := s.checkSpending(ctx, tx, of, w, b.Total, p.At); err != nil {
 			return sub, Invoice{}, err
 		}
 	}
 	draft := s.draft(of, b, invoice, kind, monthOf(p.At), p.At)
 	if b.Total > 0 && !p.Operator {
-		prompt, err := s.Collect.Prompt(ctx, tx, w)
+		prompt, err := s.Collect.ChargesFirst(ctx, tx, w)
 		if err != nil {
 			return sub, Invoice{}, err
 		}
 		if prompt {
-			if err := s.enough(ctx, tx, w, b.Total, p.At); err != nil {
+			if err := s.checkMinimum(ctx, tx, w, b.Total, p.At); err != nil {
 				return sub, Invoice{}, err
 			}
 			sub, err = s.hold(ctx, tx, sub, p, b, draft)
 			return sub, draft, err
 		}
-		if err := s.trusted(ctx, tx, of, w, b, p.At); err != nil {
+		if err := s.checkTrust(ctx, tx, of, w, b, p.At); err != nil {
 			return sub, Invoice{}, err
 		}
 	}
@@ -195,7 +195,7 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 			return sub, Invoice{}, err
 		}
 	}
-	return b.Subscription, draft, s.conclude(ctx, tx, of, sub, b.Subscription, p, draft)
+	return b.Subscription, draft, s.applyPurchase(ctx, tx, of, sub, b.Subscription, p, draft)
 }
 
 // settleAfter is when the job looks at a purchase whose request did not end it: the
@@ -241,16 +241,16 @@ func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 	if err != nil || !found {
 		return db.Convert(err)
 	}
-	if _, err := s.settle(ctx, what.Workspace, draft); err != nil && !fault.Is(err, fault.PaymentRequired) {
+	if _, err := s.payHeld(ctx, what.Workspace, draft); err != nil && !fault.Is(err, fault.PaymentRequired) {
 		return err
 	}
 	return nil
 }
 
-// settle charges the draft that a purchase waits for and ends the purchase: it takes
+// payHeld charges the draft that a purchase waits for and ends the purchase: it takes
 // effect when the payment was made, and is forgotten when it was declined. When
 // neither is known it goes on waiting, and the job asks again.
-func (s *Service) settle(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
+func (s *Service) payHeld(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
 	charged := s.Collect.Charge(ctx, draft)
 	if charged != nil && !fault.Is(charged, fault.PaymentRequired) {
 		return Subscription{}, charged
@@ -270,16 +270,16 @@ func (s *Service) settle(ctx context.Context, w id.Workspace, draft Invoice) (su
 				declined = nil
 			}
 		}
-		sub, err = s.end(ctx, tx, draft, declined)
+		sub, err = s.endPurchase(ctx, tx, draft, declined)
 		return err
 	})
 	return sub, errors.Join(err, declined)
 }
 
-// end ends the purchase that waits for a draft, in the caller's transaction: it takes
+// endPurchase ends the purchase that waits for a draft, in the caller's transaction: it takes
 // effect, or is forgotten when the payment was declined. One that has ended is left
 // alone.
-func (s *Service) end(ctx context.Context, tx *db.Tx, draft Invoice, declined error) (Subscription, error) {
+func (s *Service) endPurchase(ctx context.Context, tx *db.Tx, draft Invoice, declined error) (Subscription, error) {
 	sub, of, err := s.subscription(ctx, tx, draft.Workspace)
 	if err != nil || sub.Held != draft.ID {
 		return sub, err
@@ -290,7 +290,7 @@ func (s *Service) end(ctx context.Context, tx *db.Tx, draft Invoice, declined er
 		return sub, db.Convert(err)
 	}
 	if declined != nil {
-		return sub, s.decline(ctx, tx, sub, pending.Purchase, declined)
+		return sub, s.dropPurchase(ctx, tx, sub, pending.Purchase, declined)
 	}
 	status, recharges, arrears := sub.Status, sub.Recharges, sub.Arrears
 	sub.Plan, sub.Term, sub.Period, sub.Terms = pending.Plan, pending.Term, pending.Period, pending.Terms
@@ -299,7 +299,7 @@ func (s *Service) end(ctx context.Context, tx *db.Tx, draft Invoice, declined er
 	if err := s.issuePaid(ctx, tx, draft); err != nil {
 		return sub, err
 	}
-	return sub, s.conclude(ctx, tx, of, before, sub, pending.Purchase, draft)
+	return sub, s.applyPurchase(ctx, tx, of, before, sub, pending.Purchase, draft)
 }
 
 // issuePaid gives a draft whose charge was made its number.
@@ -314,9 +314,9 @@ func (s *Service) issuePaid(ctx context.Context, tx *db.Tx, i Invoice) (err erro
 	return s.Collect.Paid(ctx, tx, i)
 }
 
-// decline forgets a purchase whose payment was declined. What buys itself is switched
+// dropPurchase forgets a purchase whose payment was declined. What buys itself is switched
 // off: it would be declined again and again.
-func (s *Service) decline(ctx context.Context, tx *db.Tx, sub Subscription, p Purchase, why error) error {
+func (s *Service) dropPurchase(ctx context.Context, tx *db.Tx, sub Subscription, p Purchase, why error) error {
 	if p.Recharge != "" {
 		if err := s.disableRecharge(ctx, tx, &sub, p.Recharge, fault.From(why).Message); err != nil {
 			return err
@@ -325,9 +325,9 @@ func (s *Service) decline(ctx context.Context, tx *db.Tx, sub Subscription, p Pu
 	return s.save(ctx, tx, sub)
 }
 
-// conclude writes what a purchase made of a subscription, and tells all who have to
+// applyPurchase writes what a purchase made of a subscription, and tells all who have to
 // know.
-func (s *Service) conclude(ctx context.Context, tx *db.Tx, of party, before, after Subscription, p Purchase, invoice Invoice) error {
+func (s *Service) applyPurchase(ctx context.Context, tx *db.Tx, of party, before, after Subscription, p Purchase, invoice Invoice) error {
 	if err := s.save(ctx, tx, after); err != nil {
 		return err
 	}
@@ -423,7 +423,7 @@ func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription,
 				p.Addons[a.ID] = 0
 			}
 		}
-		if err := s.permitted(sub, p); err != nil {
+		if err := s.checkPermitted(sub, p); err != nil {
 			return err
 		}
 		if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
@@ -433,7 +433,7 @@ func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription,
 		if !sub.cancel() {
 			return nil
 		}
-		return s.conclude(ctx, tx, of, before, sub, Purchase{At: s.Clock.Now()}, Invoice{})
+		return s.applyPurchase(ctx, tx, of, before, sub, Purchase{At: s.Clock.Now()}, Invoice{})
 	})
 	return sub, err
 }

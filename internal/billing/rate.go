@@ -69,7 +69,7 @@ func rate(r rating) bill {
 	b := bill{Subscription: r.Subscription.clone()}
 	b.credit(r)
 	b.discount(r, b.charge(r))
-	b.takeBack()
+	b.clawBack()
 	for _, spend := range r.Spends {
 		if cost := spend.cost(); cost > 0 && r.Subscription.Plan != plan.Managed {
 			b.add(Line{
@@ -251,18 +251,18 @@ func (d Discount) describe() string {
 	return fmt.Sprintf("%s: %d%% off", orID(d.Name, d.Code), d.Percent)
 }
 
-// takeBack charges what was credited of invoices that were made void afterwards.
-func (b *bill) takeBack() {
+// clawBack charges what was credited of invoices that were made void afterwards.
+func (b *bill) clawBack() {
 	s := &b.Subscription
-	if s.TakeBack == 0 || s.Plan == plan.Managed {
+	if s.Clawback == 0 || s.Plan == plan.Managed {
 		return
 	}
-	l := Line{Kind: ProrationCharge, ID: "void", Description: "Credit of invoices that are void", Amount: s.TakeBack}
-	if s.TakeBack < 0 {
+	l := Line{Kind: ProrationCharge, ID: "void", Description: "Credit of invoices that are void", Amount: s.Clawback}
+	if s.Clawback < 0 {
 		l.Kind = ProrationCredit
 	}
 	b.add(l)
-	s.TakeBack = 0
+	s.Clawback = 0
 }
 
 // tax adds the tax on all lines; it is negative on what is credited.

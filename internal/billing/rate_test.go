@@ -51,7 +51,7 @@ func short(lines []Line) (list []shortLine) {
 
 func bought(t *testing.T, c *plan.Catalog, s Subscription, p Purchase) bill {
 	t.Helper()
-	o, err := s.ask(c, p)
+	o, err := s.propose(c, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestProration(t *testing.T) {
 		t.Errorf("the add-on is %+v, want 2 now and 1 in May", a)
 	}
 
-	may := rate(rating{Catalog: c, Subscription: second.Subscription.closing(c), At: at(t, "2026-05-01 00:00:00")})
+	may := rate(rating{Catalog: c, Subscription: second.Subscription.nextCycle(c), At: at(t, "2026-05-01 00:00:00")})
 	check(t, may, 49_500+1_000, shortLine{PlanLine, "team", 49_500}, shortLine{AddonLine, "bot_addon", 1_000})
 	again := rate(rating{Catalog: c, Subscription: may.Subscription, At: at(t, "2026-05-01 00:00:00")})
 	check(t, again, 0)
@@ -123,7 +123,7 @@ func TestYear(t *testing.T) {
 	if s := monthly.Subscription; s.Term != plan.Year || s.Next == nil || *s.Next != *to(plan.Team, plan.Month) {
 		t.Errorf("the subscription is %s, next %v", s.Term, s.Next)
 	}
-	february := rate(rating{Catalog: c, Subscription: year.Subscription.closing(c), At: at(t, "2026-02-01 00:00:00")})
+	february := rate(rating{Catalog: c, Subscription: year.Subscription.nextCycle(c), At: at(t, "2026-02-01 00:00:00")})
 	check(t, february, 0)
 
 	// The operator gives a contract: the unused half of the year goes to the balance.
@@ -152,7 +152,7 @@ func TestDiscounts(t *testing.T) {
 	after := more.Subscription
 	for i, off := range []plan.Cents{1_000, 1_000, 1_000, 0} { // May, June, July; over on 16 July
 		at := after.CycleEnd
-		b := rate(rating{Catalog: c, Subscription: after.closing(c), At: at})
+		b := rate(rating{Catalog: c, Subscription: after.nextCycle(c), At: at})
 		if want := plan.Cents(50_500) - off; b.Total != want {
 			t.Errorf("month %d costs %s, want %s", i, b.Total, want)
 		}
@@ -161,10 +161,10 @@ func TestDiscounts(t *testing.T) {
 	if len(after.Discounts) != 0 {
 		t.Errorf("%d discounts are left", len(after.Discounts))
 	}
-	if _, err := after.ask(c, Purchase{At: after.CycleEnd, Coupon: "TEN"}); err == nil {
+	if _, err := after.propose(c, Purchase{At: after.CycleEnd, Coupon: "TEN"}); err == nil {
 		t.Error("a coupon is redeemed twice")
 	}
-	if _, err := after.ask(c, Purchase{At: after.CycleEnd, Coupon: "NONE"}); err == nil {
+	if _, err := after.propose(c, Purchase{At: after.CycleEnd, Coupon: "NONE"}); err == nil {
 		t.Error("a coupon that there is not is redeemed")
 	}
 }
@@ -187,7 +187,7 @@ func TestTaxAndSpend(t *testing.T) {
 	s := newSubscription("w", plan.Plus, at(t, "2026-04-01 00:00:00"))
 	s.Balance = 500
 	april := monthOf(at(t, "2026-04-05 00:00:00"))
-	b := rate(rating{Catalog: c, Subscription: s.closing(c), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{
+	b := rate(rating{Catalog: c, Subscription: s.nextCycle(c), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{
 		{Month: april, Used: 7_123_456_789, Free: 5_000_000_000, Limit: 100_000_000_000},
 		{Month: april, Used: 90_000_000_000, Free: 5_000_000_000, Limit: 10_000_000_000, Billed: 400},
 		{Month: april, Used: 4_000_000_000, Free: 5_000_000_000, Limit: 10_000_000_000},
@@ -197,7 +197,7 @@ func TestTaxAndSpend(t *testing.T) {
 		shortLine{SpendLine, "ai_spend", 600}, shortLine{TaxLine, "tax", 1_894}, shortLine{BalanceLine, "balance", -500})
 	managed := newSubscription("w", plan.Managed, at(t, "2026-04-01 00:00:00"))
 	managed.Addons = []Addon{{ID: "bot_addon", Quantity: 5}}
-	check(t, rate(rating{Catalog: c, Subscription: managed.closing(c), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{{Month: april, Used: 1 << 60, Limit: 1 << 60}}}), 0)
+	check(t, rate(rating{Catalog: c, Subscription: managed.nextCycle(c), At: at(t, "2026-05-01 00:00:00"), Spends: []Spend{{Month: april, Used: 1 << 60, Limit: 1 << 60}}}), 0)
 }
 
 // TestCouponOnThe31st: a month from the 31st of January ends in February.
@@ -248,11 +248,11 @@ func TestReplacedCatalogue(t *testing.T) {
 	check(t, rate(rating{Catalog: dearer, Subscription: b.Subscription, At: at(t, "2026-04-20 00:00:00")}), 0)
 	last := b.Subscription
 	for last.CycleEnd.Before(last.Period.End) {
-		b := rate(rating{Catalog: dearer, Subscription: last.closing(dearer), At: last.CycleEnd})
+		b := rate(rating{Catalog: dearer, Subscription: last.nextCycle(dearer), At: last.CycleEnd})
 		check(t, b, 2_000, shortLine{AddonLine, "bot_addon", 2_000})
 		last = b.Subscription
 	}
-	check(t, rate(rating{Catalog: dearer, Subscription: last.closing(dearer), At: last.CycleEnd}), 10_900,
+	check(t, rate(rating{Catalog: dearer, Subscription: last.nextCycle(dearer), At: last.CycleEnd}), 10_900,
 		shortLine{PlanLine, "plus", 8_900}, shortLine{AddonLine, "bot_addon", 2_000})
 }
 
@@ -263,7 +263,7 @@ func TestClockSetBack(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-03-30 12:00:00": "2026-05-01 00:00:00", "2026-05-01 00:00:00": "2026-05-01 00:00:00", "2026-05-09 10:00:00": "2026-05-09 10:00:00",
 	} {
-		if got := s.moment(at(t, text)); !got.Equal(at(t, want)) {
+		if got := s.billedAt(at(t, text)); !got.Equal(at(t, want)) {
 			t.Errorf("%s is %s, want %s", text, got, want)
 		}
 	}

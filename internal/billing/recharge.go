@@ -159,9 +159,9 @@ func (s *Service) usedUp(ctx context.Context, q db.Querier, w id.Workspace, name
 	return false, fixed
 }
 
-// withinSpending refuses what would be bought by itself beyond the workspace's
+// checkSpending refuses what would be bought by itself beyond the workspace's
 // spending limit.
-func (s *Service) withinSpending(ctx context.Context, tx *db.Tx, of party, w id.Workspace, total plan.Cents, at time.Time) error {
+func (s *Service) checkSpending(ctx context.Context, tx *db.Tx, of party, w id.Workspace, total plan.Cents, at time.Time) error {
 	bought, err := sumBought(ctx, tx, w, monthOf(at))
 	if err != nil {
 		return db.Convert(err)

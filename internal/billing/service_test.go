@@ -103,7 +103,9 @@ type bank struct {
 	charged sync.Map // what was taken, by invoice
 }
 
-func (b *bank) Prompt(context.Context, db.Querier, id.Workspace) (bool, error) { return true, nil }
+func (b *bank) ChargesFirst(context.Context, db.Querier, id.Workspace) (bool, error) {
+	return true, nil
+}
 
 func (b *bank) Charge(_ context.Context, i billing.Invoice) error {
 	if err := b.answer(int(b.calls.Add(1))); err != nil {
@@ -473,20 +475,12 @@ func TestVoid(t *testing.T) {
 		it.toMonth(t, 1)
 		must(t, func() error { _, err := it.Billing.AssignPlan(t.Context(), it.w, plan.Team); return err })
 		invoice := it.invoices(t, it.w)[0]
-		annul := func(to billing.InvoiceStatus) error {
-			return it.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-				_, err := it.Billing.Annul(ctx, tx, it.w, invoice.ID, to, "in error")
-				return err
-			})
-		}
-		must(t, func() error { return annul(billing.Void) })
-		if err := annul(billing.Void); !fault.Is(err, fault.InvalidPayload) {
+		void := func() error { _, err := it.Billing.VoidInvoice(t.Context(), invoice.ID, "in error"); return err }
+		must(t, void)
+		if err := void(); !fault.Is(err, fault.InvalidPayload) {
 			t.Errorf("a second time it answers %v", err)
 		}
-		err := it.DB.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-			_, err := it.Billing.MarkPaid(ctx, tx, it.w, invoice.ID)
-			return err
-		})
+		_, err := it.Billing.MarkInvoicePaid(t.Context(), invoice.ID)
 		if !fault.Is(err, fault.InvalidPayload) {
 			t.Errorf("to pay a void invoice answers %v", err)
 		}

@@ -58,9 +58,9 @@ type Terms struct {
 	// Redeemed are the coupons that were ever taken: each is taken once.
 	Redeemed  []string            `json:"redeemed,omitempty"`
 	Recharges map[string]Recharge `json:"recharges,omitempty"`
-	// TakeBack is what the next bill charges because it was credited of an invoice that
+	// Clawback is what the next bill charges because it was credited of an invoice that
 	// was made void afterwards; less than nothing is credited.
-	TakeBack plan.Cents `json:"takeBack,omitempty"`
+	Clawback plan.Cents `json:"takeBack,omitempty"`
 	// Arrears is the last closed month, for what was used in it and told late.
 	Arrears *Arrears `json:"arrears,omitempty"`
 	// Pending is the change that waits for Held.
@@ -162,10 +162,10 @@ func (s Subscription) clone() Subscription {
 	return s
 }
 
-// closing is the subscription from the end of its cycle on: what is scheduled has
+// nextCycle is the subscription from the end of its cycle on: what is scheduled has
 // happened, nothing is charged yet. A plan that is sold by the year no more goes on by
 // the month.
-func (s Subscription) closing(c *plan.Catalog) Subscription {
+func (s Subscription) nextCycle(c *plan.Catalog) Subscription {
 	at, s := s.CycleEnd, s.clone()
 	if !s.Period.End.After(at) {
 		if s.Next != nil {
@@ -188,9 +188,9 @@ func (s Subscription) closing(c *plan.Catalog) Subscription {
 	return s
 }
 
-// moment is now, or the beginning of the open month when a clock that was set back says
+// billedAt is now, or the beginning of the open month when a clock that was set back says
 // less: a month that was closed is not charged again, nor a part of it twice.
-func (s Subscription) moment(now time.Time) time.Time {
+func (s Subscription) billedAt(now time.Time) time.Time {
 	if start := monthOf(s.CycleEnd.Add(-time.Second)).Start; now.Before(start) {
 		return start
 	}

@@ -53,9 +53,9 @@ func newTill() *till { return &till{demands: true, least: 50, charges: map[strin
 
 func (*till) Name() string { return "till" }
 
-func (t *till) Demands() bool { return t.demands }
+func (t *till) RequiresMethod() bool { return t.demands }
 
-func (t *till) Least() plan.Cents { return t.least }
+func (t *till) MinCharge() plan.Cents { return t.least }
 
 func (*till) Customer(_ context.Context, w id.Workspace, _, _ string) (string, error) {
 	return string(w), nil

@@ -65,7 +65,7 @@ func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, day
 		if err != nil {
 			return err
 		}
-		if err := s.permitted(sub, Purchase{Change: &Change{Plan: p}}); err != nil {
+		if err := s.checkPermitted(sub, Purchase{Change: &Change{Plan: p}}); err != nil {
 			return err
 		}
 		if sub, party, err = s.catchUp(ctx, tx, sub, party); err != nil {

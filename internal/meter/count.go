@@ -71,30 +71,50 @@ type daySum struct {
 //
 // InvalidPayload when a record fails plan.Usage.Check: whoever takes records from
 // outside checks them one by one before.
-func (s *Service) Add(ctx context.Context, tx *db.Tx, records []plan.Usage) error {
-	_, err := s.count(ctx, tx, records)
-	return err
-}
-
-// Take is Add of one usage that is refused when there is no room for it:
-// QuotaExceeded when the month's sum would pass the workspace's quota.
-func (s *Service) Take(ctx context.Context, tx *db.Tx, u plan.Usage) error {
-	totals, err := s.count(ctx, tx, []plan.Usage{u})
-	if err != nil {
+func (s *Service) Add(ctx context.Context, tx *db.Tx, usages []plan.Usage) error {
+	now := s.Clock.Now()
+	records, err := recordsOf(usages, now)
+	if err != nil || len(records) == 0 {
 		return err
 	}
-	allowances, err := selectAllowances(ctx, tx, []id.Workspace{u.Workspace})
+	var workspaces []id.Workspace
+	for _, r := range records {
+		workspaces = append(workspaces, r.workspace)
+	}
+	slices.Sort(workspaces)
+	allowances, err := selectAllowances(ctx, tx, slices.Compact(workspaces))
 	if err != nil {
 		return db.Convert(err)
 	}
-	a := allowances[u.Workspace]
+	records = slices.DeleteFunc(records, func(r record) bool { _, there := allowances[r.workspace]; return !there })
+	fresh, err := insertRecords(ctx, tx, records, now.UnixMilli()/dayLength.Milliseconds())
+	if err != nil {
+		return db.Convert(err)
+	}
+	records = slices.DeleteFunc(records, func(r record) bool { return !fresh[r.key] })
+	counters, gauges, days := tally(records, monthOf(now))
+	totals, err := addMonths(ctx, tx, counters)
+	if err != nil {
+		return db.Convert(err)
+	}
+	values, err := addToGauges(ctx, tx, gauges)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if err := setMonths(ctx, tx, values); err != nil {
+		return db.Convert(err)
+	}
+	if err := addDays(ctx, tx, days); err != nil {
+		return db.Convert(err)
+	}
+	totals = append(totals, values...)
+	var standings []standing
 	for _, total := range totals {
-		limit := s.limit(a, total.of)
-		if total.bot == "" && limit != plan.Unlimited && total.value > limit {
-			return s.exceeded(a, total.of, limit, total.value-u.Value)
+		if total.bot == "" && total.month.Equal(monthOf(now)) {
+			standings = append(standings, s.standing(total.workspace, allowances[total.workspace], total.of, total.value))
 		}
 	}
-	return nil
+	return s.warn(ctx, tx, standings...)
 }
 
 // MayAnswer is QuotaExceeded when a workspace has no incoming messages left: its bots
@@ -113,53 +133,6 @@ func (s *Service) MayAnswer(ctx context.Context, w id.Workspace) error {
 		return nil
 	}
 	return s.exceeded(a, plan.InvocationCalls, limit, used)
-}
-
-// count counts records and answers the sums that they changed.
-func (s *Service) count(ctx context.Context, tx *db.Tx, usages []plan.Usage) ([]monthSum, error) {
-	now := s.Clock.Now()
-	records, err := recordsOf(usages, now)
-	if err != nil || len(records) == 0 {
-		return nil, err
-	}
-	var workspaces []id.Workspace
-	for _, r := range records {
-		workspaces = append(workspaces, r.workspace)
-	}
-	slices.Sort(workspaces)
-	allowances, err := selectAllowances(ctx, tx, slices.Compact(workspaces))
-	if err != nil {
-		return nil, db.Convert(err)
-	}
-	records = slices.DeleteFunc(records, func(r record) bool { _, there := allowances[r.workspace]; return !there })
-	fresh, err := insertRecords(ctx, tx, records, now.UnixMilli()/dayLength.Milliseconds())
-	if err != nil {
-		return nil, db.Convert(err)
-	}
-	records = slices.DeleteFunc(records, func(r record) bool { return !fresh[r.key] })
-	counters, gauges, days := tally(records, monthOf(now))
-	totals, err := addMonths(ctx, tx, counters)
-	if err != nil {
-		return nil, db.Convert(err)
-	}
-	values, err := addToGauges(ctx, tx, gauges)
-	if err != nil {
-		return nil, db.Convert(err)
-	}
-	if err := setMonths(ctx, tx, values); err != nil {
-		return nil, db.Convert(err)
-	}
-	if err := addDays(ctx, tx, days); err != nil {
-		return nil, db.Convert(err)
-	}
-	totals = append(totals, values...)
-	var standings []standing
-	for _, total := range totals {
-		if total.bot == "" && total.month.Equal(monthOf(now)) {
-			standings = append(standings, s.standing(total.workspace, allowances[total.workspace], total.of, total.value))
-		}
-	}
-	return totals, s.warn(ctx, tx, standings...)
 }
 
 // recordsOf makes the records of usages: each once, and with it that of the type

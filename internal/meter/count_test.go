@@ -290,13 +290,13 @@ func TestForget(t *testing.T) {
 	})
 }
 
-// Take and Gauge of two processes with many goroutines each never go over the quota,
+// Gauges of two processes with many goroutines each never go over the quota,
 // and use it up.
 func TestQuotasOfTwoProcesses(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		w, _ := f.workspace(t, plan.Community)
 		limit := int64(2)
-		for _, u := range []plan.Type{plan.BotCount, plan.MemberCount, plan.IntegrationsOwned, plan.AlwaysAlive, plan.InvocationCalls} {
+		for _, u := range []plan.Type{plan.BotCount, plan.MemberCount, plan.IntegrationsOwned, plan.AlwaysAlive} {
 			if err := f.SetQuota(t.Context(), w, u, &limit); err != nil {
 				t.Fatal(err)
 			}
@@ -319,10 +319,10 @@ func TestQuotasOfTwoProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if here+there != 5*limit {
-			t.Errorf("%d were let in here and %d there, want %d in all", here, there, 5*limit)
+		if here+there != 4*limit {
+			t.Errorf("%d were let in here and %d there, want %d in all", here, there, 4*limit)
 		}
-		for _, u := range []plan.Type{plan.BotCount, plan.MemberCount, plan.IntegrationsOwned, plan.AlwaysAlive, plan.InvocationCalls} {
+		for _, u := range []plan.Type{plan.BotCount, plan.MemberCount, plan.IntegrationsOwned, plan.AlwaysAlive} {
 			if n := f.value(t, w, string(w), u, ""); n != limit {
 				t.Errorf("%s is %d", u, n)
 			}
@@ -341,17 +341,15 @@ func (f *fixture) grow(ctx context.Context, w id.Workspace) (int64, error) {
 	for i := range 64 {
 		all.Go(func() {
 			err := f.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
-				switch i % 5 {
+				switch i % 4 {
 				case 0:
 					return f.Bots(ctx, tx, w, 1)
 				case 1:
 					return f.Members(ctx, tx, w, 1)
 				case 2:
 					return f.Integrations(ctx, tx, w, 1)
-				case 3:
-					return f.Gauge(ctx, tx, w, plan.AlwaysAlive, 1)
 				}
-				return f.Take(ctx, tx, plan.Usage{Workspace: w, Type: plan.InvocationCalls, Value: 1})
+				return f.Gauge(ctx, tx, w, plan.AlwaysAlive, 1)
 			})
 			switch {
 			case err == nil:
