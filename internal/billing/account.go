@@ -16,7 +16,7 @@ import (
 // maxAddress bounds each part of an address, in characters.
 const maxAddress = 200
 
-// check is the address without the white space around its parts. InvalidPayload when
+// check returns the address with white space trimmed from its parts. InvalidPayload when
 // a part is missing or too long.
 func (a Address) check() (Address, error) {
 	for _, part := range []struct {
@@ -29,15 +29,15 @@ func (a Address) check() (Address, error) {
 	} {
 		*part.value = strings.TrimSpace(*part.value)
 		if n := utf8.RuneCountInString(*part.value); n > maxAddress || n == 0 && !part.optional {
-			return a, fault.New(fault.InvalidPayload, "%s has %d characters; it must have %d at most, and some unless it is optional.", part.name, n, maxAddress)
+			return a, fault.New(fault.InvalidPayload, "%s has %d characters; it must have at most %d, and at least one unless it is optional.", part.name, n, maxAddress)
 		}
 	}
 	a.Country = strings.ToUpper(a.Country)
 	return a, nil
 }
 
-// SetAddress sets where the invoices of a workspace go. Those that were issued keep
-// theirs.
+// SetAddress sets the billing address of a workspace. Invoices already issued keep the
+// address they were issued with.
 func (s *Service) SetAddress(ctx context.Context, w id.Workspace, a Address) error {
 	a, err := a.check()
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Service) SetAddress(ctx context.Context, w id.Workspace, a Address) err
 	return s.edit(ctx, w, "billing address", func(sub *Subscription) { sub.Address = &a })
 }
 
-// edit changes what nothing is charged for.
+// edit makes a change that costs nothing; did describes it in the audit trail.
 func (s *Service) edit(ctx context.Context, w id.Workspace, did string, change func(*Subscription)) error {
 	return s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		sub, of, err := s.subscription(ctx, tx, w)
@@ -61,8 +61,9 @@ func (s *Service) edit(ctx context.Context, w id.Workspace, did string, change f
 	})
 }
 
-// SetReadonly says what of a workspace the operator alone changes; nil keeps. It is
-// for workspaces that are billed by contract: no operation of the API leads here.
+// SetReadonly reserves changes of the plan, of add-ons, or of both to the operator; nil
+// leaves a flag as it is. It is for workspaces that are billed by contract, and no
+// operation of the API leads here.
 func (s *Service) SetReadonly(ctx context.Context, w id.Workspace, planToo, addonsToo *bool) (sub Subscription, err error) {
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		var of party
@@ -104,14 +105,14 @@ type Grant struct {
 	Amount  plan.Nano
 	Period  Period
 	Created time.Time
-	// Request tells a repeat of the request that bought it; empty tells none.
+	// Request identifies the request that bought it, so that a repeat is recognised;
+	// empty when the caller sent no key.
 	Request string
 }
 
-// BuyCredit buys credit for AI that is good from now to the end of the month. A repeat
-// of a request that bought some, told by request unless that is empty, is answered with
-// the same grant and buys nothing. PaymentRequired when it has to be paid first and the
-// payment is declined.
+// BuyCredit buys credit for AI that is valid until the end of the month. A repeat of a
+// request, recognised by its key unless that is empty, returns the same grant and buys
+// nothing. PaymentRequired when it must be paid for first and the payment is declined.
 func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nano, request string) (Grant, error) {
 	if amount < 1 || amount > maxGrant {
 		return Grant{}, fault.New(fault.InvalidPayload, "amount is %d nano-dollars; it must be from 1 to %d.", amount, maxGrant)
@@ -123,7 +124,7 @@ func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nan
 		}
 		_, invoice, err := s.buy(ctx, w, Purchase{Grant: amount, Request: request})
 		if !again && request != "" && (fault.Is(err, fault.AlreadyExists) || fault.Is(err, fault.ResourceLockedConflict)) {
-			continue // perhaps by the same request, which came twice at once
+			continue // perhaps it lost to itself: the same request may have come twice at once
 		}
 		if err != nil {
 			return Grant{}, err
@@ -133,8 +134,8 @@ func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nan
 	}
 }
 
-// bought is the grant that a request bought. One that is being paid is seen to its end
-// first; when it is declined, that is the answer.
+// bought returns the grant that a request bought. If it is still being paid for, the
+// payment is completed first; when that is declined, so is the request.
 func (s *Service) bought(ctx context.Context, w id.Workspace, request string) (g Grant, found bool, err error) {
 	if request == "" {
 		return Grant{}, false, nil

@@ -9,9 +9,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// syncStanding brings the state of a subscription and the block of its workspace in line
-// with the invoices that are not paid. When the block ends, what the workspace has is
-// charged again, from that moment on.
+// syncStanding derives the status of a subscription, and whether its workspace is blocked,
+// from the invoices that are unpaid. When a block ends, the plan and the add-ons are
+// charged again from that moment on.
 func (s *Service) syncStanding(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	unpaid, action, err := selectDebts(ctx, tx, w)
 	if err != nil {
@@ -44,8 +44,9 @@ func (s *Service) syncStanding(ctx context.Context, tx *db.Tx, w id.Workspace) e
 	})
 }
 
-// changeStatus gives a subscription another state. When it was blocked, the months that ended
-// meanwhile are closed as blocked ones first, and then the rest of this one is charged.
+// changeStatus sets the status of a subscription. When that ends a block, the months that
+// ended during it are closed first, while nothing is charged for them, and then the rest
+// of the current month is charged.
 func (s *Service) changeStatus(ctx context.Context, tx *db.Tx, sub Subscription, of party, to Status) (err error) {
 	resumes := sub.Status == Canceled && sub.Held == ""
 	if resumes {

@@ -12,10 +12,10 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// What stands here is for the operator, who keeps the books: no operation of the API
-// leads to it. All of it is recorded in the trail of the workspace.
+// This file is for the operator, who keeps the books; no operation of the API leads here.
+// Everything is recorded in the audit trail of the workspace.
 
-// requireIdle is nil when no attempt to charge the invoice is under way, so that the
+// requireIdle returns nil when no attempt to charge the invoice is pending, so that the
 // operator may decide about it.
 func (s *Service) requireIdle(ctx context.Context, tx *db.Tx, which id.Invoice) error {
 	a, found, err := selectPending(ctx, tx, which)
@@ -29,8 +29,8 @@ func (s *Service) requireIdle(ctx context.Context, tx *db.Tx, which id.Invoice) 
 	return underWay(which)
 }
 
-// decide makes a decision of the operator about an issued invoice, and records it
-// when it changed something.
+// decide applies a decision of the operator to an issued invoice, and records it if it
+// changed anything.
 func (s *Service) decide(ctx context.Context, which id.Invoice, did string, decision func(context.Context, *db.Tx, Invoice) (Invoice, error)) (i Invoice, err error) {
 	err = s.DB.Tx(operator(ctx), func(ctx context.Context, tx *db.Tx) error {
 		before, found, err := selectInvoiceOf(ctx, tx, which)
@@ -51,8 +51,8 @@ func (s *Service) decide(ctx context.Context, which id.Invoice, did string, deci
 	return i, err
 }
 
-// record has the trail of a workspace say what the operator did about its invoice. One
-// that was deleted has no trail any more.
+// record notes in the audit trail of a workspace what the operator did to its invoice. A
+// workspace that was deleted has no trail any more.
 func (s *Service) record(ctx context.Context, tx *db.Tx, i Invoice, did string) error {
 	of, found, err := selectParty(ctx, tx, i.Workspace)
 	if err != nil || !found {
@@ -73,7 +73,7 @@ func checkReason(reason string) error {
 	return nil
 }
 
-// MarkInvoicePaid notes that an invoice was paid in another way.
+// MarkInvoicePaid notes that an invoice was paid by other means, such as a bank transfer.
 // ResourceNotFound when there is none, ResourceLockedConflict while it is charged.
 func (s *Service) MarkInvoicePaid(ctx context.Context, which id.Invoice) (Invoice, error) {
 	return s.decide(ctx, which, "marked as paid", func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
@@ -81,7 +81,7 @@ func (s *Service) MarkInvoicePaid(ctx context.Context, which id.Invoice) (Invoic
 	})
 }
 
-// VoidInvoice says that nobody owes the invoice any more.
+// VoidInvoice makes an invoice void: nobody owes it any more.
 // ResourceNotFound when there is none, ResourceLockedConflict while it is charged,
 // InvalidPayload when it was paid.
 func (s *Service) VoidInvoice(ctx context.Context, which id.Invoice, reason string) (Invoice, error) {
@@ -97,21 +97,21 @@ func (s *Service) VoidInvoice(ctx context.Context, which id.Invoice, reason stri
 	})
 }
 
-// CreditInvoice credits an amount of an invoice that was paid to the balance of its
-// workspace, by a credit note that has a number of its own. What is left of the time
-// that the invoice paid for is worth as much less. ResourceNotFound when there is no
-// such invoice or workspace, InvalidPayload when it was not paid or less of it is left
-// to be credited, ResourceLockedConflict while the workspace is buying something.
+// CreditInvoice credits a part of a paid invoice to the balance of its workspace, by a
+// credit note with a number of its own. The unused time that the invoice paid for loses as
+// much of its value. ResourceNotFound when there is no such invoice or workspace,
+// InvalidPayload when it was not paid or the amount exceeds what can still be credited,
+// ResourceLockedConflict while a purchase of the workspace is being paid.
 func (s *Service) CreditInvoice(ctx context.Context, which id.Invoice, amount plan.Cents, reason string) (note Invoice, err error) {
 	if err := checkReason(reason); err != nil {
 		return Invoice{}, err
 	}
 	if amount < 1 {
-		return Invoice{}, fault.New(fault.InvalidPayload, "A credit of %s is not possible; it is at least 0.01.", amount)
+		return Invoice{}, fault.New(fault.InvalidPayload, "A credit of %s is not possible; it must be at least 0.01.", amount)
 	}
 	return s.decide(ctx, which, "credited with "+amount.String()+": "+reason, func(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
 		if i.Status != Paid {
-			return i, fault.New(fault.InvalidPayload, "The invoice %s is %s; only what was paid is credited, and what nobody has paid is made void.", i.ID, i.Status)
+			return i, fault.New(fault.InvalidPayload, "The invoice %s is %s; only a paid invoice can be credited, and an unpaid one is made void instead.", i.ID, i.Status)
 		}
 		sub, of, err := s.subscription(ctx, tx, i.Workspace)
 		if err != nil {
@@ -126,7 +126,7 @@ func (s *Service) CreditInvoice(ctx context.Context, which id.Invoice, amount pl
 		}
 		rest := creditable(i, all, s.Plans.Tax)
 		if amount > rest {
-			return i, fault.New(fault.InvalidPayload, "%s cannot be credited of the invoice %s: it was paid with %s, and %s of that are left.", amount, i.ID, i.paidWith(), rest)
+			return i, fault.New(fault.InvalidPayload, "%s of the invoice %s cannot be credited: %s was paid for it, of which %s can still be credited.", amount, i.ID, i.paidWith(), rest)
 		}
 		sub.Coverages = slices.Clone(sub.Coverages)
 		for at := range sub.Coverages {
@@ -147,12 +147,12 @@ func (s *Service) CreditInvoice(ctx context.Context, which id.Invoice, amount pl
 	})
 }
 
-// paidWith is what an invoice was paid with: in money and from the balance.
+// paidWith is what was paid for an invoice, in money and from the balance.
 func (i Invoice) paidWith() plan.Cents { return i.Total + max(i.balanceUsed(), 0) }
 
-// creditable is what may still be credited of an invoice, of all of its workspace: what
-// it was paid with, without what was credited of it before, by the operator or because
-// what it was for was given up, with its tax.
+// creditable is how much of an invoice can still be credited, given all invoices of its
+// workspace: what was paid for it, less what was credited already with its tax, whether by
+// the operator or because something it was for was given up.
 func creditable(of Invoice, all []Invoice, t plan.Tax) plan.Cents {
 	rest := of.paidWith()
 	for _, i := range all {
@@ -169,22 +169,24 @@ func creditable(of Invoice, all []Invoice, t plan.Tax) plan.Cents {
 	return max(rest, 0)
 }
 
-// Waiting is a payment whose outcome is not known yet, or a purchase that waits for one.
+// Waiting is a payment whose outcome is not known yet, or a purchase that waits for its
+// payment.
 type Waiting struct {
 	Invoice   id.Invoice
 	Workspace id.Workspace
 	Amount    plan.Cents
 	Currency  string
 	Since     time.Time
-	// Provider and Reference are who was asked to charge and what it calls the charge;
-	// both are empty when nobody was asked.
+	// Provider is who was asked for the charge, and Reference is its id there; both are
+	// empty when nobody was asked.
 	Provider, Reference string
-	// Purchase says that what is bought is had when it is paid, and that nothing else can
-	// be bought until then.
+	// Purchase says that a purchase waits for the payment, and that the workspace can buy
+	// nothing else until then.
 	Purchase bool
 }
 
-// PaymentsWaiting reads the payments of all workspaces whose outcome is not known yet.
+// PaymentsWaiting calls each for the payments of all workspaces whose outcome is not known
+// yet.
 func (s *Service) PaymentsWaiting(ctx context.Context, each func(Waiting) error) error {
 	const batch = 500
 	for _, alone := range []bool{false, true} {
@@ -207,17 +209,17 @@ func (s *Service) PaymentsWaiting(ctx context.Context, each func(Waiting) error)
 	return nil
 }
 
-// PaymentsStuck counts the payments that have waited for their outcome since before a
-// moment, of a database that may not be open for work.
+// PaymentsStuck counts the payments that have waited for their outcome since before a given
+// time. It needs no service, so that it can inspect a database that is not in use.
 func PaymentsStuck(ctx context.Context, q db.Querier, before time.Time) (n int, err error) {
 	n, err = countWaiting(ctx, q, before)
 	return n, db.Convert(err)
 }
 
-// SettlePayment says what became of a payment, when the provider cannot be asked any
-// more: whoever looked it up there knows. A purchase that waits for it takes effect or is
-// forgotten. Should the provider tell later that money was taken after all, it is given
-// back. ResourceNotFound when nothing of the invoice is under way.
+// SettlePayment records the outcome of a payment that the provider cannot be asked about
+// any more, as the operator found it on the provider's own pages. A purchase that waits
+// for it takes effect or is dropped. Should the provider report later that money was taken
+// after all, it is refunded. ResourceNotFound when no payment of the invoice is pending.
 func (s *Service) SettlePayment(ctx context.Context, which id.Invoice, paid bool, reason string) error {
 	if err := checkReason(reason); err != nil {
 		return err
@@ -267,8 +269,8 @@ func noPayment(which id.Invoice) error {
 	return fault.New(fault.ResourceNotFound, "No payment of an invoice %q is under way; botyard payment list has those that are.", fault.Bounded(string(which)))
 }
 
-// InvoicesIn reads the invoices of all workspaces in a state, the oldest first, for
-// the operator.
+// InvoicesIn calls each for the invoices of all workspaces that have a status, the oldest
+// first.
 func (s *Service) InvoicesIn(ctx context.Context, status InvoiceStatus, each func(Invoice) error) error {
 	for after := (db.Key{At: -1}); ; {
 		const batch = 500

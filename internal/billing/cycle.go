@@ -12,13 +12,13 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// closeBatch is how many workspaces are closed in one transaction. A server that dies
-// repeats one batch at most; the rest is done.
+// closeBatch is how many workspaces are closed in one transaction, and so how much work a
+// server that dies loses at most.
 const closeBatch = 50
 
-// CloseMonths closes the months of all workspaces that have ended, each once and in
-// order, and answers how many workspaces it brought up to date. It goes on behind a
-// workspace that fails, and answers all errors: the next run meets those again.
+// CloseMonths closes all months that have ended, of all workspaces, each once and in
+// order, and returns how many workspaces it brought up to date. One that fails does not
+// hold up the others; the next run tries it again. All errors are returned.
 func (s *Service) CloseMonths(ctx context.Context) (closed int, err error) {
 	var errs []error
 	for after := id.Workspace(""); ; {
@@ -54,7 +54,7 @@ func (s *Service) closeAll(ctx context.Context, due []id.Workspace) error {
 			if err != nil {
 				return err
 			}
-			// A purchase that is being paid is ended first, by its job.
+			// A purchase that is being paid for is ended first, by its job.
 			if sub.Held != "" {
 				continue
 			}
@@ -99,7 +99,7 @@ func (s *Service) catchUp(ctx context.Context, tx *db.Tx, sub Subscription, of p
 	return sub, of, s.pushExtras(ctx, tx, sub, now)
 }
 
-// caughtUp is the subscription as catchUp would make it. Nothing is issued or written.
+// caughtUp is the subscription as catchUp would leave it. Nothing is issued or written.
 func (s *Service) caughtUp(ctx context.Context, sub Subscription) (Subscription, error) {
 	for now := s.Clock.Now(); !sub.CycleEnd.After(now); {
 		b, err := s.closingBill(ctx, s.DB.Reader(ctx), sub, "")
@@ -112,8 +112,8 @@ func (s *Service) caughtUp(ctx context.Context, sub Subscription) (Subscription,
 }
 
 // closingBill is the bill at the end of the open month: the plan and the add-ons of the
-// next one, and the AI spend of this one. The upcoming invoice is the same, made
-// before the month ends.
+// next one, and the AI spend of this one. Asked for before the month ends, it is the
+// upcoming invoice.
 func (s *Service) closingBill(ctx context.Context, q db.Querier, sub Subscription, invoice id.Invoice) (bill, error) {
 	spends, arrears, err := s.spends(ctx, q, sub)
 	if err != nil {
@@ -124,8 +124,8 @@ func (s *Service) closingBill(ctx context.Context, q db.Querier, sub Subscriptio
 	return b, nil
 }
 
-// spends reads the AI spend of the open month, and of the one before what was told
-// after it had been closed.
+// spends reads the AI spend of the open month, and of the month before it whatever was
+// reported after it had been closed.
 func (s *Service) spends(ctx context.Context, q db.Querier, sub Subscription) ([]Spend, *Arrears, error) {
 	if s.Usage == nil || sub.Plan == plan.Managed {
 		return nil, nil, nil
@@ -161,8 +161,8 @@ func (s *Service) spends(ctx context.Context, q db.Querier, sub Subscription) ([
 	return append(spends, now), &Arrears{Month: month.Start, Free: now.Free, Limit: now.Limit, Billed: max(now.cost(), 0)}, nil
 }
 
-// Upcoming is the bill that the open month would be closed with, if nothing were
-// bought or used any more.
+// Upcoming is the bill that the open month will be closed with, if nothing more is bought
+// or used.
 func (s *Service) Upcoming(ctx context.Context, w id.Workspace) (Subscription, []Line, error) {
 	q := s.DB.Reader(ctx)
 	sub, _, err := s.subscription(ctx, q, w)
@@ -173,9 +173,9 @@ func (s *Service) Upcoming(ctx context.Context, w id.Workspace) (Subscription, [
 	return sub, b.Lines, err
 }
 
-// DeleteWorkspace closes the books of a workspace that is being deleted: what it
-// still owes for AI is invoiced, its subscription ends. Its invoices stay, because
-// the operator has to account for them; they name who they were for.
+// DeleteWorkspace closes the books of a workspace that is being deleted: the AI spend that
+// it still owes is invoiced and its subscription ends. Its invoices stay, because the
+// operator has to account for them; each names who it was for.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	sub, of, err := s.subscription(ctx, tx, w)
 	if err != nil {
@@ -212,7 +212,7 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 	return s.forgetPayer(ctx, tx, w, unpaid)
 }
 
-// ended is the subscription when nothing is had any more.
+// ended is the subscription without anything that costs money.
 func (s Subscription) ended() Subscription {
 	s.Plan, s.Term = plan.Community, plan.Month
 	return s

@@ -22,12 +22,12 @@ type Discount struct {
 	Months   int           `json:"months,omitempty"`
 	Start    time.Time     `json:"start"`
 	End      time.Time     `json:"end,omitzero"` // exclusive; zero has none
-	// Used is the month in which an amount was taken off last: that happens once a
-	// month, however many invoices there are.
+	// Used is the month in which an amount was last deducted: it is deducted once a month,
+	// however many invoices there are.
 	Used time.Time `json:"used,omitzero"`
 }
 
-// applies says whether the discount is taken off an invoice of that moment.
+// applies reports whether the discount applies to an invoice of that moment.
 func (d Discount) applies(at time.Time) bool {
 	if at.Before(d.Start) || !d.End.IsZero() && !at.Before(d.End) {
 		return false
@@ -38,15 +38,16 @@ func (d Discount) applies(at time.Time) bool {
 // maxDiscounts bounds how many discounts a workspace has at once.
 const maxDiscounts = 10
 
-// redeem adds the discount of a code. ReferenceNotFound when there is no such
-// coupon, AlreadyExists when the workspace has had it.
+// redeem adds the discount of a coupon code. ReferenceNotFound when there is no such
+// coupon, AlreadyExists when the workspace has redeemed it before, LimitExceeded when it
+// has too many discounts.
 func (s *Subscription) redeem(c *plan.Catalog, code string, at time.Time) error {
 	k, found := c.Coupon(code)
 	if !found || !k.RedeemBy.IsZero() && !at.Before(k.RedeemBy) {
-		return fault.New(fault.ReferenceNotFound, "There is no coupon with the code %q, or it is taken no more.", fault.Bounded(code))
+		return fault.New(fault.ReferenceNotFound, "There is no coupon with the code %q, or it has expired.", fault.Bounded(code))
 	}
 	if slices.Contains(s.Redeemed, k.ID) {
-		return fault.New(fault.AlreadyExists, "This workspace has redeemed the coupon %q before; each is redeemed once.", k.Code)
+		return fault.New(fault.AlreadyExists, "This workspace has redeemed the coupon %q already; each can be redeemed once.", k.Code)
 	}
 	if len(s.Discounts) >= maxDiscounts {
 		return fault.New(fault.LimitExceeded, "A workspace has at most %d discounts at once and this one has %d.", maxDiscounts, len(s.Discounts))

@@ -17,20 +17,21 @@ import (
 
 // The kinds of jobs of payments.
 const (
-	jobRetry    = "collect-invoice"  // tries to have an invoice paid when its time has come
-	jobConclude = "conclude-payment" // finds out what became of an attempt
-	jobRefund   = "refund-payment"   // gives back what nobody owed
+	jobRetry    = "collect-invoice"  // charges an invoice when it is due
+	jobConclude = "conclude-payment" // finds out the outcome of an attempt
+	jobRefund   = "refund-payment"   // refunds what nobody owed
 	jobForget   = "forget-payment-events"
 )
 
-// retrying is the payload of jobRetry. With a request it is a try beside the schedule,
-// by a method that was set at a moment.
+// retrying is the payload of jobRetry. With a request it is a try outside the schedule, by
+// a method that was set at SetAt.
 type retrying struct {
 	Invoice id.Invoice `json:"invoice"`
 	Request string     `json:"request,omitempty"`
 	Method  string     `json:"method,omitempty"`
 	SetAt   time.Time  `json:"setAt,omitzero"`
-	// Begin has the collection begin: whoever issued the invoice knew no provider.
+	// Begin starts the collection of an invoice that was issued where no provider is
+	// configured, such as on the operator's command line.
 	Begin bool `json:"begin,omitzero"`
 }
 
@@ -39,13 +40,13 @@ type ofPayment struct {
 	Payment id.Payment `json:"payment"`
 }
 
-// eventsKept is how long the ids of a provider's events are remembered. Stripe
-// repeats one for three days, and what is older is not signed anew.
+// eventsKept is how long the ids of a provider's events are remembered. Stripe redelivers
+// an event for three days.
 const eventsKept = 30 * 24 * time.Hour
 
-// patient is how jobs wait for a provider that does not answer: up to an hour between
-// two looks, and for as long as it takes. The operator sees and ends what waits for too
-// long with botyard payment.
+// patient is the policy of jobs that wait for a provider: they back off to once an hour and
+// never give up. The operator lists and ends what has waited for too long with botyard
+// payment.
 var patient = jobs.Policy{MaxAttempts: math.MaxInt32, Timeout: 2 * time.Minute, Backoff: 10 * time.Second, MaxBackoff: time.Hour}
 
 // HandlePayments has a queue do the work of payments.
@@ -80,8 +81,8 @@ func (s *Service) HandlePayments(q *jobs.Queue) {
 	q.Every(jobForget, 24*time.Hour)
 }
 
-// schedule writes how the collection of an invoice stands and has it tried again at
-// its next time, if it has one.
+// schedule writes the collection state of an invoice and enqueues its next try, if it has
+// one.
 func (s *Service) schedule(ctx context.Context, tx *db.Tx, i Invoice) error {
 	if err := updateInvoice(ctx, tx, i); err != nil {
 		return db.Convert(err)
@@ -92,9 +93,9 @@ func (s *Service) schedule(ctx context.Context, tx *db.Tx, i Invoice) error {
 	return s.Queue.Enqueue(ctx, tx, jobRetry, retrying{Invoice: i.ID}, jobs.Unique(string(i.ID)), jobs.RunAt(i.NextAttempt))
 }
 
-// retry tries to have an invoice paid, when it is still to be paid and its time has
-// come. When its time has moved on, because it was tried by hand meanwhile or this runs
-// again, it waits for that: the job that waited for the earlier time is the only one.
+// retry charges an invoice that is still open and whose time has come. When the next try
+// has been moved, because the invoice was tried by hand meanwhile or because this job runs
+// again, the job is rescheduled: there is only one for an invoice.
 func (s *Service) retry(ctx context.Context, of retrying) error {
 	i, found, err := selectInvoiceOf(ctx, s.DB.Reader(ctx), of.Invoice)
 	if err != nil {
@@ -122,15 +123,15 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 		return nil // paid or void meanwhile
 	}
 	if err == nil && of.Request != a.Request && of.Method != "" && of.Method != a.Method && a.State != AttemptPaid {
-		// What was set is charged after all when the try that it met is over.
+		// The new method is charged as soon as the attempt it found is over.
 		return fmt.Errorf("the invoice %s is being charged by an earlier method, as %s: %w", i.ID, a.ID, errUnknown)
 	}
 	return err
 }
 
-// superseded says that a try by a method that was set is needless: another method was set
-// since, which has a try of its own, or this one was tried since. A card that is declined
-// is not to be declined twice for one request.
+// superseded reports whether a try by a newly set method is needless: another method has
+// been set since, which has a try of its own, or this one has been tried since. Being set
+// once, a card should be declined at most once.
 func (s *Service) superseded(ctx context.Context, i Invoice, of retrying) (bool, error) {
 	q := s.DB.Reader(ctx)
 	p, _, err := selectPayer(ctx, q, i.Workspace)
@@ -142,7 +143,7 @@ func (s *Service) superseded(ctx context.Context, i Invoice, of retrying) (bool,
 	return tried, db.Convert(err)
 }
 
-// reschedule has the job of an invoice wait for its next try.
+// reschedule enqueues the next try of an invoice.
 func (s *Service) reschedule(ctx context.Context, which id.Invoice) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		i, found, err := selectInvoiceOf(ctx, tx, which)
@@ -153,7 +154,7 @@ func (s *Service) reschedule(ctx context.Context, which id.Invoice) error {
 	})
 }
 
-// beginCollecting has an invoice collected that nobody has begun to collect.
+// beginCollecting starts the collection of an invoice, unless that has happened.
 func (s *Service) beginCollecting(ctx context.Context, i Invoice) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		i, found, err := selectInvoice(ctx, tx, i.Workspace, i.ID)
@@ -164,7 +165,7 @@ func (s *Service) beginCollecting(ctx context.Context, i Invoice) error {
 	})
 }
 
-// finishPayment finds out what became of an attempt that is still pending.
+// finishPayment finds out the outcome of an attempt that is still pending.
 func (s *Service) finishPayment(ctx context.Context, which id.Payment) error {
 	a, found, err := selectAttempt(ctx, s.DB.Reader(ctx), which)
 	if err != nil || !found || a.State != AttemptPending {
@@ -174,11 +175,11 @@ func (s *Service) finishPayment(ctx context.Context, which id.Payment) error {
 	return err
 }
 
-// refund gives back what an attempt took though nobody owed it any more.
+// refund refunds what an attempt took although nobody owed it any more.
 func (s *Service) refund(ctx context.Context, which id.Payment) error {
 	a, found, err := selectAttempt(ctx, s.DB.Reader(ctx), which)
 	if err != nil || !found || a.State != AttemptPaid || !a.RefundedAt.IsZero() || a.Dispute == DisputeLost {
-		return db.Convert(err) // nothing is kept that could be given back
+		return db.Convert(err) // there is nothing to refund, or nothing any more
 	}
 	if s.Provider == nil || s.Provider.Name() != a.Provider {
 		return errors.New("the payment provider " + a.Provider + " is not configured any more: refund " + a.Reference + " there by hand")
@@ -196,25 +197,25 @@ func (s *Service) refund(ctx context.Context, which id.Payment) error {
 	})
 }
 
-// event is something that a provider told us of a charge.
+// event is what a provider reports about a charge.
 type event struct {
 	ID string
-	// Reference is the provider's name of the charge, and Payment ours, where the
-	// provider was told it.
+	// Reference is the provider's id of the charge. Payment is ours, if the provider
+	// reports that as well.
 	Reference string
 	Payment   id.Payment
-	// Paid says that money was taken: how much.
+	// Paid says that money was taken, and Amount how much.
 	Paid     bool
 	Amount   int64
 	Currency string
-	// Changed says that the charge stands differently than before.
+	// Changed says that the state of the charge has changed.
 	Changed bool
-	// Dispute is how a dispute about the charge stands; empty is none.
+	// Dispute is the state of a dispute about the charge; empty when there is none.
 	Dispute Dispute
 }
 
-// takeEvent takes in an event, once. Events come late, twice and in any order: that money
-// was taken is true whenever it is heard of, all else is only a reason to look.
+// takeEvent processes an event once. Events come late, twice and in any order: "paid" is
+// true whenever it is reported, anything else is only a reason to look the charge up.
 func (s *Service) takeEvent(ctx context.Context, e event) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		fresh, err := noteEvent(ctx, tx, s.Provider.Name(), e.ID, s.Clock.Now())
@@ -251,9 +252,9 @@ func (s *Service) takeEvent(ctx context.Context, e event) error {
 	})
 }
 
-// dispute notes how a dispute about a payment stands. One that is lost took the money
-// back: unless another payment covers the invoice, it is owed again and not collected by
-// itself any more, so the workspace is blocked.
+// dispute records the state of a dispute about a payment. When it is lost, the bank has
+// taken the money back: unless another payment covers the invoice, it is owed again. It is
+// not collected automatically any more, so the workspace is blocked.
 func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) error {
 	if a.Dispute == d || a.Dispute == DisputeLost || a.Dispute == DisputeWon && d == DisputeOpen {
 		return nil

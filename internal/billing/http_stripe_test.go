@@ -114,16 +114,16 @@ func TestStripeOutcomes(t *testing.T) {
 	}
 	// The payer confirms at the bank while we give up waiting for it.
 	faster := begin("faster", "pm_card_action")
-	f.Trouble = func(step string) stripe.Trouble {
+	f.OnStep(func(step string) stripe.Trouble {
 		if step == "cancel" {
 			f.Succeed(faster.Reference)
 		}
 		return stripe.NoTrouble
-	}
+	})
 	if o, err := s.Confirm(ctx, faster); err == nil || fault.Is(err, fault.InvalidPayload) {
 		t.Errorf("a payment that cannot be cancelled: %+v, %v; it is not known to be declined", o, err)
 	}
-	f.Trouble = nil
+	f.OnStep(nil)
 	if o, err := s.Look(ctx, faster); err != nil || o.State != AttemptPaid {
 		t.Errorf("looked up: %+v, %v", o, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// InvoiceStatus is how an invoice stands; the names are those of the public API.
+// InvoiceStatus is the status of an invoice; the names are those of the public API.
 //
 //	draft → open → paid | void | uncollectible
 //	uncollectible → paid | void
 //
-// A draft has no number and is deleted when what it is for is not bought. An invoice
-// over nothing is paid when it is issued.
+// A draft has no number, and is deleted when its purchase is dropped. An invoice whose
+// total is zero is paid as soon as it is issued.
 type InvoiceStatus string
 
 // The states of an invoice.
@@ -38,12 +38,12 @@ const (
 	CreditNote    InvoiceKind = "credit" // what the operator credited of another
 )
 
-// Invoice is an invoice. Once it has a number only its status, the times of payment
-// and the attempts change.
+// Invoice is an invoice. Once it has a number, only its status, its payment times, its
+// attempts and the reason for them change.
 type Invoice struct {
 	ID        id.Invoice
 	Workspace id.Workspace
-	// Number is without gaps in the whole installation; 0 is a draft.
+	// Number has no gaps within an installation; 0 is a draft.
 	Number   int64
 	Kind     InvoiceKind
 	Status   InvoiceStatus
@@ -54,14 +54,15 @@ type Invoice struct {
 	CreatedAt time.Time
 	DueAt     time.Time
 	PaidAt    time.Time // zero: not paid
-	// Attempts counts the charges that failed; NextAttempt is the next one, or zero.
+	// Attempts counts failed charges; NextAttempt is when the next one is due, or zero.
 	Attempts    int64
 	NextAttempt time.Time
 	// Reason says why an invoice is void or uncollectible, or the last charge failed.
 	Reason string
 	BillTo BillTo
 	Lines  []Line
-	// Seller is who issued it and Note what stands below its sums, as they were then.
+	// Seller issued the invoice, and Note is printed below its totals; both as they were
+	// at the time.
 	Seller, Note string
 }
 
@@ -103,7 +104,7 @@ type Line struct {
 	Of id.Invoice `json:"of,omitempty"`
 }
 
-// payable is nil when the invoice can be paid.
+// payable returns nil when the invoice can be paid, InvalidPayload otherwise.
 func (i Invoice) payable() error {
 	if i.Status == Open || i.Status == Uncollectible {
 		return nil
@@ -111,7 +112,7 @@ func (i Invoice) payable() error {
 	return fault.New(fault.InvalidPayload, "The invoice %s is %s; only one that is open or uncollectible can be paid.", i.ID, i.Status)
 }
 
-// pay is the invoice paid. InvalidPayload when it cannot be.
+// pay returns the invoice as paid. InvalidPayload when it cannot be paid.
 func (i Invoice) pay(at time.Time) (Invoice, error) {
 	if err := i.payable(); err != nil {
 		return i, err
@@ -120,8 +121,8 @@ func (i Invoice) pay(at time.Time) (Invoice, error) {
 	return i, nil
 }
 
-// void is the invoice made void. InvalidPayload when it was paid: what was paid in error
-// is credited.
+// void returns the invoice as void. InvalidPayload when it was paid: what was paid in
+// error is credited instead.
 func (i Invoice) void(reason string) (Invoice, error) {
 	if i.Status != Open && i.Status != Uncollectible {
 		return i, fault.New(fault.InvalidPayload, "The invoice %s is %s; only one that is open or uncollectible can be made void.", i.ID, i.Status)
@@ -130,7 +131,7 @@ func (i Invoice) void(reason string) (Invoice, error) {
 	return i, nil
 }
 
-// balanceUsed is what the invoice took from the balance; negative when it credited it.
+// balanceUsed is what the invoice took from the balance; negative when it added to it.
 func (i Invoice) balanceUsed() (used plan.Cents) {
 	for _, l := range i.Lines {
 		if l.Kind == BalanceLine {

@@ -14,7 +14,7 @@ import (
 // invoiceNumbers is the counter of the installation's invoices.
 const invoiceNumbers = "invoices"
 
-// draft is the invoice of a bill, without a number.
+// draft makes the invoice for a bill, without a number.
 func (s *Service) draft(p party, b bill, which id.Invoice, kind InvoiceKind, period Period, at time.Time) Invoice {
 	return Invoice{
 		ID: which, Workspace: b.Subscription.Workspace, Kind: kind, Status: Draft, Currency: s.Plans.Currency,
@@ -24,8 +24,8 @@ func (s *Service) draft(p party, b bill, which id.Invoice, kind InvoiceKind, per
 	}
 }
 
-// issue gives an invoice its number and keeps it; from then on it does not change. One
-// over nothing is paid.
+// issue gives an invoice its number and stores it; from then on it does not change. An
+// invoice whose total is zero is paid at once.
 func (s *Service) issue(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, error) {
 	var err error
 	if i.Number, err = nextNumber(ctx, tx, invoiceNumbers); err != nil {
@@ -43,8 +43,8 @@ func (s *Service) issue(ctx context.Context, tx *db.Tx, i Invoice) (Invoice, err
 	return i, s.Collect.Issued(ctx, tx, i)
 }
 
-// Invoice reads an issued invoice of a workspace; ResourceNotFound when it has none of
-// that id.
+// Invoice reads an issued invoice of a workspace; ResourceNotFound when it has no such
+// invoice.
 func (s *Service) Invoice(ctx context.Context, w id.Workspace, which id.Invoice) (Invoice, error) {
 	return s.invoice(ctx, s.DB.Reader(ctx), w, which)
 }
@@ -74,8 +74,8 @@ func (s *Service) Invoices(ctx context.Context, w id.Workspace, page db.Page) (l
 	return list, next, nil
 }
 
-// markPaid notes that an invoice was paid, in the caller's transaction. One that is
-// paid already stays as it is; InvalidPayload when it is void.
+// markPaid records in the caller's transaction that an invoice was paid. One that is paid
+// already stays as it is; InvalidPayload when it is void.
 func (s *Service) markPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice) (Invoice, error) {
 	i, err := s.invoice(ctx, tx, w, which)
 	if err != nil || i.Status == Paid {
@@ -90,10 +90,10 @@ func (s *Service) markPaid(ctx context.Context, tx *db.Tx, w id.Workspace, which
 	return i, s.Collect.Paid(ctx, tx, i)
 }
 
-// void makes an invoice void, in the caller's transaction. What it took from the balance is
-// given back, the credit for AI that it was for is withdrawn, what it charged for is worth
-// nothing when it is given up, and what was credited of it before is charged with the next
-// bill. InvalidPayload when it was paid.
+// void makes an invoice void in the caller's transaction. What it took from the balance is
+// returned, credit for AI that it paid for is withdrawn, and what it covered earns no
+// credit when it is given up. What has been credited of it already is clawed back by the
+// next bill. InvalidPayload when it was paid.
 func (s *Service) void(ctx context.Context, tx *db.Tx, w id.Workspace, which id.Invoice, reason string) (Invoice, error) {
 	i, err := s.invoice(ctx, tx, w, which)
 	if err != nil {
@@ -134,9 +134,9 @@ func (s *Service) void(ctx context.Context, tx *db.Tx, w id.Workspace, which id.
 	return i, s.pushExtras(ctx, tx, sub, s.Clock.Now())
 }
 
-// undone is what the void of an invoice leaves to be charged, of all invoices of its
-// workspace: what others credited of it, less what it credited itself of others that
-// are void, which was charged since or is about to be.
+// undone is what has to be clawed back when an invoice is made void, given all invoices of
+// its workspace: what other invoices credited of it, less what it credited itself of
+// others that are void, since that was clawed back already or is about to be.
 func undone(void Invoice, all []Invoice) (owed plan.Cents) {
 	voids := map[id.Invoice]bool{}
 	for _, i := range all {

@@ -2,10 +2,10 @@ package billing
 
 import "time"
 
-// Period is a time from Start, inclusive, to End, exclusive.
+// Period is the time from Start, inclusive, to End, exclusive.
 type Period struct{ Start, End time.Time }
 
-// seconds is how long the period is. Proration goes by whole seconds.
+// seconds is the length of the period. Proration goes by whole seconds.
 func (p Period) seconds() int64 { return p.End.Unix() - p.Start.Unix() }
 
 // from is the rest of the period that begins at a moment.
@@ -16,15 +16,15 @@ func (p Period) from(at time.Time) Period {
 	return p
 }
 
-// monthOf is the calendar month, UTC, that holds a moment. Billing cycles are those.
+// monthOf is the calendar month, in UTC, of a moment. Those are the billing cycles.
 func monthOf(at time.Time) Period { return months(at, 1) }
 
-// yearOf is the year that is paid for by who begins one at a moment: twelve calendar
-// months from the first of the month.
+// yearOf is the period of a yearly plan that is bought at a moment: twelve calendar months
+// from the first of that month.
 func yearOf(at time.Time) Period { return months(at, 12) }
 
 // addMonths is the same day and time a number of months later, or the last day of that
-// month when it has no such day.
+// month if it is shorter.
 func addMonths(at time.Time, months int) time.Time {
 	at = at.UTC()
 	moved := at.AddDate(0, months, 0)

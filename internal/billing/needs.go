@@ -26,20 +26,20 @@ type queue interface {
 
 // usage knows how much was used, and holds workspaces to what they may use.
 type usage interface {
-	// Used is how much of a type a workspace used in a month, or has of it now when
+	// Used is how much of a type a workspace used in a month, or how much it has now if
 	// the type is not counted by the month.
 	Used(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type, month time.Time) (int64, error)
 	// Quota is the most of a type that a workspace may use, or plan.Unlimited. fixed says
-	// that the operator or the members have set it: nothing that is bought raises it.
+	// that the operator or the members have set it, so that no purchase raises it.
 	Quota(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type) (limit int64, fixed bool, err error)
 	// SetExtras sets what add-ons and credits add to what the plan allows.
 	SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extras map[plan.Type]int64) error
 }
 
-// workspaces has the workspaces, each with the plan that it is held to.
+// workspaces has the workspaces, each with the plan whose limits it has.
 type workspaces interface {
-	// SetPlan changes the plan that a workspace is held to. Called with the context
-	// of a transaction, it is a part of it.
+	// SetPlan changes the plan whose limits a workspace has. Called with the context of a
+	// transaction, it is a part of it.
 	SetPlan(ctx context.Context, w id.Workspace, p plan.ID) error
 	// SetBlocked blocks a workspace that does not pay, or lifts the block, likewise.
 	SetBlocked(ctx context.Context, w id.Workspace, blocked bool) error
@@ -47,25 +47,26 @@ type workspaces interface {
 	SetTrial(ctx context.Context, w id.Workspace, t id.Trial) error
 }
 
-// issues keep what the owners of bots have to know.
+// issues tells the owners of bots what they have to know.
 type issues interface {
 	// ReportToAll makes a fault of a workspace an issue of its bots.
 	ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error
 }
 
-// collector charges invoices by what workspaces have given to pay with.
+// collector charges invoices to the payment methods of workspaces.
 type collector interface {
-	// ChargesFirst says whether what the workspace buys is charged before it is had: it has
-	// given a method of payment that can be charged at once.
+	// ChargesFirst reports whether purchases of the workspace are charged before they
+	// take effect.
 	ChargesFirst(ctx context.Context, q db.Querier, w id.Workspace) (bool, error)
-	// Charge takes the invoice's total. It is called outside a transaction; called
-	// reschedule for the same invoice, it takes nothing more and answers the same.
+	// Charge takes the invoice's total. It is called outside any transaction; called
+	// again for the same invoice, it takes nothing more and returns the same result.
 	// PaymentRequired when the payment is declined; any other error leaves open
-	// whether it was made.
+	// whether money was taken.
 	Charge(ctx context.Context, i Invoice) error
-	// Issued is told of every invoice that is issued and not paid yet, in the
-	// transaction that issues it.
+	// Issued is called for every invoice that is issued unpaid, in the transaction that
+	// issues it.
 	Issued(ctx context.Context, tx *db.Tx, i Invoice) error
-	// Paid is told of every invoice that is paid now, in the transaction that notes it.
+	// Paid is called for every invoice that has been paid, in the transaction that
+	// records it.
 	Paid(ctx context.Context, tx *db.Tx, i Invoice) error
 }

@@ -8,28 +8,27 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// AttemptState is how an attempt to have an invoice paid stands.
+// AttemptState is the state of an attempt to charge an invoice.
 //
 //	pending → paid | declined | action_required
 //
-// What was declined may turn out to be paid after all, when the provider says so.
+// A declined attempt may still become paid, when the provider reports so.
 type AttemptState string
 
 // The states of an attempt.
 const (
-	// AttemptPending: what became of it is not known yet.
+	// AttemptPending: the outcome is not known yet.
 	AttemptPending AttemptState = "pending"
-	// AttemptPrepared is a provider's word for a charge that took no money yet. We keep
-	// it as pending.
+	// AttemptPrepared is what a provider answers of a charge that has taken no money yet.
+	// It is stored as pending.
 	AttemptPrepared AttemptState = "prepared"
 	AttemptPaid     AttemptState = "paid"
 	AttemptDeclined AttemptState = "declined"
-	// AttemptActionRequired: declined until the owner of the card confirms it at the
-	// bank.
+	// AttemptActionRequired: declined until the cardholder confirms it with the bank.
 	AttemptActionRequired AttemptState = "action_required"
 )
 
-// Dispute is how the payer's objection to a payment stands.
+// Dispute is the state of the payer's objection to a payment.
 type Dispute string
 
 // The states of a dispute; a payment that nobody disputed has none.
@@ -39,9 +38,9 @@ const (
 	DisputeLost Dispute = "lost"
 )
 
-// Attempt is one attempt to have an invoice paid. It is written before the provider
-// is asked, and an invoice has one at most that is pending: so it is never charged
-// twice at once, whoever asks, and a crash leaves nothing unknown.
+// Attempt is one attempt to charge an invoice. It is written before the provider is
+// called, and an invoice has at most one that is pending: so nobody charges it twice at
+// once, and whatever a crash interrupts can be looked up.
 type Attempt struct {
 	ID        id.Payment
 	Workspace id.Workspace
@@ -52,10 +51,10 @@ type Attempt struct {
 	Amount    plan.Cents
 	Currency  string
 	State     AttemptState
-	// Reference is the provider's name of the charge; empty until it was prepared.
+	// Reference is the provider's id of the charge; empty until it was prepared.
 	Reference string
 	Reason    string
-	// Request is the caller's key, by which a repeated request is known.
+	// Request is the caller's key, by which a repeated request is recognised.
 	Request    string
 	StartedAt  time.Time
 	EndedAt    time.Time // zero: pending
@@ -69,16 +68,16 @@ func (a Attempt) refusal() error {
 	if a.State == AttemptActionRequired {
 		todo = "Confirm the card with POST /v2/billing/payment-methods/intent, set it again with POST /v2/billing/payment-methods, and pay again."
 	}
-	return fault.New(fault.PaymentRequired, "The payment of %s %s was refused: %s %s", a.Amount, a.Currency, a.Reason, todo).
+	return fault.New(fault.PaymentRequired, "The payment of %s %s was declined: %s %s", a.Amount, a.Currency, a.Reason, todo).
 		With("invoiceId", string(a.Invoice)).With("reason", string(a.State))
 }
 
-// retryDays are when a charge that failed is tried again, in days after the first
-// failure. After the last one the workspace is blocked.
+// retryDays are the days after the first failure on which a charge is retried. After the
+// last one the workspace is blocked.
 var retryDays = []int{1, 3, 5, 7}
 
-// nextTry is when an invoice that was first refused at first is tried again, after a
-// try at now; ok is false when it is not.
+// nextTry is when an invoice whose charge first failed at first is retried after a try at
+// now; ok is false when there are no more retries.
 func nextTry(first, now time.Time) (at time.Time, ok bool) {
 	for _, days := range retryDays {
 		if at = first.AddDate(0, 0, days); at.After(now) {
@@ -88,18 +87,18 @@ func nextTry(first, now time.Time) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// concludeAfter is how long the process that began an attempt has to end it, before
-// whoever comes first takes over.
+// concludeAfter is how long the process that began an attempt has to finish it, before
+// another takes over.
 const concludeAfter = 2 * time.Minute
 
-// overdue says that an invoice is not tried any more: its workspace is blocked until
-// it is paid or made void.
+// overdue reports whether an invoice is not retried any more: its workspace is blocked
+// until it is paid or made void.
 func (i Invoice) overdue() bool {
 	return i.Status == Uncollectible || i.Status == Open && i.Attempts > 0 && i.NextAttempt.IsZero()
 }
 
-// standing is the state of a subscription whose unpaid invoices are these, and
-// whether its workspace is blocked.
+// standing derives the status of a subscription, and whether its workspace is blocked,
+// from its unpaid invoices. action has those whose last try needs the cardholder.
 func standing(unpaid []Invoice, action map[id.Invoice]bool) (status Status, blocked bool) {
 	status = Active
 	for _, i := range unpaid {

@@ -20,7 +20,7 @@ type Provider interface {
 	// MinCharge is the smallest amount that can be charged. What is less is waived.
 	MinCharge() plan.Cents
 	// Customer makes a workspace known and answers the provider's name of it. Asked
-	// reschedule soon, it answers the same.
+	// again soon, it answers the same.
 	Customer(ctx context.Context, w id.Workspace, name, email string) (string, error)
 	// Intent lets a browser give the provider a method of payment: it answers the
 	// secret that the browser does it with.

@@ -95,7 +95,7 @@ func preview(c *plan.Catalog, sub Subscription, p Purchase) (Preview, error) {
 }
 
 // nextBilling is when something is charged next: the next first of the month, but the
-// endPurchase of a year when nothing is paid by the month.
+// end of a year when nothing is paid by the month.
 func (s Subscription) nextBilling() time.Time {
 	if s.Term == plan.Year && !slices.ContainsFunc(s.Addons, func(a Addon) bool { return a.next() > 0 }) {
 		return s.Period.End
