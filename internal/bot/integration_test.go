@@ -78,6 +78,8 @@ func TestSetUpIntegration(t *testing.T) {
 	idle := telegram()
 	idle.URL = ""
 	upgraded.ID, upgraded.Channels = "intver_2", nil
+	developed, inDevelopment := telegram(), identified
+	developed.ID, developed.Dev, inDevelopment.Integration = "devint_1", true, "devint_1"
 	for name, test := range map[string]struct {
 		before  Instance
 		setup   IntegrationSetup
@@ -123,6 +125,16 @@ func TestSetUpIntegration(t *testing.T) {
 		}},
 		"another integration": {identified, IntegrationSetup{}, other, func(i *Instance) {
 			i.Identifier, i.DisabledChannels, i.Status, i.StatusReason, i.Due = "", "[]", Pending, "The integration was not called yet.", true
+		}},
+		"another version keeps the identifier": {identified, IntegrationSetup{}, upgraded, func(i *Instance) {
+			i.DisabledChannels, i.Status, i.StatusReason, i.Due = "[]", Pending, "The integration was not called yet.", true
+		}},
+		"the development version of the same name": {identified, IntegrationSetup{}, developed, func(i *Instance) {
+			i.Identifier, i.Status, i.StatusReason, i.Due = "", Pending, "The integration was not called yet.", true
+		}},
+		"the development version changed": {inDevelopment, IntegrationSetup{}, developed, func(i *Instance) {}},
+		"the release of the same name": {inDevelopment, IntegrationSetup{}, runnable, func(i *Instance) {
+			i.Identifier, i.Status, i.StatusReason, i.Due = "", Pending, "The integration was not called yet.", true
 		}},
 		"another version": {old, IntegrationSetup{}, upgraded, func(i *Instance) {
 			i.Integration, i.DisabledChannels, i.Status, i.StatusReason, i.Due = "intver_2", "[]", Pending, "The integration was not called yet.", true

@@ -35,7 +35,7 @@ func (i Instance) registration(before Instance, v definition.InstallableIntegrat
 		i.Status, i.StatusReason, i.Due = r, reason, due
 		return i
 	}
-	if before.Webhook != "" && before.Of.Name != v.Name {
+	if before.Webhook != "" && !sharesIdentifiers(before, v) {
 		i.Identifier = "" // another integration's
 	}
 	switch {
@@ -54,6 +54,13 @@ func (i Instance) registration(before Instance, v definition.InstallableIntegrat
 		return become(Pending, noIdentifier, false)
 	}
 	return become(Pending, notCalled, true)
+}
+
+// sharesIdentifiers says whether an identifier that an instance has is good for a
+// version too: the releases of an integration share them, and a development
+// integration has its own; see definition.Endpoint.
+func sharesIdentifiers(before Instance, v definition.InstallableIntegration) bool {
+	return before.Integration == v.ID || before.Of.Name == v.Name && !v.Dev && !before.Integration.Dev()
 }
 
 func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -3,6 +3,7 @@ package id
 import (
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,10 +114,16 @@ func NewJob(now time.Time) Job { return Job(prefixed("job", now)) }
 // integration.
 func NewIntegration(dev bool, now time.Time) Integration {
 	if dev {
-		return Integration(prefixed("devint", now))
+		return Integration(prefixed(devIntegration, now))
 	}
 	return Integration(prefixed("intver", now))
 }
+
+// devIntegration begins the id of a development integration.
+const devIntegration = "devint"
+
+// Dev says whether it is a development integration.
+func (i Integration) Dev() bool { return strings.HasPrefix(string(i), devIntegration+"_") }
 
 // NewInterface makes the id of a version of an interface.
 func NewInterface(now time.Time) Interface { return Interface(prefixed("ifver", now)) }

@@ -122,3 +122,12 @@ func TestIssueEventOf(t *testing.T) {
 		t.Error("one record has two events")
 	}
 }
+
+func TestDevelopmentIntegrations(t *testing.T) {
+	now := time.Now()
+	for i, want := range map[id.Integration]bool{id.NewIntegration(true, now): true, id.NewIntegration(false, now): false, "": false, "devintegration": false} {
+		if i.Dev() != want {
+			t.Errorf("%q is a development integration: %t, want %t", i, i.Dev(), want)
+		}
+	}
+}
