@@ -13,7 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Admission is whom a bot lets in beside the owner and the administrators of its
+// Admission is whom a bot lets in besides the owner and the administrators of its
 // workspace, who are always let in.
 type Admission string
 
@@ -41,10 +41,9 @@ type AllowlistUpdate struct {
 // maxSelected bounds the accounts that one update names.
 const maxSelected = 1000
 
-// LetIn is nil when none of the bots keeps the account out. What is no bot keeps
-// nobody out, and so does a bot of a workspace that the account is not a member of:
-// that is found out by whoever reads it. Otherwise it is ResourceNotFound, as of a
-// bot that does not exist.
+// LetIn is nil when none of the bots keeps the account out, and ResourceNotFound
+// otherwise, as for a bot that does not exist. Ids that are not a bot's, and bots that
+// are not restricted, pass: whoever reads the bot checks its workspace.
 func (s *Service) LetIn(ctx context.Context, account id.Account, bots []id.Bot) error {
 	return s.letIn(ctx, s.DB.Reader(ctx), account, bots)
 }
@@ -108,7 +107,7 @@ func (s *Service) Allowlist(ctx context.Context, w id.Workspace, bot id.Bot) (Al
 // LimitExceeded when too many are named.
 func (s *Service) UpdateAllowlist(ctx context.Context, w id.Workspace, bot id.Bot, u AllowlistUpdate) error {
 	if len(u.Users) > maxSelected {
-		return fault.New(fault.LimitExceeded, "users names %d users; one update can name %d.", len(u.Users), maxSelected).
+		return fault.New(fault.LimitExceeded, "users names %d users; one update may name at most %d.", len(u.Users), maxSelected).
 			With("limit", maxSelected).With("count", len(u.Users))
 	}
 	accounts := slices.Sorted(maps.Keys(u.Users))
@@ -126,7 +125,7 @@ func (s *Service) UpdateAllowlist(ctx context.Context, w id.Workspace, bot id.Bo
 			case known:
 				removed = append(removed, member)
 			case u.Users[account]:
-				return "", fault.New(fault.ReferenceNotFound, "users names %q, which is no user of this workspace. listWorkspaceMembers has their userId.", fault.Bounded(string(account)))
+				return "", fault.New(fault.ReferenceNotFound, "users names %q, which is not a user of this workspace. listWorkspaceMembers shows each member's userId.", fault.Bounded(string(account)))
 			}
 		}
 		var did []string

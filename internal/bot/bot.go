@@ -389,7 +389,7 @@ func mergeSecretNames(old JSON, patch map[string]*string) (JSON, error) {
 }
 
 func tooMany(what string, most, count int) error {
-	return fault.New(fault.LimitExceeded, "A bot can have %d %s and would have %d.", most, what, count).
+	return fault.New(fault.LimitExceeded, "A bot can have at most %d %s and would have %d.", most, what, count).
 		With("limit", most).With("count", count)
 }
 
@@ -402,11 +402,11 @@ func checkName(name string) error {
 
 func checkURL(address string) error {
 	if n := utf8.RuneCountInString(address); n > maxURL {
-		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, maxURL)
+		return fault.New(fault.InvalidPayload, "The url has %d characters; at most %d are allowed.", n, maxURL)
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fault.New(fault.InvalidPayload, "The url %q is not an address that the bot can be called at: it must be like https://example.com/path.", fault.Bounded(address))
+		return fault.New(fault.InvalidPayload, "The url %q is not an address that the bot can be called at; it must look like https://example.com/path.", fault.Bounded(address))
 	}
 	return nil
 }
@@ -416,7 +416,7 @@ func checkSettings(seconds *int64, code *string) error {
 		return err
 	}
 	if code != nil && len(*code) > maxCode {
-		return fault.New(fault.LimitExceeded, "The code is %d bytes; a bot's code can have %d.", len(*code), maxCode).
+		return fault.New(fault.LimitExceeded, "The code has %d bytes; a bot's code may have at most %d.", len(*code), maxCode).
 			With("limit", maxCode).With("count", len(*code))
 	}
 	return nil

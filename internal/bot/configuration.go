@@ -22,24 +22,23 @@ const (
 	// maxConfiguration is the published limit of the configuration of one
 	// installed integration, in bytes; plugins have the same.
 	maxConfiguration = 20_480
-	// maxConfigurationDepth bounds how deep the values of a configuration stand in
-	// each other, and with it how deep the check of one goes.
+	// maxConfigurationDepth bounds how deep the values of a configuration are nested,
+	// and with it how deep its check goes.
 	maxConfigurationDepth = 32
-	// maxChecks bounds how many keywords of schemas the configurations of one
-	// update are held against: a schema of a few lines can ask for more than a
-	// computer ever does.
+	// maxChecks bounds how many schema keywords are checked in one update: a schema
+	// of a few lines can require more checks than any computer will ever finish.
 	maxChecks = 2_000_000
-	// maxApplied bounds the same for one configuration: what does not fit is
-	// remembered until the check ends, a few hundred bytes for each keyword.
+	// maxApplied bounds the same for one configuration: the validator keeps every
+	// violation until it is done, a few hundred bytes for each keyword.
 	maxApplied = 400_000
-	// stepCost is what a schema counts that may be passed on the way to another, at
-	// each depth of the configuration.
+	// stepCost is what a schema costs for each level of the configuration, even when
+	// it only leads to another schema.
 	stepCost = 4
 )
 
-// checker holds the configurations of one update against their schemas. What it let
-// pass it lets pass again without looking: it is asked before the transaction, which
-// must not wait for it, and in the transaction, which decides.
+// checker validates the configurations of one update against their schemas. It
+// remembers what passed: it is asked before the transaction, which must not wait for
+// it, and again in the transaction, which decides.
 type checker struct {
 	left   int
 	passed map[string]bool
@@ -47,22 +46,22 @@ type checker struct {
 
 func newChecker() *checker { return &checker{left: maxChecks, passed: map[string]bool{}} }
 
-// check holds the configuration at path against its schema, a JSON schema of draft
-// 7 unless it says another: LimitExceeded when it is too large, InvalidDataFormat,
-// which names the place, when it does not fit. An incomplete one may lack what the
-// schema requires.
+// check validates the configuration at path against its schema, which is JSON Schema
+// draft 7 unless it names another. LimitExceeded when the configuration is too large;
+// InvalidDataFormat, which names the place, when it does not fit. Unless complete, it
+// may lack what the schema requires.
 //
-// A schema that cannot be made sense of admits everything, and so does a reference
-// out of it: schemas of packages may refer to what only their readers resolve, and
+// An invalid schema admits everything, and so does a reference to another document:
+// schemas of packages may refer to things that only their readers can resolve, and
 // nothing is ever fetched.
 func (c *checker) check(path string, schema, configuration wire.Object, complete bool) error {
 	if size := len(configuration); size > maxConfiguration {
-		return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", path, size, maxConfiguration).
+		return fault.New(fault.LimitExceeded, "%s has %d bytes; at most %d are allowed.", path, size, maxConfiguration).
 			With("limit", maxConfiguration).With("count", size)
 	}
 	deep := depth(configuration)
 	if deep > maxConfigurationDepth {
-		return misfit(path, fmt.Sprintf("its values stand more than %d deep in each other", maxConfigurationDepth))
+		return misfit(path, fmt.Sprintf("its values are nested more than %d levels deep", maxConfigurationDepth))
 	}
 	question := strings.Join([]string{strconv.FormatBool(complete), string(schema), string(configuration)}, "\x00")
 	if len(schema) == 0 || c.passed[question] {
@@ -120,14 +119,15 @@ func parse(text wire.Object) (any, error) {
 	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
 }
 
-// schemaURL is the address of the schema that is checked. References without a
-// scheme lead to its neighbours, of which there are none.
+// schemaURL is the address of the schema in use. Relative references lead to its
+// neighbours, of which there are none.
 const schemaURL = "botyard:///schema"
 
-// errEndless is a check that was given up.
+// errEndless is a check that was abandoned.
 var errEndless = errors.New("the schema asks for too many checks")
 
-// holdAgainst is nil, a *jsonschema.ValidationError, or errEndless.
+// holdAgainst validates value. The error is a *jsonschema.ValidationError or
+// errEndless.
 func (c *checker) holdAgainst(schema wire.Object, value any, deep int) (err error) {
 	document, err := parse(schema)
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *checker) holdAgainst(schema wire.Object, value any, deep int) (err erro
 	spared := max(0, c.left-maxApplied)
 	c.left -= spared
 	defer func() { c.left += spared }()
-	// The library cannot be told to stop: it is left by a panic of our own.
+	// The library has no way to stop early, so cost panics with errEndless.
 	defer func() {
 		if p := recover(); p != nil {
 			if cause, is := p.(error); !is || !errors.Is(cause, errEndless) {
@@ -167,14 +167,15 @@ func (c *checker) holdAgainst(schema wire.Object, value any, deep int) (err erro
 	return compiled.Validate(value)
 }
 
-// nowhere is where references out of a schema lead: to what admits everything.
+// nowhere resolves every reference to another document to a schema that admits
+// everything.
 type nowhere struct{}
 
 // Load answers the schema that admits everything.
 func (nowhere) Load(string) (any, error) { return true, nil }
 
-// patterns compiles a pattern. Those that this program's engine does not know,
-// such as ones that look ahead, match everything.
+// patterns compiles a pattern. One that Go's engine does not support, such as one with
+// lookahead, matches everything.
 func patterns(pattern string) (jsonschema.Regexp, error) {
 	if compiled, err := regexp.Compile(pattern); err == nil {
 		return compiled, nil
@@ -195,8 +196,8 @@ func (c cost) Validate(*jsonschema.ValidatorContext, any) {
 	}
 }
 
-// weigh is how much one application of a schema costs: what its keywords hold is
-// looked through each time.
+// weigh is how much one application of a schema costs: the values of its keywords are
+// walked through each time.
 func weigh(keywords map[string]any) int {
 	weight := 1
 	for _, value := range keywords {
@@ -212,7 +213,7 @@ func weigh(keywords map[string]any) int {
 	return weight
 }
 
-// leaves are the errors that have no cause but themselves, in a fixed order.
+// leaves are the errors without causes of their own, in a fixed order.
 func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) []*jsonschema.ValidationError {
 	if len(e.Causes) == 0 {
 		return append(found, e)
@@ -229,8 +230,8 @@ func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) 
 
 var english = message.NewPrinter(language.English)
 
-// say tells what is wrong. It never repeats a value: it may be a credential, and
-// messages go into logs.
+// say describes a violation. It never quotes the value, which may be a credential:
+// messages end up in logs.
 func say(wrong jsonschema.ErrorKind) string {
 	switch w := wrong.(type) {
 	case *kind.Type:
@@ -238,19 +239,19 @@ func say(wrong jsonschema.ErrorKind) string {
 	case *kind.Required:
 		return "it lacks " + quoted(w.Missing)
 	case *kind.AdditionalProperties:
-		return "it has " + quoted(w.Properties) + ", which the schema does not know"
+		return "it has " + quoted(w.Properties) + ", which the schema does not allow"
 	case *kind.Pattern:
 		return "it does not match the pattern " + strconv.Quote(fault.Bounded(w.Want))
 	case *kind.Format:
 		return "it does not have the format " + strconv.Quote(fault.Bounded(w.Want))
 	case *kind.MinLength:
-		return fmt.Sprintf("it has %d characters and must have %d or more", w.Got, w.Want)
+		return fmt.Sprintf("it has %d characters and must have at least %d", w.Got, w.Want)
 	case *kind.MaxLength:
-		return fmt.Sprintf("it has %d characters and can have %d", w.Got, w.Want)
+		return fmt.Sprintf("it has %d characters and may have at most %d", w.Got, w.Want)
 	case *kind.Enum, *kind.Const, *kind.MinItems, *kind.MaxItems, *kind.MinProperties, *kind.MaxProperties, *kind.OneOf, *kind.Not, *kind.FalseSchema:
 		return fault.Bounded(wrong.LocalizedString(english))
 	}
-	return fmt.Sprintf("%q is not fulfilled", strings.Join(wrong.KeywordPath(), "."))
+	return fmt.Sprintf("%q does not hold", strings.Join(wrong.KeywordPath(), "."))
 }
 
 // quoted lists names, in quotes.

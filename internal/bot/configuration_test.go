@@ -40,7 +40,7 @@ func TestConfigurationAgainstItsSchema(t *testing.T) {
 		"pattern":                   {`{"properties":{"a":{"pattern":"^y"}}}`, `{"a":"x"}`, false, []string{`"^y"`}},
 		"newer draft":               {`{"$schema":"https://json-schema.org/draft/2020-12/schema","properties":{"a":{"type":"string"}}}`, `{"a":1}`, false, []string{"configuration.a"}},
 		"unknown draft":             {`{"$schema":"https://example.com/draft","properties":{"a":{"type":"string"}}}`, `{"a":1}`, false, []string{"configuration.a"}},
-		"too deep":                  {person, strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33), false, []string{"32 deep"}},
+		"too deep":                  {person, strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33), false, []string{"32 levels deep"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := newChecker().check("at.configuration", wire.Object(test.schema), wire.Object(test.configuration), !test.incomplete)

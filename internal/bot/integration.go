@@ -162,7 +162,7 @@ func (i Instance) setUp(path string, s IntegrationSetup, v definition.Installabl
 // of what was kept, a version without it needs it no more.
 func disabledChannels(path string, kept JSON, asked []string, v definition.InstallableIntegration) (JSON, error) {
 	if len(asked) > maxChannels {
-		return "", fault.New(fault.LimitExceeded, "%s.disabledChannels has %d channels; it can have %d.", path, len(asked), maxChannels).
+		return "", fault.New(fault.LimitExceeded, "%s.disabledChannels has %d channels; at most %d are allowed.", path, len(asked), maxChannels).
 			With("limit", maxChannels).With("count", len(asked))
 	}
 	for _, channel := range asked {

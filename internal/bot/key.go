@@ -21,7 +21,7 @@ const (
 // has too many keys, InvalidPayload when the note is too long.
 func (s *Service) CreateKey(ctx context.Context, w id.Workspace, bot id.Bot, note string) (key access.Token, value string, err error) {
 	if len(note) > maxNote {
-		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), maxNote)
+		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; at most %d are allowed.", len(note), maxNote)
 	}
 	err = s.change(ctx, w, bot, func(ctx context.Context, tx *db.Tx, _ Bot) (string, error) {
 		keys, err := s.Tokens.Keys(ctx, tx, access.BAK, w, string(bot))
@@ -29,7 +29,7 @@ func (s *Service) CreateKey(ctx context.Context, w id.Workspace, bot id.Bot, not
 			return "", err
 		}
 		if len(keys) >= maxAccessKeys {
-			return "", fault.New(fault.LimitExceeded, "A bot can have %d keys and this one has %d. Delete those that are not used.", maxAccessKeys, len(keys)).
+			return "", fault.New(fault.LimitExceeded, "A bot can have at most %d keys and this one has %d. Delete unused ones first.", maxAccessKeys, len(keys)).
 				With("limit", maxAccessKeys).With("count", len(keys))
 		}
 		key, value, err = s.Tokens.CreateKey(ctx, tx, access.BAK, w, string(bot), note)

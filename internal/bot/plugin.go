@@ -208,7 +208,7 @@ func (p PluginInstance) bind(v definition.InstallablePlugin, b binder) (PluginIn
 }
 
 func lacking(path, alias, what string) error {
-	return fault.New(fault.InvalidPayload, "%s lacks %q: the plugin needs %s there. Name one, or install the plugin with enabled false.", path, fault.Bounded(alias), what)
+	return fault.New(fault.InvalidPayload, "%s lacks %q: the plugin needs %s there. Name one, or install the plugin with \"enabled\": false.", path, fault.Bounded(alias), what)
 }
 
 // checkPluginAlias says whether a plugin may have the alias.
@@ -217,7 +217,7 @@ func checkPluginAlias(alias string) error {
 		return err
 	}
 	if mark := definition.PluginKey("", ""); strings.Contains(alias, mark) {
-		return fault.New(fault.InvalidPayload, "plugins has the key %q; the alias of a plugin cannot hold %q, which stands between it and the names of its actions.", fault.Bounded(alias), mark)
+		return fault.New(fault.InvalidPayload, "plugins has the key %q; the alias of a plugin cannot contain %q, which separates it from the names of its actions.", fault.Bounded(alias), mark)
 	}
 	return nil
 }

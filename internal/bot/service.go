@@ -164,11 +164,11 @@ func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id
 // on the last page. InvalidQuery when the filter has too many tags or names.
 func (s *Service) List(ctx context.Context, actor access.Actor, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
 	if len(f.Tags) > maxTagFilters {
-		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; it can be by %d.", len(f.Tags), maxTagFilters)
+		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; at most %d are allowed.", len(f.Tags), maxTagFilters)
 	}
 	for what, names := range map[string][]string{"integrationNames": f.IntegrationNames, "pluginNames": f.PluginNames} {
 		if len(names) > maxNameFilters {
-			return nil, nil, fault.New(fault.InvalidQuery, "%s has %d names; it can have %d.", what, len(names), maxNameFilters)
+			return nil, nil, fault.New(fault.InvalidQuery, "%s has %d names; at most %d are allowed.", what, len(names), maxNameFilters)
 		}
 	}
 	if !f.storable() {
@@ -280,7 +280,7 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 			return access.NoSuchBot(bot)
 		}
 		if !actor.Role.Allows(access.BotDelete) && (b.CreatedBy == "" || b.CreatedBy != actor.Account) {
-			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only bots that you created, and bot %q is another's. Ask a manager of the workspace.", actor.Role, fault.Bounded(string(bot)))
+			return fault.New(fault.Forbidden, "Your role in this workspace is %q, which only allows you to delete bots that you created, and somebody else created bot %q. Ask a manager of the workspace.", actor.Role, fault.Bounded(string(bot)))
 		}
 		if err := s.departAll(ctx, tx, actor.Workspace, bot); err != nil {
 			return err

@@ -106,7 +106,7 @@ func (s *Service) checkSeen(ctx context.Context, q db.Querier, bot id.Bot, w id.
 		return nil
 	}
 	slices.Sort(unseen)
-	return fault.New(fault.ReferenceConstraint, "The bot has installed what is private to another workspace than %q: %s. Remove it from the bot or have it published, then transfer the bot.", w, strings.Join(unseen, ", "))
+	return fault.New(fault.ReferenceConstraint, "Workspace %q cannot use everything that is installed in the bot, because it is private to another workspace: %s. Remove it from the bot or have it published, then transfer the bot.", w, strings.Join(unseen, ", "))
 }
 
 // moveQuota reserves what a bot takes up in one workspace and gives it back in the

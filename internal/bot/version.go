@@ -79,11 +79,11 @@ func checkVersion(name, description string) error {
 		return fault.New(fault.InvalidPayload, "The name has %d characters; a version's name has 1 to %d.", n, maxVersionName)
 	}
 	if n := utf8.RuneCountInString(description); n > maxVersionDescription {
-		return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description can have %d.", n, maxVersionDescription)
+		return fault.New(fault.InvalidPayload, "The description has %d characters; a version's description may have at most %d.", n, maxVersionDescription)
 	}
 	return nil
 }
 
 func noSuchVersion(version id.BotVersion) error {
-	return fault.New(fault.ResourceNotFound, "Version %q does not exist, or it is not one of this bot. listBotVersions has those that are.", fault.Bounded(string(version)))
+	return fault.New(fault.ResourceNotFound, "Version %q does not exist, or belongs to another bot. listBotVersions lists the versions of this one.", fault.Bounded(string(version)))
 }

@@ -123,7 +123,7 @@ func (in *installation) clear() error {
 		}
 	}
 	if len(lacking) > 0 {
-		return fault.New(fault.ReferenceNotFound, "The %s needs what the workspace of the bot cannot install, because it was deleted or is private to another workspace: %s. Nothing was changed.", w.what(), strings.Join(lacking, ", "))
+		return fault.New(fault.ReferenceNotFound, "The %s needs packages that the bot's workspace cannot install, because they were deleted or are private to another workspace: %s. Nothing was changed.", w.what(), strings.Join(lacking, ", "))
 	}
 	maps.DeleteFunc(in.have, func(alias string, _ Instance) bool { _, stays := w.Archive.Integrations[alias]; return !stays })
 	maps.DeleteFunc(in.havePlugins, func(alias string, _ PluginInstance) bool { _, stays := w.Archive.Plugins[alias]; return !stays })

@@ -2,9 +2,9 @@ package dispatch
 
 import "net/netip"
 
-// special are the ranges that are no place on the public internet, with what they
-// are called in a refusal. The first that contains an address names it. Sources:
-// IANA's registries of special-purpose IPv4 and IPv6 addresses.
+// special are the ranges that are not on the public internet, with their name in a
+// refusal; the first that contains an address names it. Source: IANA's registries of
+// special-purpose IPv4 and IPv6 addresses.
 var special = []struct {
 	prefix netip.Prefix
 	name   string
@@ -40,8 +40,8 @@ var special = []struct {
 	{netip.MustParsePrefix("5f00::/16"), "a reserved address"},
 }
 
-// embedding are the IPv6 ranges whose addresses lead to the IPv4 address that stands
-// in them, and where it stands.
+// embedding are the IPv6 ranges whose addresses lead to an IPv4 address embedded in
+// them, and at which byte it begins.
 var embedding = []struct {
 	prefix netip.Prefix
 	at     int
@@ -66,7 +66,7 @@ func destination(ip netip.Addr) netip.Addr {
 	return ip
 }
 
-// refusal is why ip is not called, or empty.
+// refusal is why ip must not be called; empty when it may be.
 func refusal(ip netip.Addr, allowed []netip.Prefix) string {
 	ip = destination(ip)
 	for _, prefix := range allowed {
@@ -85,5 +85,5 @@ func refusal(ip netip.Addr, allowed []netip.Prefix) string {
 	return ""
 }
 
-// loopback is what a development server may call beside the public internet.
+// loopback is what a development server may call besides the public internet.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}

@@ -26,9 +26,9 @@ type EgressOptions struct {
 	Resolver *net.Resolver
 }
 
-// Egress is the one HTTP client that leaves this server. It follows no redirect, uses
-// no proxy whatever the environment says, keeps no cookies, and connects to no
-// address that its options do not allow.
+// Egress is the one HTTP client for calls that leave this server. It follows no
+// redirects, ignores proxies set in the environment, keeps no cookies, and connects only
+// to addresses that its options allow.
 type Egress struct {
 	client  *http.Client
 	allowed []netip.Prefix
@@ -41,7 +41,7 @@ type Refused struct {
 	Reason string
 }
 
-// Error is for the log and for people: it does not tell what a name resolves to.
+// Error names the host, never what it resolves to: users see it.
 func (r *Refused) Error() string {
 	return fmt.Sprintf("%s is %s, which this server does not call", r.Host, r.Reason)
 }
@@ -49,12 +49,12 @@ func (r *Refused) Error() string {
 // Times and sizes of connections.
 const (
 	connectTime = 10 * time.Second
-	// idleTime is less than the five seconds after which a Node server closes a
-	// connection that is idle: one that is about to be closed is not used again.
+	// idleTime is less than the five seconds after which a Node server closes an idle
+	// connection, so that no call is sent on one that is about to be closed.
 	idleTime   = 3 * time.Second
 	maxIdle    = 2048     // connections
-	idleOfHost = 1024     // as many as one instance's webhooks use at once
-	maxHeader  = 64 << 10 // bytes of an answer's headers
+	idleOfHost = 1024     // as many as the webhooks of one instance use at a time
+	maxHeader  = 64 << 10 // bytes of the headers of an answer
 )
 
 // NewEgress makes the client.
@@ -74,8 +74,8 @@ func NewEgress(o EgressOptions) *Egress {
 	return e
 }
 
-// control is asked with the address of every connection before it is made, after
-// the name was resolved, so there is no moment in between for a name to change.
+// control is called with the address of every connection just before it is made, after
+// the name was resolved, so the name cannot change in between.
 func (e *Egress) control(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -104,8 +104,8 @@ func (e *Egress) check(u *url.URL) error {
 	return nil
 }
 
-// disguised says whether a host is an IPv4 address in one of the forms that only
-// old resolvers take: one number, fewer than four, octal or hexadecimal ones.
+// disguised says whether a host is an IPv4 address in a form that only old resolvers
+// accept: fewer than four numbers, or octal or hexadecimal ones.
 func disguised(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
@@ -115,8 +115,8 @@ func disguised(host string) bool {
 	if last == "" {
 		return false
 	}
-	// No domain of the highest level is a number, so a host whose last part is one
-	// is meant as an address (WHATWG URL, "ends in a number").
+	// No top-level domain is a number, so a host whose last label is one is meant as an
+	// address (WHATWG URL, "ends in a number").
 	if digits := strings.TrimLeft(last, "0123456789"); digits == "" {
 		return true
 	}
@@ -125,8 +125,8 @@ func disguised(host string) bool {
 	return found && strings.Trim(hex, "0123456789abcdef") == ""
 }
 
-// Do sends a request and answers when the headers of the answer are there. The
-// caller closes the body, and bounds what it reads of it.
+// Do sends a request and returns once the headers of the answer are there. The caller
+// closes the body, and bounds how much of it is read.
 func (e *Egress) Do(ctx context.Context, r *http.Request) (*http.Response, error) {
 	if err := e.check(r.URL); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (e *Egress) Do(ctx context.Context, r *http.Request) (*http.Response, error
 	response, err := e.client.Do(r.WithContext(ctx))
 	var refused *Refused
 	if errors.As(err, &refused) {
-		// The name, not what it resolves to: that may be nobody's business.
+		// The name, not what it resolves to: that may be private.
 		return nil, &Refused{Host: fault.Bounded(r.URL.Hostname()), Reason: refused.Reason}
 	}
 	var failed *url.Error

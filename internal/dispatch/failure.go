@@ -33,7 +33,7 @@ func (s *Service) failed(c definition.Callee, err error) error {
 	case errors.As(err, &refused):
 		return fault.New(fault.Forbidden, "The %s was not called: %s. Give it a url on the public internet, or ask the operator to allow the address (setting egress_allow).", who, refused).Because(err)
 	case errors.As(err, &tooLarge):
-		return fault.New(fault.Internal, "The answer of the %s is larger than the %d bytes that are read of it.", who, tooLarge.most).Because(err)
+		return fault.New(fault.Internal, "The answer of the %s is larger than the limit of %d bytes.", who, tooLarge.most).Because(err)
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout():
 		return fault.New(fault.OperationTimeout, "The %s did not answer within %s.", who, s.timeOf(c)).Because(err)
 	case errors.Is(err, context.Canceled):
@@ -78,7 +78,7 @@ func refused(c definition.Callee, answer *http.Response, body []byte) error {
 	case t.Type == string(fault.Runtime) && strings.TrimSpace(t.Message) != "" && status >= 400:
 		f = &fault.Error{Type: fault.Runtime, Message: storable(t.Message, maxReason)}
 	case status >= 300 && status < 400:
-		f = fault.New(fault.Internal, "The %s answered with a redirect (HTTP %d), and redirects are not followed. Give it the url that it is at.", who, status)
+		f = fault.New(fault.Internal, "The %s answered with a redirect (HTTP %d), and redirects are not followed. Give it the url that the redirect leads to.", who, status)
 	case fault.Type(t.Type).Known():
 		f = fault.New(fault.Internal, "The %s answered with an error (HTTP %d, %s). Its log has the cause.", who, status, t.Type)
 	default:

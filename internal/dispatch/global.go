@@ -29,7 +29,7 @@ func (s *Service) addressee(ctx context.Context, rest string) (shared definition
 			return shared, "/" + try.rest, err
 		}
 	}
-	return shared, "", fault.New(fault.ResourceNotFound, "There is no integration %q whose calls could be told apart.", fault.Bounded(rest))
+	return shared, "", fault.New(fault.ResourceNotFound, "There is no integration %q that takes calls at a shared address.", fault.Bounded(rest))
 }
 
 // maxName is the longest name of an integration, in bytes.
@@ -56,7 +56,7 @@ func (s *Service) route(ctx context.Context, shared definition.Shared, in incomi
 		}
 	}
 	if shared.FallbackHandlerScript == "" {
-		return "", other, fault.New(fault.ResourceNotFound, "This call is for no installation of the integration.")
+		return "", other, fault.New(fault.ResourceNotFound, "No installation of the integration matches this call.")
 	}
 	other, err = s.fallBack(ctx, shared.FallbackHandlerScript, data)
 	return "", other, err
@@ -92,7 +92,7 @@ func unable(err error) bool {
 func (s *Service) fallBack(ctx context.Context, script string, data []byte) (answered, error) {
 	value, err := s.Scripts.Evaluate(ctx, script, data)
 	if unable(err) {
-		return answered{}, fault.New(fault.ResourceNotFound, "This call is for no installation of the integration, and its script for such calls failed.").Because(err)
+		return answered{}, fault.New(fault.ResourceNotFound, "No installation of the integration matches this call, and its fallback script failed.").Because(err)
 	}
 	if err != nil {
 		return answered{}, err
@@ -104,7 +104,7 @@ func (s *Service) fallBack(ctx context.Context, script string, data []byte) (ans
 	}
 	if value.Kind() == jsontext.KindBeginObject {
 		if err := json.Unmarshal(value, &result); err != nil {
-			return answered{}, fault.New(fault.ResourceNotFound, "This call is for no installation of the integration, and its script for such calls answered with what is no answer.").Because(err)
+			return answered{}, fault.New(fault.ResourceNotFound, "No installation of the integration matches this call, and its fallback script did not return a valid answer.").Because(err)
 		}
 	}
 	out := answered{status: http.StatusOK, header: http.Header{}, body: textOf(result.Body)}

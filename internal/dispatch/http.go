@@ -109,13 +109,13 @@ func (s *Service) bodyOf(r *http.Request) func(*lease) ([]byte, error) {
 		var tooLarge *tooLargeError
 		switch {
 		case errors.As(err, &tooLarge):
-			return nil, fault.New(fault.PayloadTooLarge, "The body is larger than the %d bytes that are relayed to integrations.", s.load.Body)
+			return nil, fault.New(fault.PayloadTooLarge, "The body is larger than the limit of %d bytes for relayed calls.", s.load.Body)
 		case errors.Is(err, errFull):
 			return nil, full()
 		case err != nil:
-			return nil, fault.New(fault.InvalidPayload, "The body broke off, or did not arrive in time. Nothing was relayed; send it again.").Because(err)
+			return nil, fault.New(fault.InvalidPayload, "The body was cut off, or did not arrive in time. Nothing was relayed; send it again.").Because(err)
 		case !utf8.Valid(body):
-			return nil, fault.New(fault.UnsupportedMediaType, "The body is not UTF-8 text, and integrations are given the body as text. Send it as text, not compressed.")
+			return nil, fault.New(fault.UnsupportedMediaType, "The body is not UTF-8 text, and integrations receive bodies as text. Send it as text, uncompressed.")
 		}
 		return body, nil
 	}

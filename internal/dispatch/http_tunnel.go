@@ -64,10 +64,10 @@ func (s *Service) serveTunnel(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) openTunnel(w http.ResponseWriter, r *http.Request, name string) error {
 	header := r.Header
 	if r.Method != http.MethodGet || !strings.EqualFold(header.Get("Upgrade"), "websocket") || header.Get("Sec-Websocket-Key") == "" || header.Get("Sec-Websocket-Version") != "13" {
-		return fault.New(fault.InvalidPayload, "A tunnel is opened by a GET that asks for a web socket of version 13.")
+		return fault.New(fault.InvalidPayload, "A tunnel is opened by a GET request that upgrades to a web socket of version 13.")
 	}
 	if header.Get("Origin") != "" {
-		return fault.New(fault.Forbidden, "A tunnel is opened by a program, such as \"bp dev\", and not by a page.")
+		return fault.New(fault.Forbidden, "A tunnel is opened by a program, such as \"bp dev\", not by a web page.")
 	}
 	t := newTunnel()
 	if err := s.tunnels.enter(r.Context(), name, t); err != nil {

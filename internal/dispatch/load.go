@@ -13,21 +13,22 @@ import (
 type Load struct {
 	// Body is the largest body that is relayed either way, in bytes.
 	Body int64
-	// Calls is how many relays one instance can have under way.
+	// Calls is how many relays of one instance can be under way.
 	Calls int
 	// Memory is how many bytes of bodies all relays together can hold.
 	Memory int64
 }
 
 const (
-	// allCalls is how many times the calls of one instance all relays can be.
+	// allCalls times the calls of one instance is the limit of all relays together.
 	allCalls = 8
-	// memoryShares is of how many shares of the memory one instance can have one.
+	// memoryShares is into how many shares the memory is divided; an instance can hold
+	// one.
 	memoryShares = 4
 )
 
-// load counts the relays under way. What does not fit is refused at once: to wait
-// would hold as much, and a sender of webhooks knows how to come back.
+// load counts the relays under way. What does not fit is refused at once: waiting would
+// hold as much memory, and senders of webhooks know how to retry.
 type load struct {
 	Load
 	mu        sync.Mutex
@@ -60,10 +61,10 @@ func (l *load) begin(of id.Webhook) (*lease, error) {
 	defer l.mu.Unlock()
 	s := l.instances[of]
 	if s != nil && s.calls >= l.Calls {
-		return nil, fault.New(fault.RateLimited, "%d calls of this webhook are under way, as many as there can be at once: the integration is slow to answer. Send it again later.", s.calls).After(retryAfter)
+		return nil, fault.New(fault.RateLimited, "%d calls of this webhook are under way, which is the limit: the integration is slow to answer. Send it again later.", s.calls).After(retryAfter)
 	}
 	if l.all.calls >= l.Calls*allCalls {
-		return nil, fault.New(fault.RateLimited, "This server relays as many calls of webhooks as it can at once. Send it again later.").After(retryAfter)
+		return nil, fault.New(fault.RateLimited, "This server has reached its limit of webhook calls under way. Send it again later.").After(retryAfter)
 	}
 	return l.lease(of, 1), nil
 }
@@ -89,7 +90,7 @@ func (l *load) lease(of id.Webhook, calls int) *lease {
 	return &lease{load: l, of: of, calls: calls}
 }
 
-// grow takes more of the memory. A nil lease takes from nobody.
+// grow takes more of the memory, or errFull. A nil lease is not counted.
 func (t *lease) grow(bytes int64) error {
 	if t == nil {
 		return nil
@@ -107,7 +108,7 @@ func (t *lease) grow(bytes int64) error {
 	return nil
 }
 
-// end gives back what the lease holds.
+// end gives back everything the lease holds.
 func (t *lease) end() {
 	l := t.load
 	l.mu.Lock()
@@ -130,13 +131,13 @@ func (l *load) underWay() int {
 	return l.all.calls
 }
 
-// firstPiece is how much is read of a body whose length is not known before more
-// memory is taken for it.
+// firstPiece is how much of a body of unknown length is read before more memory is
+// taken for it.
 const firstPiece = 4 << 10
 
-// readAll reads a body of at most so many bytes; length is what it says of itself,
-// or less than 0. The memory is taken before it is filled. A *tooLargeError when
-// there is more, errFull when there is no memory for it.
+// readAll reads a body of at most that many bytes; length is what it declares, or less
+// than 0. Memory is taken from the lease before it is filled. A *tooLargeError when the
+// body is larger, errFull when there is no memory for it.
 func readAll(body io.Reader, length, most int64, memory *lease) ([]byte, error) {
 	if length > most {
 		return nil, &tooLargeError{most}
@@ -148,7 +149,7 @@ func readAll(body io.Reader, length, most int64, memory *lease) ([]byte, error) 
 	if err := memory.grow(size); err != nil {
 		return nil, err
 	}
-	buffer := make([]byte, 0, size+1) // room for the end to show without growing
+	buffer := make([]byte, 0, size+1) // one more, so that io.EOF shows without growing
 	for {
 		n, err := body.Read(buffer[len(buffer):cap(buffer)])
 		buffer = buffer[:len(buffer)+n]

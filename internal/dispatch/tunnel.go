@@ -19,26 +19,25 @@ import (
 // operationTunnel is what logs and metrics call the use of a tunnel.
 const operationTunnel = "tunnel"
 
-// tunnels are how what runs on a laptop is called by a server that cannot reach it:
-// "bp dev" opens a web socket at an address of its own choice and answers, over it,
-// what is asked of that address. The frames are those of @bpinternal/tunnel.
+// tunnels let a server call what runs on a laptop that it cannot reach: "bp dev" opens a
+// web socket at an address of its own choice and answers the requests for that address
+// over it. The frames are those of @bpinternal/tunnel.
 //
-// A tunnel lives in the process that it was opened at and ends with it; who opened it
-// opens it anew.
+// A tunnel lives in the process where it was opened and ends with it; the far end then
+// reopens it.
 type tunnels struct {
 	mu    sync.Mutex
 	open  map[string]*tunnel
 	ended bool
 }
 
-// maxTunnels is how many tunnels one server has.
+// maxTunnels is how many tunnels one server has open at most.
 const maxTunnels = 200
 
 const (
-	// beatEvery is how often a tunnel is asked whether it is there: one whose laptop
-	// was closed says nothing of it.
+	// beatEvery is how often a tunnel is pinged: a laptop that was closed says no goodbye.
 	beatEvery = 20 * time.Second
-	// frameTime is how long one that does not read may keep a frame from being sent.
+	// frameTime is how long a far end that does not read may block a frame, or a ping.
 	frameTime = 20 * time.Second
 	// aliveTime is how long a far end has to show that it is there when another program
 	// wants its address.
@@ -51,7 +50,7 @@ const (
 	codeBadPayload websocket.StatusCode = 4002
 )
 
-// tunnel is one web socket and those who wait for what it answers.
+// tunnel is one web socket and the callers who wait for its answers.
 type tunnel struct {
 	ready chan struct{} // closed when conn is set
 	conn  *websocket.Conn
@@ -62,8 +61,8 @@ type tunnel struct {
 	waiting map[string]chan<- tunnelFrame
 }
 
-// tunnelFrame is what the far end sends: an answer, or a hello that keeps whatever
-// stands between from closing the socket.
+// tunnelFrame is what the far end sends: an answer, or a hello that keeps proxies on
+// the way from closing the socket.
 type tunnelFrame struct {
 	Type      string                    `json:"type"`
 	RequestID string                    `json:"requestId"`
@@ -212,7 +211,7 @@ func (t *tunnel) answer(f tunnelFrame) *closing {
 	return nil
 }
 
-// beat closes a socket whose far end is gone.
+// beat closes the socket when its far end is gone.
 func (t *tunnel) beat(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -251,8 +250,8 @@ func (s *Service) through(ctx context.Context, name string, in incoming, memory 
 	defer t.forget(request)
 	frame := append(append([]byte(`{"type":"request","id":"`), request...), `",`...)
 	frame = append(in.appendJSON(frame), '}')
-	// A time that runs out while a frame is written closes the socket, so that time is
-	// not the call's.
+	// A deadline that passes while a frame is being written closes the socket, so it must
+	// not be the caller's.
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), frameTime)
 	err := t.conn.Write(sending, websocket.MessageText, frame)
 	cancel()
@@ -262,10 +261,10 @@ func (s *Service) through(ctx context.Context, name string, in incoming, memory 
 	select {
 	case f := <-answers:
 		if f.headerSize() > maxHeader {
-			return answered{}, fault.New(fault.Internal, "The headers of the answer that came through the tunnel are larger than the %d bytes that are relayed.", maxHeader)
+			return answered{}, fault.New(fault.Internal, "The headers of the answer that came through the tunnel are larger than the limit of %d bytes.", maxHeader)
 		}
 		if int64(len(f.Body)) > s.load.Body {
-			return answered{}, fault.New(fault.Internal, "The answer that came through the tunnel is larger than the %d bytes that are relayed.", s.load.Body)
+			return answered{}, fault.New(fault.Internal, "The answer that came through the tunnel is larger than the limit of %d bytes.", s.load.Body)
 		}
 		if memory.grow(int64(len(f.Body))) != nil {
 			return answered{}, full()
@@ -279,14 +278,14 @@ func (s *Service) through(ctx context.Context, name string, in incoming, memory 
 }
 
 func noTunnel() error {
-	return fault.New(fault.ResourceNotFound, "No tunnel is open at this address. What opened it, such as \"bp dev\", has ended, or is connected to another server.")
+	return fault.New(fault.ResourceNotFound, "No tunnel is open at this address. The program that opened it, such as \"bp dev\", has ended or is connected to another server.")
 }
 
 func closedTunnel() error {
 	return fault.New(fault.Internal, "The tunnel was closed before an answer came.").After(retryAfter)
 }
 
-// expect is the id of the next request, and where its answer will come.
+// expect makes the id of the next request, and the channel for its answer.
 func (t *tunnel) expect() (request string, answers <-chan tunnelFrame) {
 	waiting := make(chan tunnelFrame, 1)
 	t.mu.Lock()
@@ -353,8 +352,8 @@ func (all *tunnels) find(name string) *tunnel {
 	return all.open[name]
 }
 
-// EndTunnels closes every tunnel, and those that are opened later at once. It is for
-// the end of the server.
+// EndTunnels closes every tunnel and refuses new ones. It is called when the server shuts
+// down.
 func (s *Service) EndTunnels() {
 	s.tunnels.mu.Lock()
 	defer s.tunnels.mu.Unlock()

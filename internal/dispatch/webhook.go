@@ -16,10 +16,10 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// incoming is a call from outside as an integration gets to see it.
+// incoming is a call from outside as the integration sees it.
 type incoming struct {
 	method string
-	// path is what stands behind the webhook, escaped as it came, with its slash.
+	// path is what follows the webhook in the url, escaped as it came, with its slash.
 	path string
 	// query is without its question mark.
 	query   string
@@ -55,8 +55,8 @@ func appendTexts(out []byte, texts map[string]string) []byte {
 	return append(out, '}')
 }
 
-// quotedSize is the most bytes that a text has as a JSON string, quotes included. A
-// control character becomes six: what a text takes up is not what its quotation does.
+// quotedSize is the most bytes that a text takes as a JSON string, quotes included: a
+// control character becomes six.
 func quotedSize(text []byte) int {
 	size := len(text) + 2
 	for _, c := range text {
@@ -70,7 +70,7 @@ func quotedSize(text []byte) int {
 	return size
 }
 
-// answered is what a relay answers to the outside.
+// answered is what a relay returns to the outside caller.
 type answered struct {
 	status int
 	header http.Header
@@ -80,12 +80,12 @@ type answered struct {
 // noSuchWebhook is the one answer for a webhook that never was and for one of an
 // instance that was removed.
 func noSuchWebhook(w id.Webhook) error {
-	return fault.New(fault.ResourceNotFound, "There is no webhook %q: no installed integration has it, or no more.", fault.Bounded(string(w)))
+	return fault.New(fault.ResourceNotFound, "There is no webhook %q: no installed integration has it, or it has it no more.", fault.Bounded(string(w)))
 }
 
 // instance reads the instance that a call is for, and says why it cannot have it.
-// The registration plays no part: an integration may be called by the outside while
-// it registers, to prove that the webhook is its own.
+// The registration does not matter: an external service may call the webhook while the
+// integration registers, to verify that it is its own.
 func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instance, error) {
 	if len(w) > maxWebhook || !isText(string(w)) {
 		return definition.Instance{}, noSuchWebhook(w)
@@ -97,7 +97,7 @@ func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instan
 	case !found:
 		return i, noSuchWebhook(w)
 	case i.Unpaid:
-		// Which workspace, and how it is paid, is no business of who calls from outside.
+		// Which workspace it is, and how it pays, is none of an outside caller's business.
 		return i, fault.New(fault.PaymentRequired, "The workspace of the bot behind this webhook is blocked until its invoices are paid. Its bots take no calls; send it again when they are.").
 			Because(access.Unpaid(i.Workspace))
 	case i.Blocked:
@@ -109,7 +109,7 @@ func (s *Service) instance(ctx context.Context, w id.Webhook) (definition.Instan
 	}
 	err = s.Quota.MayAnswer(ctx, i.Workspace)
 	if fault.Is(err, fault.QuotaExceeded) {
-		// How much of what is no business of who calls from outside.
+		// The numbers are none of an outside caller's business.
 		return i, fault.New(fault.QuotaExceeded, "The bot behind this webhook has no incoming messages left this month and takes no calls. Its owner can raise the quota.").Because(err)
 	}
 	return i, err
@@ -154,7 +154,7 @@ func (s *Service) relay(ctx context.Context, w id.Webhook, in incoming, read fun
 }
 
 func (s *Service) pass(ctx context.Context, i definition.Instance, in incoming, memory *lease) (answered, error) {
-	const members = 512 // more than the body has beside the headers and the text
+	const members = 512 // more than the JSON around the headers and the body
 	quoted := quotedSize(in.body)
 	if err := memory.grow(int64(quoted) + members); err != nil {
 		return answered{}, full()
@@ -194,7 +194,7 @@ func (s *Service) exchange(ctx context.Context, c call, memory *lease) (answered
 }
 
 func full() error {
-	return fault.New(fault.RateLimited, "The calls of webhooks that are under way hold as much memory as they can. Send it again later.").After(retryAfter)
+	return fault.New(fault.RateLimited, "The webhook calls under way have used up the memory set aside for them. Send it again later.").After(retryAfter)
 }
 
 const (
@@ -214,7 +214,7 @@ func identifierOf(header http.Header) (identifier string, given bool) {
 
 func (s *Service) identify(ctx context.Context, i definition.Instance, identifier string) error {
 	if len(identifier) > maxIdentifier || !isText(identifier) {
-		return fault.New(fault.Internal, "The integration answered with an identifier of more than %d bytes, or one that is not UTF-8. Nothing was kept of it.", maxIdentifier)
+		return fault.New(fault.Internal, "The integration answered with an identifier of more than %d bytes, or one that is not UTF-8. It was not stored.", maxIdentifier)
 	}
 	if identifier == "" || identifier == i.Identifier {
 		return nil
@@ -229,7 +229,7 @@ func kept(r *http.Request) map[string]string {
 	named := connectionNames(r.Header)
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
-		// A cookie is of this origin, and none of it is the integration's.
+		// Cookies belong to this server's origin, not to the integration.
 		if lower == "cookie" || ofConnection(lower) || slices.Contains(named, lower) {
 			continue
 		}
@@ -238,7 +238,7 @@ func kept(r *http.Request) map[string]string {
 	return headers
 }
 
-// connectionNames are the headers that a message declares to be of one connection.
+// connectionNames are the headers that a message itself declares to be hop-by-hop.
 func connectionNames(header http.Header) (names []string) {
 	for _, value := range header["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
@@ -248,8 +248,8 @@ func connectionNames(header http.Header) (names []string) {
 	return names
 }
 
-// ofConnection says whether a header, in lower case, is about one connection (RFC
-// 9110, section 7.6.1).
+// ofConnection says whether a header, in lower case, is hop-by-hop (RFC 9110, section
+// 7.6.1).
 func ofConnection(name string) bool {
 	switch name {
 	case "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade":
@@ -258,13 +258,13 @@ func ofConnection(name string) bool {
 	return false
 }
 
-// pageRules keep a page that an integration answers from acting as one of this
-// server: it runs with an origin of its own.
+// pageRules give a page that an integration returns an origin of its own, so that it
+// cannot act as a page of this server.
 const pageRules = "sandbox allow-forms allow-scripts allow-popups allow-modals allow-downloads"
 
-// copyHeader copies the headers of an integration's answer but for those that are of
-// one connection, that are this server's to set, or that would change how browsers
-// treat its whole origin.
+// copyHeader copies the headers of an integration's answer except for hop-by-hop ones,
+// those that this server sets itself, and those that would change how browsers treat
+// its whole origin.
 func copyHeader(to, from http.Header) {
 	named := connectionNames(from)
 	for name, values := range from {

@@ -261,7 +261,7 @@ func TestWebhookOfAll(t *testing.T) {
 		turnedAway(t, s, fault.Forbidden, "switched off", "POST", all, `{"key":"sesame","team":"one"}`)
 
 		plain := called(t, a, handle, far.URL, nil)
-		turnedAway(t, s, fault.ResourceNotFound, "no installation", "POST", s.Base+"/webhook/integration/global/"+plain["name"].(string), "")
+		turnedAway(t, s, fault.ResourceNotFound, "No installation", "POST", s.Base+"/webhook/integration/global/"+plain["name"].(string), "")
 		for _, path := range []string{"nobody", "nobody/nothing", "", "%2F", "a%zz", handle} {
 			turnedAway(t, s, fault.ResourceNotFound, "", "POST", s.Base+"/webhook/integration/global/"+strings.ReplaceAll(path, "%zz", "%25zz"), "")
 		}
