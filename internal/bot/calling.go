@@ -16,36 +16,36 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 )
 
-// The kinds of jobs that call. There is one of a kind for an instance or a bot at a
-// time, so its calls never overlap and come in their order.
+// The kinds of jobs that make calls. An instance or a bot has at most one of a kind at a
+// time, so its calls never overlap and keep their order.
 const (
 	jobCallInstance = "call-instance"
 	jobCallBot      = "call-bot"
 )
 
-// order is the payload of a job that calls.
+// order is the payload of a job that makes calls.
 type order struct {
 	Workspace id.Workspace `json:"workspace"`
 	Webhook   id.Webhook   `json:"webhook,omitempty"`
 	Bot       id.Bot       `json:"bot,omitempty"`
 	// Bulk says that nobody waits for the call.
 	Bulk bool `json:"bulk,omitempty"`
-	// Turns is how often the order found its workspace busy, and Tried how many calls
-	// were made before it last did.
+	// Turns is how often the order was postponed because its workspace was busy, and
+	// Tried how many calls had been made by then.
 	Turns int `json:"turns,omitempty"`
 	Tried int `json:"tried,omitempty"`
 }
 
 const (
-	// maxCalls is how often a call is made that may be tried again.
+	// maxCalls is how often a call that may be retried is made.
 	maxCalls = 3
-	// callsOfWorkspace is how many calls of one workspace run at once in one server:
-	// one whose integrations hang does not keep the others waiting.
+	// callsOfWorkspace is how many calls of one workspace run at a time on one server: a
+	// workspace whose integrations hang must not block the others.
 	callsOfWorkspace = 8
-	// bulkOfWorkspace is how many of them may be such that nobody waits for.
+	// bulkOfWorkspace is how many of them may be calls that nobody waits for.
 	bulkOfWorkspace = 6
-	// busyWait is how long a call waits for others of its workspace at first. It doubles
-	// that many times: calls that wait must not keep the server busy.
+	// busyWait is the first backoff of a call whose workspace is busy, and busyTurns how
+	// often it doubles: calls that wait must not keep the server busy.
 	busyWait  = 500 * time.Millisecond
 	busyTurns = 3
 )
@@ -53,8 +53,8 @@ const (
 // HandleCalls has a queue make the calls that changes of bots cause. callTime is the
 // longest that one call can take.
 func (s *Service) HandleCalls(q *jobs.Queue, callTime time.Duration) {
-	// What may be repeated is decided here, call by call. The policy only keeps what
-	// was promised from being given up when servers die.
+	// Retries are decided here, call by call. The policy only makes sure that no call is
+	// given up because servers died.
 	policy := jobs.Policy{MaxAttempts: 1 << 20, Timeout: 2*callTime + time.Minute, Backoff: time.Second, MaxBackoff: time.Minute}
 	q.Handle(jobCallInstance, s.fairly(s.tellInstance), policy)
 	q.Handle(jobCallBot, s.fairly(s.tellBot), policy)
@@ -62,7 +62,7 @@ func (s *Service) HandleCalls(q *jobs.Queue, callTime time.Duration) {
 	q.Handle(jobRegisterInstalls, s.registerInstalls, policy)
 }
 
-// calling counts the calls that run for each workspace.
+// calling counts the running calls of each workspace.
 type calling struct {
 	mu      sync.Mutex
 	running map[id.Workspace]int
@@ -90,8 +90,8 @@ func (c *calling) leave(w id.Workspace) {
 	}
 }
 
-// fairly is the handler of jobs that call: it lets those of a workspace that has
-// enough calls under way wait without a place.
+// fairly is the handler of jobs that make calls. When a workspace has enough calls under
+// way, it postpones the job instead of occupying a place of the queue.
 func (s *Service) fairly(call func(context.Context, order, int) error) jobs.Handler {
 	return func(ctx context.Context, job jobs.Job) error {
 		var o order
@@ -114,8 +114,8 @@ func (s *Service) fairly(call func(context.Context, order, int) error) jobs.Hand
 	}
 }
 
-// busyWait is how long an order waits when its workspace is busy: up to twice as long
-// each time. Orders that were turned away together come back one by one.
+// busyWait is the backoff of an order whose workspace is busy, with jitter so that
+// orders which were postponed together do not come back together.
 func (o order) busyWait() time.Duration {
 	wait := busyWait << min(o.Turns, busyTurns)
 	return wait/2 + id.Jitter(wait/2)
@@ -126,8 +126,8 @@ func (s *Service) enqueue(ctx context.Context, tx *db.Tx, kind string, o order, 
 	return s.Calls.Enqueue(ctx, tx, kind, o, append(options, jobs.Unique(key))...)
 }
 
-// callInstance has an instance's integration called, in the transaction that wrote
-// next over before, when the change asks for it.
+// callInstance enqueues the calls that replacing before by next requires, in the same
+// transaction.
 func (in *installation) callInstance(tx *db.Tx, before, next Instance) error {
 	if before.leaves(next, in.integrations[next.Integration].Name) {
 		if err := in.depart(in.ctx, tx, in.bot.Workspace, in.bot.ID, before); err != nil {
@@ -140,7 +140,7 @@ func (in *installation) callInstance(tx *db.Tx, before, next Instance) error {
 	return in.enqueue(in.ctx, tx, jobCallInstance, order{Workspace: in.bot.Workspace, Webhook: next.Webhook})
 }
 
-// callBot has a bot told that it was deployed, when it runs somewhere.
+// callBot enqueues the call that tells a bot it was deployed, if it runs somewhere.
 func (s *Service) callBot(ctx context.Context, tx *db.Tx, b Bot) error {
 	if b.URL == "" {
 		return nil
@@ -148,8 +148,8 @@ func (s *Service) callBot(ctx context.Context, tx *db.Tx, b Bot) error {
 	return s.enqueue(ctx, tx, jobCallBot, order{Workspace: b.Workspace, Bot: b.ID})
 }
 
-// depart keeps all that is needed to tell an integration that an instance is no more,
-// and has it told. An integration that runs nowhere is not told.
+// depart stores everything that is needed to unregister an instance and enqueues the
+// call. An integration that runs nowhere is not called.
 func (s *Service) depart(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i Instance) error {
 	if !i.known() {
 		return nil
@@ -176,8 +176,7 @@ func callee(w id.Workspace, bot id.Bot, i Instance, e definition.Endpoint) defin
 	}
 }
 
-// departAll has the integrations of a bot told that their instances are no more. It
-// comes before the bot is deleted.
+// departAll unregisters every instance of a bot. It comes before the bot is deleted.
 func (s *Service) departAll(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot) error {
 	installed, _, err := selectPackages(ctx, tx, bot)
 	if err != nil {
@@ -207,8 +206,8 @@ func (s *Service) departAllOf(ctx context.Context, tx *db.Tx, w id.Workspace) er
 	return nil
 }
 
-// tellInstance makes the calls that an instance waits for: first the one for what
-// left its integration, then the one for what stands there now.
+// tellInstance makes the calls that an instance waits for: first the one that unregisters
+// what it was, then the one that registers what it is.
 func (s *Service) tellInstance(ctx context.Context, o order, attempt int) error {
 	if err := s.tellDeparted(ctx, o.Webhook, attempt); err != nil {
 		return err
@@ -241,7 +240,7 @@ func (s *Service) tellInstance(ctx context.Context, o order, attempt int) error 
 	}), again(err, attempt))
 }
 
-// calleeOf is the instance of a row as it is called.
+// calleeOf is the instance of a row with everything that a call needs.
 func (s *Service) calleeOf(ctx context.Context, row calledRow) (c definition.Callee, err error) {
 	i := row.instance
 	if i.Configuration, err = s.openConfiguration(integrationConfigurationColumn, row.bot, i.Alias, i.Sealed); err != nil {
@@ -251,7 +250,7 @@ func (s *Service) calleeOf(ctx context.Context, row calledRow) (c definition.Cal
 	return callee(row.workspace, row.bot, i, endpoint), err
 }
 
-// tellDeparted tells an integration that an instance is no more.
+// tellDeparted unregisters what an instance was, if that is still to be done.
 func (s *Service) tellDeparted(ctx context.Context, w id.Webhook, attempt int) error {
 	sealed, departed, found, err := selectDeparted(ctx, s.DB.Reader(ctx), w)
 	if err != nil || !found {
@@ -273,7 +272,7 @@ func (s *Service) tellDeparted(ctx context.Context, w id.Webhook, attempt int) e
 	return errors.Join(s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if to.settled() {
 			deleted, err := deleteDeparted(ctx, tx, w, departed)
-			if err != nil || !deleted { // it left once more meanwhile, and is told that too
+			if err != nil || !deleted { // it departed again meanwhile, which has a call of its own
 				return db.Convert(err)
 			}
 		}
@@ -281,8 +280,8 @@ func (s *Service) tellDeparted(ctx context.Context, w id.Webhook, attempt int) e
 	}), again(err, attempt))
 }
 
-// tellBot tells a bot that it was deployed. How that ended is an issue of the bot: the
-// API has no place for it.
+// tellBot tells a bot that it was deployed. A failure becomes an issue of the bot: the API
+// has no status for it.
 func (s *Service) tellBot(ctx context.Context, o order, attempt int) error {
 	b, found, err := selectCallableBot(ctx, s.DB.Reader(ctx), o.Bot)
 	if err != nil || !found || b.URL == "" {
@@ -324,8 +323,8 @@ func registrationIssue(who, reason string, data map[string]string) fault.Issue {
 	}
 }
 
-// given is the error of a call that says nothing of the one called: the server ends,
-// or itself fails. The job comes back.
+// given is the error of a call that was not the far side's: this server is shutting
+// down, or failed itself. The job is retried.
 func given(ctx context.Context, err error) error {
 	var f *fault.Error
 	if err == nil || ctx.Err() == nil && errors.As(err, &f) {
@@ -334,7 +333,7 @@ func given(ctx context.Context, err error) error {
 	return err
 }
 
-// again is the error of a call that is made once more.
+// again is the error of a call if it is to be retried.
 func again(err error, attempt int) error {
 	var f *fault.Error
 	if errors.As(err, &f) && f.RetryAfter > 0 && attempt < maxCalls {
@@ -343,7 +342,7 @@ func again(err error, attempt int) error {
 	return nil
 }
 
-// outcome is where a call leaves a registration, and why.
+// outcome is the status of a registration after a call, and its reason.
 func outcome(err error, attempt int, done, failed, pending Registration) (Registration, string) {
 	var f *fault.Error
 	switch {
@@ -355,15 +354,15 @@ func outcome(err error, attempt int, done, failed, pending Registration) (Regist
 	return failed, f.Message
 }
 
-// How long settle waits between looks.
+// How long settle waits between queries.
 const (
 	firstLook = 10 * time.Millisecond
 	lastLook  = 250 * time.Millisecond
 )
 
-// settle is the bot when the calls that an update caused have ended, or when it was
-// waited for long enough; they go on all the same. Within a transaction there is
-// nothing to wait for: the calls begin when it is committed.
+// settle waits for the calls that an update caused and returns the bot with their
+// results. After RegistrationWait it returns the bot as it is; the calls go on. Within a
+// transaction there is nothing to wait for: the calls begin when it commits.
 func (s *Service) settle(ctx context.Context, b Bot) Bot {
 	if _, within := s.DB.Reader(ctx).(*db.Tx); within || !slices.ContainsFunc(b.Integrations, Instance.awaitsCall) {
 		return b
@@ -378,7 +377,7 @@ func (s *Service) settle(ctx context.Context, b Bot) Bot {
 		}
 		all, err := selectStandings(wait, s.DB.Reader(wait), b.ID)
 		if err != nil {
-			return b // the update itself is done; getBot tells the rest
+			return b // the update itself is done; getBot shows the rest
 		}
 		pending := false
 		for n := range b.Integrations {
@@ -396,7 +395,7 @@ func (s *Service) settle(ctx context.Context, b Bot) Bot {
 	}
 }
 
-// awaitsCall says whether a call is to come for the instance.
+// awaitsCall says whether the instance still has a call to come.
 func (i Instance) awaitsCall() bool {
 	return !i.Status.settled() && i.StatusReason != noURL && i.StatusReason != noIdentifier
 }

@@ -13,31 +13,30 @@ import (
 )
 
 // jobRegisterInstalls registers the instances of an integration that waited for its url,
-// one page after the other: each page enqueues the next.
+// page by page: each page enqueues the next.
 const jobRegisterInstalls = "register-installs"
 
 const (
 	// installPage is how many instances are looked at in one transaction.
 	installPage = 500
 	// registersPerPage is how many of them are called at most, and pageEvery how often a
-	// page begins: an integration that many bots have is not to be overrun by its own
-	// deployment.
+	// page begins: a popular integration must not be overrun by its own deployment.
 	registersPerPage = 100
 	pageEvery        = time.Second
-	// registersUnderWay is how many calls of a page may still be under way when the next
-	// begins: jobs that only wait for a place would keep the server busy.
+	// registersUnderWay is how many calls of a page may still be outstanding when the next
+	// begins: jobs that only wait their turn would keep the server busy.
 	registersUnderWay = registersPerPage / 2
-	// pageTime is how long a page is waited for. Calls that take longer are held up by
-	// something else.
+	// pageTime is how long the next page waits. Calls that are still outstanding then are
+	// held up by something else.
 	pageTime = 10 * time.Minute
-	// installsTime is enough to look at a million instances of which none is called.
+	// installsTime is enough to look at a million instances if none needs a call.
 	installsTime = 30 * time.Minute
 )
 
-// EndpointChanged has the instances of an integration registered that wait for a url,
-// or failed at the one it had, in the transaction that gave it one. Those that are
-// registered stay so: what the integration knows of them is their webhook, and that is
-// ours and did not change.
+// EndpointChanged enqueues the registration of the instances that wait for the url of an
+// integration, or that failed at its last one, in the transaction that sets the url.
+// Registered instances stay registered: what the integration knows of them is their
+// webhook, which is ours and did not change.
 func (s *Service) EndpointChanged(ctx context.Context, tx *db.Tx, i id.Integration) error {
 	if s.Calls == nil {
 		return nil
@@ -54,8 +53,8 @@ type installs struct {
 	Since       time.Time      `json:"since,omitzero"`
 }
 
-// enqueueInstalls has a page registered. A job that is there already, or runs, is
-// wanted again; two that come to the same page are one.
+// enqueueInstalls enqueues a page. Its cursor is the job's unique key, so two jobs that
+// arrive at the same page become one.
 func (s *Service) enqueueInstalls(ctx context.Context, tx *db.Tx, p installs, options ...jobs.Option) error {
 	key := string(p.Integration)
 	if p.After != (installedKey{}) {
@@ -70,10 +69,9 @@ type installedKey struct {
 	Alias string `json:"alias"`
 }
 
-// registerInstalls goes through the instances of an integration, page by page, each in
-// a transaction, up to one that has calls made; the rest is the next job's. When it is
-// broken off it begins anew, and meets those that it had changed as ones that wait for
-// nothing any more.
+// registerInstalls goes through the instances of an integration, one page per
+// transaction, until it has enqueued calls; the next job continues. An interrupted job
+// starts over and finds that the instances it has changed no longer wait.
 func (s *Service) registerInstalls(ctx context.Context, job jobs.Job) error {
 	var page installs
 	if err := json.Unmarshal(job.Payload, &page); err != nil {
@@ -101,9 +99,8 @@ func (s *Service) registerInstalls(ctx context.Context, job jobs.Job) error {
 	}
 }
 
-// registerPage has the due instances of one page called, and enqueues the next page. It
-// answers the next page instead when that can begin at once, because there was nobody
-// to call.
+// registerPage enqueues the calls of one page, and the next page. When there was nobody
+// to call it returns the next page instead, which can begin at once.
 func (s *Service) registerPage(ctx context.Context, tx *db.Tx, p installs) (next *installs, err error) {
 	endpoint, _, err := s.Endpoints.Endpoint(ctx, tx, p.Integration)
 	if err != nil || endpoint.URL == "" {
@@ -125,8 +122,8 @@ func (s *Service) registerPage(ctx context.Context, tx *db.Tx, p installs) (next
 	return nil, s.enqueueInstalls(ctx, tx, *next, jobs.RunAt(now.Add(pageEvery)))
 }
 
-// registerRows has the due instances among rows called, as many as a page allows. It
-// answers where it stopped, which is nowhere when there are no more instances.
+// registerRows enqueues calls for the due instances among rows, as many as a page allows.
+// It returns the last instance it looked at, or the zero key when there are no more.
 func (s *Service) registerRows(ctx context.Context, tx *db.Tx, i id.Integration, rows []calledRow) (last installedKey, called int, err error) {
 	var version definition.InstallableIntegration
 	for _, row := range rows {
@@ -138,7 +135,7 @@ func (s *Service) registerRows(ctx context.Context, tx *db.Tx, i id.Integration,
 			continue
 		}
 		if version.ID == "" {
-			// Whoever has it installed sees the same of it.
+			// It is the same for every workspace that has it installed.
 			if version, _, err = s.Catalog.Integration(ctx, tx, row.workspace, i); err != nil {
 				return last, called, err
 			}
@@ -161,13 +158,13 @@ func (s *Service) registerRows(ctx context.Context, tx *db.Tx, i id.Integration,
 	return last, called, nil
 }
 
-// waitsForURL says whether an instance would be registered if its integration ran
-// somewhere, or somewhere else.
+// waitsForURL says whether a new url of its integration could get the instance
+// registered.
 func (i Instance) waitsForURL() bool {
 	return i.Enabled && (i.Status == RegistrationFailed || i.Status == Pending && i.StatusReason == noURL)
 }
 
-// withURL is an instance that waits for a url where it stands when there is one.
+// withURL is the instance, which waited for a url, once there is one.
 func (i Instance) withURL(v definition.InstallableIntegration) Instance {
 	configuration := v.Configuration
 	if i.ConfigurationType != nil {

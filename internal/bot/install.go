@@ -31,8 +31,8 @@ func (u Update) checkAliases() error {
 	return nil
 }
 
-// installation is one update of what a bot has installed: what it had, what it is
-// going to have, and the versions that were looked at on the way.
+// installation is one update of what a bot has installed: what it had, what it will have,
+// and the versions that were looked up on the way.
 type installation struct {
 	*Service
 	ctx     context.Context
@@ -67,10 +67,10 @@ func (s *Service) newInstallation(ctx context.Context, q db.Querier, before Bot,
 	return in
 }
 
-// rehearse is the bot before and after an update, as far as that can be said without
-// writing. It has the same answer as the transaction that follows, unless something else
-// comes between them, and leaves the checker with the checks done: they take as
-// long as the schemas of strangers want, and transactions must not.
+// rehearse is the bot before and after an update, without writing anything. The
+// transaction that follows comes to the same result unless somebody else writes in
+// between. It also fills the checker: validation takes as long as other people's schemas
+// make it, which a transaction must not.
 func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Update, c *checker, now time.Time) (before, after Bot, err error) {
 	q := s.DB.Reader(ctx)
 	if before, err = s.readWhole(ctx, q, w, bot); err != nil {
@@ -80,8 +80,8 @@ func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Up
 	return before, after, err
 }
 
-// install is the bot after an update, but for code and secrets. What is installed
-// is written here; the bot is not.
+// install is the bot after an update, except for code and secrets. It writes what is
+// installed, but not the bot.
 func (s *Service) install(ctx context.Context, tx *db.Tx, before Bot, u Update, c *checker, now time.Time) (Bot, error) {
 	after, in, err := s.plan(ctx, tx, before, u, c, now)
 	if err != nil || !u.installs() {
@@ -93,8 +93,8 @@ func (s *Service) install(ctx context.Context, tx *db.Tx, before Bot, u Update, 
 	return s.withPackages(ctx, tx, after)
 }
 
-// plan is the bot, which was read whole, after an update, but for code and secrets, and what is to be
-// installed for it. Nothing is written.
+// plan is the bot after an update, except for code and secrets, and the installation that
+// belongs to it. The bot must have been read whole; nothing is written.
 func (s *Service) plan(ctx context.Context, q db.Querier, before Bot, u Update, c *checker, now time.Time) (Bot, *installation, error) {
 	in := s.newInstallation(ctx, q, before, u, c, now)
 	if u.installs() {
@@ -320,7 +320,7 @@ func (in *installation) merge(after Bot) (Bot, error) {
 	return after, err
 }
 
-// within is the error, which names a place in a plugin, with the plugin's own.
+// within puts path before the message of an error, which names a place below it.
 func within(path string, err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
@@ -331,8 +331,8 @@ func within(path string, err error) error {
 	return &whole
 }
 
-// write writes what changed, and counts the bot in or out of the integrations that
-// it began or ceased to have.
+// write writes what changed, and updates the install counts of integrations that the bot
+// gained or lost.
 func (in *installation) write(tx *db.Tx) error {
 	bot := in.bot.ID
 	for _, alias := range slices.Sorted(maps.Keys(in.had)) {
@@ -372,8 +372,8 @@ func (in *installation) write(tx *db.Tx) error {
 	return in.count(tx)
 }
 
-// count counts in the order of ids, so that two bots which install the same never
-// wait for each other.
+// count updates install counts in the order of ids, so that two bots which install the
+// same integrations cannot deadlock.
 func (in *installation) count(tx *db.Tx) error {
 	change := map[id.Integration]int64{}
 	for _, i := range in.have {
@@ -420,13 +420,13 @@ func (s *Service) withPackages(ctx context.Context, q db.Querier, b Bot) (Bot, e
 	return b, nil
 }
 
-// uninstallAll counts a bot that is to be deleted out of what it has installed.
+// uninstallAll takes a bot that is about to be deleted off the install counts.
 func (s *Service) uninstallAll(ctx context.Context, tx *db.Tx, bot id.Bot) error {
 	installed, err := selectInstalled(ctx, tx, bot)
 	return s.uncount(ctx, tx, installed, err)
 }
 
-// uninstallAllOf counts every bot of a workspace out of what it has installed.
+// uninstallAllOf does the same for every bot of a workspace.
 func (s *Service) uninstallAllOf(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	installed, err := selectInstalledOf(ctx, tx, w)
 	return s.uncount(ctx, tx, installed, err)

@@ -13,13 +13,13 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// trail keeps what the actor of ctx did; package audit.
+// trail records what the actor of ctx did; package audit.
 type trail interface {
 	Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error
 }
 
-// quota counts what a workspace has; package meter. It answers QuotaExceeded when
-// it is too much.
+// quota counts what a workspace has; package meter. QuotaExceeded when it would have too
+// much.
 type quota interface {
 	Bots(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error
 	// Versions says whether a bot of the workspace may have n saved versions.
@@ -28,16 +28,17 @@ type quota interface {
 	Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, n int64) error
 }
 
-// stocks are what bots have of what their workspace stores; package meter.
+// stocks are each bot's part of what its workspace stores; package meter.
 type stocks interface {
-	// LeaveBot gives back those of a bot that is deleted.
+	// LeaveBot gives back the part of a bot that is deleted.
 	LeaveBot(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot) error
 }
 
 // members knows who is in a workspace; package workspace.
 type members interface {
-	// Standing is the account's role in the workspace, and whether that is blocked
-	// until it pays; member is false when it is not in there, or there is none.
+	// Standing is the account's role in the workspace, and whether the workspace is
+	// blocked until it pays; member is false when the account is not a member, or there
+	// is no such workspace.
 	Standing(ctx context.Context, q db.Querier, w id.Workspace, account id.Account) (role access.Role, blocked, member bool, err error)
 }
 
@@ -51,9 +52,9 @@ type keys interface {
 	DeleteSubject(ctx context.Context, tx *db.Tx, w id.Workspace, subject string) error
 }
 
-// catalog knows what bots of a workspace may install: its own versions, and those
-// that are public or unlisted; package catalog. What is private to another
-// workspace is not found, as what does not exist.
+// catalog knows what bots of a workspace may install: its own versions, and public or
+// unlisted ones; package catalog. A version that is private to another workspace is not
+// found, like one that does not exist.
 type catalog interface {
 	Integration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (v definition.InstallableIntegration, found bool, err error)
 	Plugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (v definition.InstallablePlugin, found bool, err error)
@@ -61,36 +62,36 @@ type catalog interface {
 	CountInstalls(ctx context.Context, tx *db.Tx, i id.Integration, n int64) error
 }
 
-// assets are the addresses of icons and readmes; package catalog. No hash is that
-// of something without one.
+// assets are the addresses of icons and readmes; package catalog. The empty hash stands
+// for no icon or readme.
 type assets interface {
 	IconURL(icon blob.Hash) string
 	ReadmeURL(readme blob.Hash) string
 }
 
-// endpoints know where integrations run, whoever's they are; package catalog.
+// endpoints know where integrations run, whichever workspace owns them; package catalog.
 type endpoints interface {
 	Endpoint(ctx context.Context, q db.Querier, i id.Integration) (e definition.Endpoint, found bool, err error)
 }
 
 // caller calls integrations and bots, never in a transaction; package dispatch. Its
-// errors are public, and one with RetryAfter may be tried again.
+// errors may be shown to users, and one with RetryAfter may be retried.
 type caller interface {
 	Register(ctx context.Context, c definition.Callee) error
 	Unregister(ctx context.Context, c definition.Callee) error
 }
 
-// queue does later what a transaction promised; package jobs.
+// queue runs later what a transaction enqueued; package jobs.
 type queue interface {
 	Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any, options ...jobs.Option) error
 }
 
-// issues keep what the owner of a bot has to know; package telemetry.
+// issues are the problems shown to the owner of a bot; package telemetry.
 type issues interface {
 	Report(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot, i fault.Issue) error
 }
 
-// Leaver is whoever keeps things of a bot that leave with it.
+// Leaver is a domain that keeps rows of a bot, which are deleted with it.
 type Leaver interface {
 	// DeleteBot deletes them, in the transaction that deletes the bot.
 	DeleteBot(ctx context.Context, tx *db.Tx, bot id.Bot) error

@@ -4,11 +4,11 @@ import (
 	"github.com/botyard/botyard/internal/definition"
 )
 
-// Registration is how far an integration knows of one of its instances.
+// Registration is whether an integration knows one of its instances.
 type Registration string
 
-// The registrations of the public API. One that is pending is going to be called, or
-// its reason says what is missing.
+// The registrations of the public API. A pending one has a call to come, or its reason
+// says what is missing.
 const (
 	Pending              Registration = "registration_pending"
 	Registered           Registration = "registered"
@@ -18,17 +18,17 @@ const (
 	UnregistrationFailed Registration = "unregistration_failed"
 )
 
-// The reasons of those that wait.
+// The reasons of pending registrations.
 const (
 	notCalled    = "The integration was not called yet."
 	noURL        = "Nothing runs this integration: it has no url, and this server does not run code. It is registered when the integration is deployed with a url."
 	noIdentifier = "The integration has to be authorised first: its configuration needs an identifier."
 )
 
-// registration is the instance where it stands after a setup. It is registered when
-// it is switched on, when the integration would notice the change, when it failed
-// before, and when the integration itself was changed since; and unregistered when it
-// is switched off.
+// registration is the instance with its registration after a setup. It is registered
+// again when it is switched on, when its settings changed, when the last attempt failed,
+// and when the integration itself changed since; it is unregistered when it is switched
+// off.
 func (i Instance) registration(before Instance, v definition.InstallableIntegration, c definition.IntegrationConfiguration) Instance {
 	same := before.Webhook != "" && before.Integration == i.Integration
 	become := func(r Registration, reason string, due bool) Instance {
@@ -65,22 +65,21 @@ func sharesIdentifiers(before Instance, v definition.InstallableIntegration) boo
 
 func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// known says whether the integration may know of the instance. One that waits for
-// something may have been registered before; to unregister what never was does no
-// harm.
+// known says whether the integration may know the instance. A pending one may have been
+// registered before; unregistering one that never was does no harm.
 func (i Instance) known() bool { return i.Webhook != "" && i.Status != Unregistered }
 
-// leaves says whether an instance that becomes next leaves its integration, which
-// then is to be told so: it is switched off, or becomes one of another integration. A
-// new version of the same is only told of what it gets.
+// leaves says whether an instance that becomes next has to be unregistered first: it is
+// switched off, or becomes an instance of another integration. A new version of the
+// same integration is only told of what it gets.
 func (i Instance) leaves(next Instance, nextName string) bool {
 	return i.known() && (i.Enabled && !next.Enabled || i.Of.Name != nextName)
 }
 
-// settled says whether no call is to come that would change the registration.
+// settled says whether no further call will change the registration.
 func (r Registration) settled() bool { return r != Pending && r != UnregisterPending }
 
-// deploys says whether an update changes what the bot does, so that the bot is told.
+// deploys says whether an update changes what the bot does, so that it must be told.
 func (u Update) deploys() bool {
 	return !u.URL.IsZero() || u.Code != nil || len(u.Definition.Members()) > 0 || len(u.Secrets) > 0 || u.installs()
 }

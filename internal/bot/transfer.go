@@ -13,9 +13,9 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// Mover is whoever keeps things of a bot under the workspace that it is in.
+// Mover is a domain that keeps rows of a bot by its workspace.
 type Mover interface {
-	// MoveBot puts them under another, in the transaction that transfers the bot.
+	// MoveBot moves them to another workspace, in the transaction of the transfer.
 	MoveBot(ctx context.Context, tx *db.Tx, bot id.Bot, from, to id.Workspace) error
 }
 
@@ -109,8 +109,8 @@ func (s *Service) checkSeen(ctx context.Context, q db.Querier, bot id.Bot, w id.
 	return fault.New(fault.ReferenceConstraint, "Workspace %q cannot use everything that is installed in the bot, because it is private to another workspace: %s. Remove it from the bot or have it published, then transfer the bot.", w, strings.Join(unseen, ", "))
 }
 
-// moveQuota reserves what a bot takes up in one workspace and gives it back in the
-// other, in the order of their ids: two transfers never wait for each other.
+// moveQuota reserves what a bot uses in one workspace and releases it in the other, in
+// the order of their ids, so that two transfers cannot deadlock.
 func (s *Service) moveQuota(ctx context.Context, tx *db.Tx, b Bot, from, to id.Workspace) error {
 	if b.Dev {
 		return nil
@@ -177,7 +177,7 @@ func (s *Service) reselect(ctx context.Context, tx *db.Tx, bot id.Bot, accounts 
 	return insertSelected(ctx, tx, bot, kept)
 }
 
-// countAlive counts a bot that began or ceased to be always alive.
+// countAlive counts a bot whose alwaysAlive changed.
 func (s *Service) countAlive(ctx context.Context, tx *db.Tx, before, after Bot) error {
 	if before.AlwaysAlive == after.AlwaysAlive || after.Dev {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Called reads the instance of a webhook as a call from outside meets it: one query,
-// and one for where its integration runs. It is whoever's it is: to know the webhook
-// is to be allowed to call it.
+// Called reads the instance of a webhook for a call from outside: one query, and one for
+// where its integration runs. There is no workspace to check: whoever knows the webhook
+// may call it.
 func (s *Service) Called(ctx context.Context, w id.Webhook) (i definition.Instance, found bool, err error) {
 	row, found, err := selectCalled(ctx, s.DB.Reader(ctx), w)
 	if err != nil || !found {
@@ -28,14 +28,14 @@ func (s *Service) Identified(ctx context.Context, scope, identifier string) (w i
 	return w, found, db.Convert(err)
 }
 
-// identifierTaken is the reason of an instance whose identifier another workspace's
-// instance has.
+// identifierTaken is the reason of an instance whose identifier belongs to an instance in
+// another workspace.
 const identifierTaken = "What the integration was authorised for is in use by an installation in another workspace. Remove it there first, or authorise another one."
 
-// Identify gives an instance the identifier that its integration says it is known by
-// outside, and has the integration called with it when it is not registered yet. An
-// identifier has one owner: an instance of the same workspace gives it up, one of
-// another workspace keeps it, and this one's registration fails.
+// Identify stores the identifier under which the external service knows an instance, and
+// registers the instance if that is still to be done. An identifier has one owner: an
+// instance of the same workspace gives it up; one of another workspace keeps it, and the
+// registration of this one fails.
 func (s *Service) Identify(ctx context.Context, w id.Webhook, identifier string) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		row, found, err := selectCalled(ctx, tx, w)
