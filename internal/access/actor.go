@@ -32,8 +32,8 @@ type Actor struct {
 	// checked, so a store that filters by it cannot reach a foreign row.
 	Workspace id.Workspace
 	Role      Role
-	// Confined says that the workspace has bots which the role alone does not
-	// open: whoever is asked about a bot looks at its allowlist then.
+	// Confined says that the workspace has bots which the role alone does not open: their
+	// allowlists have to be checked.
 	Confined bool
 	// Blocked says that the workspace's invoices are not paid; see Paid.
 	Blocked bool
@@ -43,8 +43,8 @@ type Actor struct {
 	lastUsed time.Time
 }
 
-// ID names the actor across its tokens: rate limits and idempotency keys are
-// kept per ID or per token.
+// ID identifies the actor across its tokens. Rate limits and idempotency keys are counted
+// per ID or per token.
 func (a Actor) ID() string {
 	if a.Kind == KindAccount {
 		return string(a.Account)
@@ -60,9 +60,9 @@ func (a Actor) Require(p Permission) error {
 	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which does not allow %s. Ask an administrator of the workspace for a role that does.", a.Role, p)
 }
 
-// Paid is nil unless the actor's workspace is blocked, and PaymentRequired then. It
-// is asked before anything that a blocked workspace may not do: its changes, the
-// calls of its bots and integrations, ingest.
+// Paid is PaymentRequired when the actor's workspace is blocked, else nil. It is checked
+// before everything that a blocked workspace may not do: changes, calls of its bots and
+// integrations, ingest.
 func (a Actor) Paid() error {
 	if !a.Blocked {
 		return nil
@@ -70,15 +70,14 @@ func (a Actor) Paid() error {
 	return Unpaid(a.Workspace)
 }
 
-// Unpaid is the PaymentRequired of a workspace that is blocked, for those who know
-// of the block from elsewhere than an Actor.
+// Unpaid is the PaymentRequired of a blocked workspace, for callers without an Actor.
 func Unpaid(w id.Workspace) error {
-	return fault.New(fault.PaymentRequired, "Workspace %s is blocked: invoices of it are due and were not paid. Its data can be read and its bots do not run until they are. See what is open with GET /v2/billing/invoices, set a card that works with POST /v2/billing/payment-methods, and pay with POST /v2/billing/invoices/{invoiceId}/pay or POST /v1/admin/workspaces/%s/billing/invoices/charge-unpaid: the block ends with the payment.", w, w).
+	return fault.New(fault.PaymentRequired, "Workspace %s is blocked because invoices are overdue. Its data can be read and its bots do not run until they are. See what is open with GET /v2/billing/invoices, set a card that works with POST /v2/billing/payment-methods, and pay with POST /v2/billing/invoices/{invoiceId}/pay or POST /v1/admin/workspaces/%s/billing/invoices/charge-unpaid: the block ends with the payment.", w, w).
 		With("workspaceId", string(w))
 }
 
-// NoSuchBot is the one answer for a bot that does not exist, for one of another
-// workspace, and for one that the caller is not let into.
+// NoSuchBot is the one answer for a bot that does not exist, one of another workspace, and
+// one that keeps the caller out.
 func NoSuchBot(bot id.Bot) error {
 	return fault.New(fault.ResourceNotFound, "Bot %q does not exist, or it is not in a workspace you are a member of.", fault.Bounded(string(bot)))
 }

@@ -16,12 +16,12 @@ import (
 // maxTokensPerAccount bounds a list that the API answers without pages.
 const maxTokensPerAccount = 1000
 
-// lastUseEvery is how precise a token's last use is: writing it on every request
-// would turn every read into a write.
+// lastUseEvery is the precision of a token's last use: recording every request would turn
+// every read into a write.
 const lastUseEvery = time.Minute
 
-// Service answers who a token is. It keeps no authority in memory: a deleted
-// token is refused by the next request, on every server of the installation.
+// Service authenticates tokens. It caches nothing: a deleted token is refused by the next
+// request, on every server of the installation.
 type Service struct {
 	db    *db.DB
 	clock clock.Clock
@@ -40,10 +40,10 @@ func unauthorized(format string, args ...any) error {
 	return fault.New(fault.Unauthorized, format, args...)
 }
 
-// Authenticate answers the actor behind a token. With a workspace, it is also the
-// check of membership: an unknown workspace and one the actor is not a member of
-// are the same ResourceNotFound, so that nobody learns which ids exist. An
-// unknown, deleted, expired or malformed token is Unauthorized.
+// Authenticate returns the actor behind a token. With a workspace, it also checks the
+// membership: an unknown workspace, and one that the actor is not a member of, are the
+// same ResourceNotFound, so that nobody learns which ids exist. An unknown, deleted,
+// expired or malformed token is Unauthorized.
 func (s *Service) Authenticate(ctx context.Context, token string, w id.Workspace) (Actor, error) {
 	kind, ok := WellFormed(token)
 	if !ok {
@@ -85,8 +85,8 @@ func NoSuchWorkspace(w id.Workspace) error {
 	return fault.New(fault.ResourceNotFound, "Workspace %q does not exist, or you are not a member of it.", fault.Bounded(string(w)))
 }
 
-// noteUse remembers a use for the next flush; a token used within the minute
-// before is left alone.
+// noteUse remembers a use until the next flush, unless one was recorded within the last
+// minute.
 func (s *Service) noteUse(a Actor, now time.Time) {
 	if now.Sub(a.lastUsed) < lastUseEvery {
 		return
@@ -96,7 +96,7 @@ func (s *Service) noteUse(a Actor, now time.Time) {
 	s.mu.Unlock()
 }
 
-// Run writes last uses until ctx is done, and once more then.
+// Run flushes last uses regularly until ctx is done, and once more then.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(5 * time.Second)
 	defer ticker.Stop()
@@ -113,8 +113,8 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// Flush writes the last uses noted since the flush before. One that cannot be
-// written is logged and forgotten: the next request notes it anew.
+// Flush writes the uses since the previous flush. A failure is logged and the uses are
+// dropped: the next request notes its own.
 func (s *Service) Flush(ctx context.Context) {
 	s.mu.Lock()
 	used := s.used
@@ -147,14 +147,14 @@ func (s *Service) CreatePAT(ctx context.Context, tx *db.Tx, account id.Account, 
 // AddPAT is CreatePAT with a value chosen by the operator, for unattended starts.
 func (s *Service) AddPAT(ctx context.Context, tx *db.Tx, account id.Account, note string, expires time.Time, value string) (Token, error) {
 	if kind, ok := WellFormed(value); !ok || kind != PAT {
-		return Token{}, fault.New(fault.InvalidPayload, "An access token is bp_pat_ and 36 of the characters A-Z a-z 0-9 _ -; the given value has another form.")
+		return Token{}, fault.New(fault.InvalidPayload, "The given value is not an access token: one is bp_pat_ followed by 36 of the characters A-Z a-z 0-9 _ -.")
 	}
 	n, err := countTokens(ctx, tx, account)
 	if err != nil {
 		return Token{}, db.Convert(err)
 	}
 	if n >= maxTokensPerAccount {
-		return Token{}, fault.New(fault.LimitExceeded, "An account can have %d access tokens and this one has %d. Delete those that are not used.", maxTokensPerAccount, n)
+		return Token{}, fault.New(fault.LimitExceeded, "An account can have at most %d access tokens and this one has %d. Delete unused ones first.", maxTokensPerAccount, n)
 	}
 	now := s.clock.Now()
 	t := Token{ID: id.NewToken(string(PAT), now), Kind: PAT, Account: account, Note: note, CreatedAt: now, ExpiresAt: expires}
@@ -174,10 +174,10 @@ func (s *Service) Keys(ctx context.Context, q db.Querier, kind TokenKind, w id.W
 	return tokens, db.Convert(err)
 }
 
-// NoSuchKey is the one answer for a key that does not exist, for one of another
-// workspace, and for one of what the caller is not let into.
+// NoSuchKey is the one answer for a key that does not exist, one of another workspace, and
+// one of a bot that keeps the caller out.
 func NoSuchKey(key id.Token) error {
-	return fault.New(fault.ResourceNotFound, "This workspace has no such key %q.", fault.Bounded(string(key)))
+	return fault.New(fault.ResourceNotFound, "This workspace has no key %q.", fault.Bounded(string(key)))
 }
 
 // Key reads a key of a workspace's bot or integration. ResourceNotFound when the

@@ -21,10 +21,9 @@ const (
 	IAK TokenKind = "iak" // an integration's
 )
 
-// A token is bp_<kind>_ and 36 URL-safe characters: 30 random ones (180 bits) and
-// 6 of checksum. The checksum lets secret scanners tell a token from a
-// look-alike; it is no authority, so a token without a right one is still taken
-// when its hash is known.
+// A token is bp_<kind>_ and 36 URL-safe characters: 30 random ones (180 bits) and a
+// checksum of 6. The checksum lets secret scanners tell a token from a look-alike. It
+// proves nothing: a token with a wrong checksum is accepted if its hash is known.
 const (
 	tokenRandom   = 30
 	tokenChecksum = 6
@@ -53,8 +52,8 @@ func checksum(kind TokenKind, body string) string {
 	return string(digits[:])
 }
 
-// WellFormed says whether value has the form of a token, and of which kind. The
-// checksum is not looked at.
+// WellFormed says whether value has the form of a token, and of which kind. It does not
+// check the checksum.
 func WellFormed(value string) (TokenKind, bool) {
 	for _, kind := range []TokenKind{PAT, BAK, IAK} {
 		body, found := strings.CutPrefix(value, tokenPrefix(kind))
@@ -84,8 +83,8 @@ func Checksummed(value string) bool {
 	return body[tokenRandom:] == checksum(kind, body[:tokenRandom])
 }
 
-// hashOf is all that is kept of a token's value. A plain SHA-256 is enough: the
-// value is random and long, so there is nothing to guess.
+// hashOf is all that is stored of a token's value. A plain SHA-256 is enough: the value is
+// long and random, so it cannot be guessed.
 func hashOf(value string) string {
 	sum := sha256.Sum256([]byte(value))
 	return hex.EncodeToString(sum[:])

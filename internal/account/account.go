@@ -34,8 +34,8 @@ const (
 // noExpiry is the expiry of tokens made over the API, whose contract has none.
 var noExpiry = time.Time{}
 
-// Address checks an e-mail address and answers it trimmed. InvalidPayload when it
-// is none.
+// Address returns an e-mail address without surrounding white space, or InvalidPayload
+// when it is not one.
 func Address(email string) (string, error) {
 	email = strings.TrimSpace(email)
 	parsed, err := mail.ParseAddress(email)
@@ -45,8 +45,7 @@ func Address(email string) (string, error) {
 	return email, nil
 }
 
-// Key is what makes two addresses the same person: addresses are compared without
-// regard to case.
+// Key is equal for two addresses of one person: case does not count.
 func Key(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
 // Update is what updateAccount may change; nil keeps.
@@ -76,7 +75,7 @@ func checkKey(key string) error {
 		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", maxKey, utf8.RuneCountInString(key))
 	}
 	if !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
-		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
+		return fault.New(fault.InvalidPayload, "A preference's key must be UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (s *Service) Create(ctx context.Context, tx *db.Tx, email, name string) (Ac
 		return Account{}, db.Convert(err)
 	}
 	if !created {
-		return Account{}, fault.New(fault.AlreadyExists, "There is an account for %s already.", email)
+		return Account{}, fault.New(fault.AlreadyExists, "There already is an account for %s.", email)
 	}
 	return a, s.Memberships.LinkMember(ctx, tx, a.ID, email)
 }
@@ -61,7 +61,7 @@ func (s *Service) Get(ctx context.Context, account id.Account) (Account, error) 
 	return a, nil
 }
 
-func gone() error { return fault.New(fault.ResourceNotFound, "This account does not exist any more.") }
+func gone() error { return fault.New(fault.ResourceNotFound, "This account no longer exists.") }
 
 // ByEmail answers the account of an address; found is false when it has none.
 func (s *Service) ByEmail(ctx context.Context, q db.Querier, email string) (account id.Account, found bool, err error) {
@@ -122,8 +122,8 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// mustExist refuses what would outlive an account that was deleted since its token
-// was looked at. ResourceNotFound when it is gone.
+// mustExist is ResourceNotFound when the account was deleted since its token was checked:
+// what is made for it now would outlive it.
 func mustExist(ctx context.Context, tx *db.Tx, account id.Account) error {
 	_, found, err := selectAccount(ctx, tx, account)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Service) SetPreference(ctx context.Context, account id.Account, key, va
 			return db.Convert(err)
 		}
 		if n >= maxPreferred {
-			return fault.New(fault.LimitExceeded, "An account can have %d preferences and this one has %d.", maxPreferred, n)
+			return fault.New(fault.LimitExceeded, "An account can have at most %d preferences and this one has %d. Keep several values under one key.", maxPreferred, n)
 		}
 		return db.Convert(upsertPreference(ctx, tx, account, key, value))
 	})

@@ -7,10 +7,10 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Unknown is the action of a record whose action the public API has no name for.
+// Unknown is the action of a record that has no name in the public API.
 const Unknown = "UNKNOWN"
 
-// Actions are the actions that the public API knows; clients refuse others.
+// Actions are the actions of the public API; clients reject others.
 var Actions = []string{
 	Unknown, "ADD_WORKSPACE_MEMBER", "REMOVE_WORKSPACE_MEMBER", "UPDATE_WORKSPACE_MEMBER", "CLOSE_WORKSPACE",
 	"CREATE_BOT", "CREATE_WORKSPACE", "DELETE_BOT", "DEPLOY_BOT", "TRANSFER_BOT", "DOWNLOAD_BOT_ARCHIVE", "UPDATE_BOT",
@@ -39,5 +39,5 @@ func known(action string) string {
 	return Unknown
 }
 
-// maxText bounds a kept value, in bytes: the trail is for reading.
+// maxText bounds names and values, in bytes: the trail is for people to read.
 const maxText = 2000

@@ -19,8 +19,8 @@ type Service struct {
 // New makes the service over a migrated database.
 func New(d *db.DB, c clock.Clock) *Service { return &Service{db: d, clock: c} }
 
-// Record keeps what the actor of ctx did in workspace w, in the transaction of
-// the change itself.
+// Record stores what the actor of ctx did in workspace w, in the transaction of the
+// change.
 func (s *Service) Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error {
 	actor, now := access.From(ctx), s.clock.Now()
 	return db.Convert(insertRecord(ctx, tx, w, Record{
@@ -29,7 +29,8 @@ func (s *Service) Record(ctx context.Context, tx *db.Tx, w id.Workspace, act acc
 	}))
 }
 
-// List reads the trail of a workspace, newest first; next is nil on the last page.
+// List reads a page of the trail of a workspace, newest first; next is nil on the last
+// page.
 func (s *Service) List(ctx context.Context, w id.Workspace, page db.Page) (records []Record, next *db.Key, err error) {
 	records, err = selectRecords(ctx, s.db.Reader(ctx), w, page)
 	if err != nil {

@@ -29,13 +29,12 @@ func handleTaken(handle string) error {
 	return fault.New(fault.AlreadyExists, "The handle %q is taken by another workspace. checkHandleAvailability suggests free ones.", handle)
 }
 
-// Availability is the answer of checkHandleAvailability.
+// Availability says whether a handle is free.
 type Availability struct {
 	Available bool
-	// Suggestions are handles that are free, like the one that was asked for;
-	// none when that one is.
+	// Suggestions are free handles similar to a taken one; none when it is free.
 	Suggestions []string
-	// UsedBy is the workspace that has the handle, when the caller may know it.
+	// UsedBy is the workspace that has the handle, if the caller may know it.
 	UsedBy string
 }
 
@@ -46,8 +45,8 @@ const (
 	maxStem = 40
 )
 
-// candidates are valid handles that resemble one that cannot be had, the nearest
-// first. None of them is the handle itself.
+// candidates are valid handles that resemble an unavailable one, the most similar first.
+// None of them is the handle itself.
 func candidates(handle string) []string {
 	stem := stemOf(handle)
 	var near []string
@@ -66,7 +65,7 @@ func candidates(handle string) []string {
 	return near
 }
 
-// stemOf is the part of a text that a handle can begin with.
+// stemOf is what is left of a text when it is made the beginning of a handle.
 func stemOf(text string) string {
 	stem := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {

@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Members reads the members of a workspace, the first one first; next is nil on
+// Members reads a page of the members of a workspace, the oldest first; next is nil on
 // the last page.
 func (s *Service) Members(ctx context.Context, w id.Workspace, page db.Page) (list []Member, next *db.Key, err error) {
 	list, err = selectMembers(ctx, s.DB.Reader(ctx), w, page)
@@ -20,8 +20,8 @@ func (s *Service) Members(ctx context.Context, w id.Workspace, page db.Page) (li
 	return list, next, nil
 }
 
-// Membership reads the account's own membership. ResourceNotFound when it is not a
-// member any more.
+// Membership reads the account's own membership. ResourceNotFound when it is no longer a
+// member.
 func (s *Service) Membership(ctx context.Context, w id.Workspace, account id.Account) (Member, error) {
 	m, found, err := selectMembership(ctx, s.DB.Reader(ctx), w, account)
 	if err != nil {
@@ -33,8 +33,9 @@ func (s *Service) Membership(ctx context.Context, w id.Workspace, account id.Acc
 	return m, nil
 }
 
-// Standing is the role of an account in a workspace, and whether that is blocked
-// until it pays; member is false when it is not in there, or there is none.
+// Standing is the role of an account in a workspace, and whether the workspace is blocked
+// until it pays; member is false when the account is not a member, or there is no such
+// workspace.
 func (s *Service) Standing(ctx context.Context, q db.Querier, w id.Workspace, account id.Account) (role access.Role, blocked, member bool, err error) {
 	m, member, err := selectMembership(ctx, q, w, account)
 	if err != nil || !member {
@@ -44,10 +45,9 @@ func (s *Service) Standing(ctx context.Context, q db.Querier, w id.Workspace, ac
 	return m.Role, found.Blocked, member, db.Convert(err)
 }
 
-// AddMember makes an e-mail address a member. The account behind it, when there is
-// one, sees the workspace at once; one that is made later does from then on.
-// AlreadyExists when the address is a member, QuotaExceeded when the plan allows
-// no more.
+// AddMember makes an e-mail address a member. Its account sees the workspace at once, or
+// as soon as there is one. AlreadyExists when the address is a member, QuotaExceeded when
+// the plan allows no more.
 func (s *Service) AddMember(ctx context.Context, w id.Workspace, email string, role access.Role) (added Member, err error) {
 	if err := checkAssignable(role); err != nil {
 		return Member{}, err
@@ -69,7 +69,7 @@ func (s *Service) AddMember(ctx context.Context, w id.Workspace, email string, r
 			return db.Convert(err)
 		}
 		if !inserted {
-			return fault.New(fault.AlreadyExists, "%s is a member of this workspace already. updateWorkspaceMember changes a member's role.", fault.Bounded(email))
+			return fault.New(fault.AlreadyExists, "%s is already a member of this workspace. updateWorkspaceMember changes a member's role.", fault.Bounded(email))
 		}
 		if err := s.Quota.Members(ctx, tx, w, 1); err != nil {
 			return err
@@ -104,8 +104,8 @@ func member(ctx context.Context, q db.Querier, w id.Workspace, which id.Member) 
 	return m, nil
 }
 
-// ChangeMember gives a member another role; an empty role keeps the one there is.
-// Forbidden for the owner, ResourceNotFound when there is no such member.
+// ChangeMember gives a member another role; an empty role changes nothing. Forbidden for
+// the owner, ResourceNotFound when there is no such member.
 func (s *Service) ChangeMember(ctx context.Context, w id.Workspace, which id.Member, role access.Role) (m Member, err error) {
 	if role != "" {
 		if err := checkAssignable(role); err != nil {
@@ -134,9 +134,9 @@ func (s *Service) ChangeMember(ctx context.Context, w id.Workspace, which id.Mem
 	return m, nil
 }
 
-// RemoveMember ends a membership: the actor's own, or with the right to manage
-// members another one's. Forbidden for the owner, ResourceNotFound when there is
-// no such member.
+// RemoveMember ends a membership: the actor's own or, with the right to manage members,
+// somebody else's. Forbidden for the owner, ResourceNotFound when there is no such
+// member.
 func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, which id.Member) error {
 	w := actor.Workspace
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -8,26 +8,26 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// trail keeps what was done.
+// trail is the audit trail; package audit.
 type trail interface {
-	// Record keeps what the actor of ctx did, in the transaction of the change.
+	// Record stores what the actor of ctx did, in the transaction of the change.
 	Record(ctx context.Context, tx *db.Tx, w id.Workspace, act access.Act) error
 }
 
-// quota holds workspaces to what their plan allows.
+// quota enforces what a workspace's plan allows; package meter.
 type quota interface {
 	// Members adds n, which may be negative, to the members beside the owner;
 	// QuotaExceeded when the plan does not allow that many.
 	Members(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error
 }
 
-// accounts knows who is behind an e-mail address.
+// accounts finds accounts by their e-mail address; package account.
 type accounts interface {
-	// ByEmail answers the account of an address; found is false when it has none.
+	// ByEmail returns the account of an address; found is false when it has none.
 	ByEmail(ctx context.Context, q db.Querier, email string) (account id.Account, found bool, err error)
 }
 
-// Leaver is whoever keeps things of a workspace that leave with it.
+// Leaver is a domain that keeps rows of a workspace, which are deleted with it.
 type Leaver interface {
 	// DeleteWorkspace deletes them, in the transaction that deletes the workspace.
 	DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error

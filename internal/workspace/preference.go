@@ -6,7 +6,7 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// A preference is any JSON that the members of a workspace share under a key.
+// A preference is any JSON that the members of a workspace share by its key.
 const (
 	maxKey        = 200      // characters
 	maxPreference = 64 << 10 // bytes
@@ -19,7 +19,7 @@ func checkKey(key string) error {
 		return fault.New(fault.InvalidPayload, "A preference's key has 1 to %d characters; this one has %d.", maxKey, n)
 	}
 	if !storable(key) {
-		return fault.New(fault.InvalidPayload, "A preference's key is UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
+		return fault.New(fault.InvalidPayload, "A preference's key must be UTF-8 text without the character U+0000; %q is not.", fault.Bounded(key))
 	}
 	return nil
 }
@@ -29,7 +29,7 @@ func checkPreference(key, value string) error {
 		return err
 	}
 	if len(value) > maxPreference {
-		return fault.New(fault.LimitExceeded, "The value of a preference is at most %d bytes of JSON; this one is %d.", maxPreference, len(value))
+		return fault.New(fault.LimitExceeded, "The value of a preference has at most %d bytes of JSON; this one has %d.", maxPreference, len(value))
 	}
 	return nil
 }

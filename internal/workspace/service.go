@@ -30,20 +30,20 @@ type Service struct{ Options }
 // New makes the service over a migrated database.
 func New(o Options) *Service { return &Service{o} }
 
-// Create makes a workspace in the caller's transaction, with the account as its
-// owner. It needs no actor in ctx, so that the first start and the operator can
-// use it. ResourceNotFound when the account is gone.
+// Create makes a workspace owned by the account, in the caller's transaction. It needs no
+// actor in ctx, so that the first start and the operator can use it. ResourceNotFound
+// when the account is gone.
 func (s *Service) Create(ctx context.Context, tx *db.Tx, owner id.Account, email, name string) (Workspace, error) {
 	name, err := checkName(name)
 	if err != nil {
 		return Workspace{}, err
 	}
-	// Read in the transaction, so that an account that is being deleted cannot
-	// leave a workspace behind that nobody owns.
+	// Read in the transaction, so that an account which is being deleted cannot leave
+	// behind a workspace without an owner.
 	if account, found, err := s.Accounts.ByEmail(ctx, tx, email); err != nil {
 		return Workspace{}, db.Convert(err)
 	} else if !found || account != owner {
-		return Workspace{}, fault.New(fault.ResourceNotFound, "The account %s does not exist any more.", fault.Bounded(email))
+		return Workspace{}, fault.New(fault.ResourceNotFound, "The account %s no longer exists.", fault.Bounded(email))
 	}
 	now := s.Clock.Now()
 	w := Workspace{
@@ -86,9 +86,9 @@ func existing(ctx context.Context, q db.Querier, w id.Workspace) (Workspace, err
 	return found, nil
 }
 
-// List reads the workspaces that the account is a member of, the oldest first;
-// next is nil on the last page. A handle narrows it to the one that has exactly
-// that handle: clients take the first item for it.
+// List reads a page of the workspaces that the account is a member of, the oldest first;
+// next is nil on the last page. A handle limits it to the workspace with exactly that
+// handle: clients take the first item.
 func (s *Service) List(ctx context.Context, account id.Account, handle string, page db.Page) (list []Workspace, next *db.Key, err error) {
 	if handle != "" && !isHandle(handle) {
 		return []Workspace{}, nil, nil
@@ -101,9 +101,9 @@ func (s *Service) List(ctx context.Context, account id.Account, handle string, p
 	return list, next, nil
 }
 
-// Update changes a workspace. An update that changes nothing leaves no record.
-// Forbidden when the actor's role does not allow one of the given members,
-// AlreadyExists when the handle is taken.
+// Update changes a workspace. An update that changes nothing leaves no audit record.
+// Forbidden when the actor's role does not allow one of the given fields, AlreadyExists
+// when the handle is taken.
 func (s *Service) Update(ctx context.Context, actor access.Actor, u Update) (w Workspace, err error) {
 	for _, needed := range u.permissions() {
 		if err := actor.Require(needed); err != nil {
@@ -135,7 +135,7 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, u Update) (w W
 	return w, nil
 }
 
-// save writes a changed workspace and the records of the change.
+// save writes a changed workspace and the audit records of the change.
 func (s *Service) save(ctx context.Context, tx *db.Tx, w *Workspace, did changes) error {
 	w.UpdatedAt = s.Clock.Now()
 	if err := db.Convert(updateWorkspace(ctx, tx, *w)); err != nil {
@@ -159,7 +159,7 @@ func (s *Service) save(ctx context.Context, tx *db.Tx, w *Workspace, did changes
 	return nil
 }
 
-// Delete deletes a workspace with all it holds; its audit records stay.
+// Delete deletes a workspace with everything in it; its audit records stay.
 // ReferenceConstraint for the platform's own workspace.
 func (s *Service) Delete(ctx context.Context, w id.Workspace) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -172,7 +172,7 @@ func (s *Service) Delete(ctx context.Context, w id.Workspace) error {
 			return err
 		}
 		if w == platform {
-			return fault.New(fault.ReferenceConstraint, "The workspace %q is the platform's own: what this installation offers to everybody is published by it. It cannot be deleted.", fault.Bounded(found.Name))
+			return fault.New(fault.ReferenceConstraint, "The workspace %q is the platform's own, which publishes what this installation offers to everybody. It cannot be deleted.", fault.Bounded(found.Name))
 		}
 		for _, leaver := range s.Leavers {
 			if err := leaver.DeleteWorkspace(ctx, tx, w); err != nil {
@@ -186,8 +186,8 @@ func (s *Service) Delete(ctx context.Context, w id.Workspace) error {
 	})
 }
 
-// Public reads what everybody may know of a workspace. ResourceNotFound when there
-// is none, or one that is not public and that the account is not a member of.
+// Public reads what everybody may know of a workspace. ResourceNotFound when there is no
+// such workspace, or it is not public and the account is not a member.
 func (s *Service) Public(ctx context.Context, account id.Account, w id.Workspace) (Workspace, error) {
 	missing := fault.New(fault.ResourceNotFound, "There is no public workspace %q, and you are not a member of one with this id.", fault.Bounded(string(w)))
 	if !storable(string(w)) {
@@ -211,16 +211,16 @@ func (s *Service) Public(ctx context.Context, account id.Account, w id.Workspace
 }
 
 const (
-	// maxIDs bounds how many workspaces a list can be narrowed to.
+	// maxIDs is how many workspaces a list can be limited to.
 	maxIDs = 100
-	// searchBatch is how many workspaces a search reads at once. Names are
-	// compared here and not by the engines, which fold case differently.
+	// searchBatch is how many workspaces a search reads at a time. Names are compared
+	// here and not in SQL, because the engines fold case differently.
 	searchBatch = 500
 )
 
-// ListPublic reads the public workspaces in the order of their ids, which is that
-// of creation; next is nil on the last page. InvalidQuery when it is narrowed to
-// too many ids.
+// ListPublic reads a page of the public workspaces in the order of their ids, which is
+// that of creation; next is nil on the last page. InvalidQuery when it is limited to too
+// many ids.
 func (s *Service) ListPublic(ctx context.Context, f PublicFilter, page db.Page) (list []Workspace, next *db.Key, err error) {
 	if n := len(f.IDs); n > maxIDs {
 		return nil, nil, fault.New(fault.InvalidQuery, "workspaceIds names %d workspaces; at most %d are allowed in one request.", n, maxIDs)
@@ -258,11 +258,10 @@ func (s *Service) ListPublic(ctx context.Context, f PublicFilter, page db.Page) 
 	return list, next, nil
 }
 
-// CheckHandle says whether a handle can be had, and what else can.
+// CheckHandle says whether a handle is available, and suggests others if it is not.
 //
-// That a handle is taken is no secret: packages are published under it, and it is
-// unique. Whose it is may be one: UsedBy names the workspace only when it is
-// public or the account is a member of it.
+// That a handle is taken is no secret: packages are published under it. Who has it may be
+// one, so UsedBy names the workspace only if it is public or the account is a member.
 func (s *Service) CheckHandle(ctx context.Context, account id.Account, handle string) (Availability, error) {
 	q := s.DB.Reader(ctx)
 	near := candidates(handle)
@@ -290,9 +289,8 @@ func (s *Service) CheckHandle(ctx context.Context, account id.Account, handle st
 	return answer, nil
 }
 
-// SetPlan changes what a workspace may use: package billing decides what that is. In
-// the transaction of the change, when ctx carries one. InvalidPayload when there is no
-// such plan.
+// SetPlan changes the plan of a workspace, as package billing decides. It joins the
+// transaction of ctx, if there is one. InvalidPayload when there is no such plan.
 func (s *Service) SetPlan(ctx context.Context, w id.Workspace, plan Plan) error {
 	if err := checkPlan(plan); err != nil {
 		return err
@@ -304,8 +302,8 @@ func (s *Service) SetPlan(ctx context.Context, w id.Workspace, plan Plan) error 
 	})
 }
 
-// SetBlocked blocks a workspace whose invoices are not paid, or lifts the block. In
-// the transaction of the payment, when ctx carries one.
+// SetBlocked blocks a workspace whose invoices are not paid, or lifts the block. It joins
+// the transaction of ctx, if there is one.
 func (s *Service) SetBlocked(ctx context.Context, w id.Workspace, blocked bool) error {
 	return s.change(ctx, w, "blocked="+strconv.FormatBool(blocked), func(w *Workspace) bool {
 		changed := w.Blocked != blocked
@@ -314,8 +312,8 @@ func (s *Service) SetBlocked(ctx context.Context, w id.Workspace, blocked bool) 
 	})
 }
 
-// SetTrial notes the trial that a workspace is in; empty is none. In the transaction
-// of the change, when ctx carries one.
+// SetTrial sets the trial of a workspace; empty ends it. It joins the transaction of ctx,
+// if there is one.
 func (s *Service) SetTrial(ctx context.Context, w id.Workspace, t id.Trial) error {
 	did := "trial=" + string(t)
 	if t == "" {
@@ -328,8 +326,8 @@ func (s *Service) SetTrial(ctx context.Context, w id.Workspace, t id.Trial) erro
 	})
 }
 
-// MigrateToV4 brings a workspace to the current billing; one that is there stays
-// as it is.
+// MigrateToV4 moves a workspace to the current billing version, if it is not there
+// already.
 func (s *Service) MigrateToV4(ctx context.Context, w id.Workspace) error {
 	return s.change(ctx, w, "billingVersion="+currentBilling, func(w *Workspace) bool {
 		changed := w.BillingVersion != currentBilling
@@ -338,7 +336,8 @@ func (s *Service) MigrateToV4(ctx context.Context, w id.Workspace) error {
 	})
 }
 
-// change has edit change a workspace; edit answers whether it did.
+// change applies edit, which says whether it changed anything, to a workspace. value is
+// what the audit record says.
 func (s *Service) change(ctx context.Context, w id.Workspace, value string, edit func(*Workspace) bool) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		found, err := existing(ctx, tx, w)
@@ -349,21 +348,21 @@ func (s *Service) change(ctx context.Context, w id.Workspace, value string, edit
 	})
 }
 
-// Platform is the workspace that the installation itself publishes from: its first
-// one. There is none before the first start.
+// Platform is the workspace that the installation itself publishes from, which is its
+// first one. There is none before the first start.
 func (s *Service) Platform(ctx context.Context, q db.Querier) (w id.Workspace, found bool, err error) {
 	w, found, err = selectPlatform(ctx, q)
 	return w, found, db.Convert(err)
 }
 
-// SetPlatform makes w the platform's workspace, in the caller's transaction. The
-// first one stays: once it is set, it does nothing.
+// SetPlatform makes w the platform's workspace, in the caller's transaction. Once there is
+// one, it does nothing.
 func (s *Service) SetPlatform(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	return db.Convert(insertPlatform(ctx, tx, w))
 }
 
-// SetPreference keeps a value, which is JSON, under a key. LimitExceeded when it
-// is too large, or the workspace has too many keys.
+// SetPreference stores a JSON value under a key. LimitExceeded when it is too large, or
+// the workspace has too many keys.
 func (s *Service) SetPreference(ctx context.Context, w id.Workspace, key, value string) error {
 	if err := checkPreference(key, value); err != nil {
 		return err
@@ -377,7 +376,7 @@ func (s *Service) SetPreference(ctx context.Context, w id.Workspace, key, value 
 			return db.Convert(err)
 		}
 		if others >= maxPreferences {
-			return fault.New(fault.LimitExceeded, "A workspace can have %d preferences and this one has %d. Use one of its keys for several values.", maxPreferences, others)
+			return fault.New(fault.LimitExceeded, "A workspace can have at most %d preferences and this one has %d. Keep several values under one key.", maxPreferences, others)
 		}
 		return db.Convert(upsertPreference(ctx, tx, w, key, value))
 	})

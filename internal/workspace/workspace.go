@@ -91,8 +91,8 @@ type Update struct {
 	Handle         *string
 }
 
-// permissions are those that the given members need together. The spending limit
-// is a matter of billing, and so of more roles than the rest.
+// permissions are what the given fields require. The spending limit belongs to billing,
+// and so to more roles than the rest.
 func (u Update) permissions() (needed []access.Permission) {
 	if u.SpendingLimit != nil {
 		needed = append(needed, access.SpendingUpdate)
@@ -106,15 +106,15 @@ func (u Update) permissions() (needed []access.Permission) {
 
 // changes is what an update did, for the audit trail.
 type changes struct {
-	// fields are the public names of the members that are different now, without
-	// the spending limit.
+	// fields are the public names of the fields that changed, except for the spending
+	// limit.
 	fields   []string
 	spending bool
 }
 
 func (c changes) none() bool { return len(c.fields) == 0 && !c.spending }
 
-// apply changes the workspace, or leaves it as it was and answers InvalidPayload.
+// apply changes the workspace, or leaves it unchanged and returns InvalidPayload.
 func (w *Workspace) apply(u Update) (changes, error) {
 	next := *w
 	var did changes
@@ -192,7 +192,7 @@ func (w *Workspace) apply(u Update) (changes, error) {
 	return did, nil
 }
 
-// checkName answers the name without the white space around it.
+// checkName returns the name without surrounding white space.
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
@@ -201,12 +201,12 @@ func checkName(name string) (string, error) {
 	return name, nil
 }
 
-// checkSpending reads dollars as cents. What is no whole number of cents is
-// refused: it would be kept as another amount than the one that was sent.
+// checkSpending converts dollars to cents. An amount that is not in whole cents is
+// refused: it could not be stored exactly.
 func checkSpending(dollars float64) (Cents, error) {
 	cents := math.Round(dollars * 100)
 	if !(cents >= float64(minSpending) && cents <= float64(maxSpending)) || math.Abs(dollars*100-cents) > 1e-6 {
-		return 0, fault.New(fault.InvalidPayload, "spendingLimit is %v; it must be dollars from %s to %s in whole cents.", dollars, minSpending, maxSpending)
+		return 0, fault.New(fault.InvalidPayload, "spendingLimit is %v; it must be %s to %s dollars, in whole cents.", dollars, minSpending, maxSpending)
 	}
 	return Cents(cents), nil
 }
@@ -220,7 +220,7 @@ func checkText(field, text string) error {
 
 func checkPlan(plan Plan) error {
 	if !slices.Contains(Plans, plan) {
-		return fault.New(fault.InvalidPayload, "%q is no plan; the plans are community, plus, team, enterprise and managed.", fault.Bounded(string(plan)))
+		return fault.New(fault.InvalidPayload, "%q is not a plan; the plans are community, plus, team, enterprise and managed.", fault.Bounded(string(plan)))
 	}
 	return nil
 }
@@ -238,8 +238,8 @@ func (f PublicFilter) matches(w Workspace) bool {
 	return strings.Contains(strings.ToLower(w.Name), search) || strings.Contains(w.Handle, search)
 }
 
-// storable says that a text from a URL can be compared with one in the database.
-// PostgreSQL refuses the rest, so what is not storable is not there.
+// storable says that a text from a URL could be in the database. PostgreSQL refuses to
+// compare the rest.
 func storable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
