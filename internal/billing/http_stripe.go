@@ -35,10 +35,10 @@ const stripeTime = 30 * time.Second
 // signatureAge is how old a signed event may be: what is older may be a replay.
 const signatureAge = 5 * time.Minute
 
-// Stripe charges cards by Stripe. A charge is a payment intent: it is made without
-// being confirmed, so that its id is known before any money moves, and confirmed
-// then. An intent takes money once at most, whoever confirms it how often, so what
-// was left unknown is looked up there and never charged anew.
+// Stripe charges cards by Stripe. A charge is a payment intent: it is created unconfirmed,
+// so that its id is known before any money moves, and then confirmed. An intent takes
+// money at most once, however often it is confirmed, so a charge with an unknown outcome
+// is looked up and never made again.
 type Stripe struct {
 	client *stripe.Client
 	secret secret.Value
@@ -67,10 +67,10 @@ func (*Stripe) Name() string { return "stripe" }
 // RequiresMethod implements Provider.
 func (*Stripe) RequiresMethod() bool { return true }
 
-// MinCharge implements Provider: Stripe refuses to charge less than 50 cents.
+// MinCharge implements Provider: Stripe charges no less than 50 cents.
 func (*Stripe) MinCharge() plan.Cents { return 50 }
 
-// Keys of what we note on Stripe's objects.
+// Keys of our metadata on Stripe's objects.
 const (
 	stripeWorkspace = "botyard_workspace"
 	stripeInvoice   = "botyard_invoice"
@@ -83,8 +83,8 @@ func (s *Stripe) Customer(ctx context.Context, w id.Workspace, name, email strin
 	if email != "" {
 		params.Email = stripe.String(email)
 	}
-	// The name may have changed since a request that was not answered: with it in the
-	// key, Stripe does not mistake the one for the other.
+	// With other parameters Stripe refuses a key that it knows, and the name may have
+	// changed since a request whose answer was lost.
 	params.SetIdempotencyKey("customer-" + string(w) + "-" + digest(name, email))
 	customer, err := s.client.V1Customers.Create(ctx, params)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Stripe) Customer(ctx context.Context, w id.Workspace, name, email strin
 	return customer.ID, nil
 }
 
-// digest tells texts apart.
+// digest is a short hash that tells texts apart.
 func digest(texts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
 	return hex.EncodeToString(sum[:8])
@@ -113,7 +113,7 @@ func (s *Stripe) Intent(ctx context.Context, customer string) (string, error) {
 // Attach implements Provider.
 func (s *Stripe) Attach(ctx context.Context, customer, method string) (Method, error) {
 	if strings.ContainsAny(method, "/?#%\\. ") {
-		return Method{}, fault.New(fault.InvalidPayload, "%q is no id of a payment method; one looks like pm_1MqLiJLkdIwHu7ix.", fault.Bounded(method))
+		return Method{}, fault.New(fault.InvalidPayload, "%q is not the id of a payment method, such as pm_1MqLiJLkdIwHu7ix.", fault.Bounded(method))
 	}
 	m, err := s.client.V1PaymentMethods.Attach(ctx, method, &stripe.PaymentMethodAttachParams{Customer: stripe.String(customer)})
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Stripe) Confirm(ctx context.Context, a Attempt) (Outcome, error) {
 	if no := asFault(err); !fault.Is(no, fault.InvalidPayload) {
 		return Outcome{}, no
 	}
-	// It cannot be confirmed: because it was, or because the method is gone.
+	// It has been confirmed already, or the method is gone.
 	o, lookErr := s.Look(ctx, a)
 	if lookErr == nil && o.State == AttemptPrepared {
 		o = Outcome{AttemptDeclined, fault.From(asFault(err)).Message}
@@ -167,8 +167,8 @@ func (s *Stripe) Confirm(ctx context.Context, a Attempt) (Outcome, error) {
 	return o, lookErr
 }
 
-// Look implements Provider. No error is a no: an intent is not found by the key of another
-// account either, and may have taken money there.
+// Look implements Provider. No error means no: with the key of another account Stripe finds
+// no intent either, and it may have taken money in the first.
 func (s *Stripe) Look(ctx context.Context, a Attempt) (Outcome, error) {
 	intent, err := s.client.V1PaymentIntents.Retrieve(ctx, a.Reference, nil)
 	if err != nil {
@@ -193,17 +193,17 @@ func (s *Stripe) outcome(ctx context.Context, intent *stripe.PaymentIntent) (Out
 	case stripe.PaymentIntentStatusCanceled:
 		return Outcome{AttemptDeclined, "The payment was cancelled."}, nil
 	case stripe.PaymentIntentStatusRequiresAction:
-		// Nobody is there to act; once it is cancelled it can take money no more.
+		// Nobody is there to act. Once cancelled, it can take no money any more.
 		if _, err := s.client.V1PaymentIntents.Cancel(ctx, intent.ID, nil); err != nil {
 			// Perhaps the payer was faster.
 			return Outcome{}, fmt.Errorf("a payment that waits for its payer cannot be cancelled: %w", unclear(err))
 		}
-		return Outcome{AttemptActionRequired, "The bank wants the owner of the card to confirm the payment."}, nil
+		return Outcome{AttemptActionRequired, "The bank wants the cardholder to confirm the payment."}, nil
 	}
 	return Outcome{}, fmt.Errorf("Stripe answers that payment intent %s is %q, which is not understood", intent.ID, intent.Status)
 }
 
-// declined is a refusal in Stripe's own words, which are made for payers.
+// declined is the outcome of a card error, in Stripe's words, which are meant for payers.
 func declined(e *stripe.Error) Outcome {
 	o := Outcome{AttemptDeclined, e.Msg}
 	if e.Code == stripe.ErrorCodeAuthenticationRequired || e.DeclineCode == stripe.DeclineCodeAuthenticationRequired {
@@ -227,10 +227,9 @@ func (s *Stripe) Refund(ctx context.Context, a Attempt) error {
 	return asFault(err)
 }
 
-// asFault turns Stripe's error into ours. A card that is refused is PaymentRequired,
-// what Stripe finds wrong in a request InvalidPayload; everything else, that our key is
-// not taken included, leaves open what happened. Of Stripe's texts only those about
-// cards and methods are shown; no error shows the key.
+// asFault turns Stripe's error into ours. A declined card is PaymentRequired, a request that
+// Stripe finds wrong InvalidPayload; anything else, a rejected key included, leaves open
+// what happened. Callers see Stripe's texts about cards and methods only, never the key.
 func asFault(err error) error {
 	var e *stripe.Error
 	if err == nil || !errors.As(err, &e) {
@@ -241,12 +240,12 @@ func asFault(err error) error {
 	case e.Type == stripe.ErrorTypeCard:
 		return fault.New(fault.PaymentRequired, "%s", declined(e).Reason).Because(cause)
 	case e.HTTPStatusCode == http.StatusBadRequest, e.HTTPStatusCode == http.StatusNotFound, e.HTTPStatusCode == http.StatusPaymentRequired:
-		return fault.New(fault.InvalidPayload, "The payment provider does not take this: %s", fault.BoundedTo(e.Msg, 300)).Because(cause)
+		return fault.New(fault.InvalidPayload, "The payment provider does not accept this: %s", fault.BoundedTo(e.Msg, 300)).Because(cause)
 	}
 	return cause
 }
 
-// unclear is Stripe's error as one that leaves open what happened; nil stays nil.
+// unclear turns Stripe's error into one that leaves open what happened; nil stays nil.
 func unclear(err error) error {
 	var e *stripe.Error
 	switch {
@@ -258,11 +257,11 @@ func unclear(err error) error {
 	return fmt.Errorf("Stripe cannot be reached: %w", err)
 }
 
-// event reads an event that Stripe sent; ok is false when it is of a kind that does
-// not matter here. Forbidden when Stripe did not sign it, or too long ago.
+// event parses an event that Stripe sent; ok is false when its type does not matter here.
+// Forbidden when it was not signed by Stripe, or too long ago.
 func (s *Stripe) event(payload []byte, signature string) (e event, ok bool, err error) {
 	if s.secret == "" {
-		return e, false, fault.New(fault.Forbidden, "This server has no stripe_webhook_secret, so it cannot tell who sent an event and takes none.")
+		return e, false, fault.New(fault.Forbidden, "This server has no stripe_webhook_secret, so it cannot verify who sent an event and accepts none.")
 	}
 	signed, err := webhook.ConstructEventWithOptions(payload, signature, s.secret.Reveal(), webhook.ConstructEventOptions{
 		Tolerance: signatureAge, IgnoreAPIVersionMismatch: true,
@@ -284,7 +283,7 @@ func (s *Stripe) event(payload []byte, signature string) (e event, ok bool, err 
 			Metadata       map[string]string `json:"metadata"`
 		}
 		if err := json.Unmarshal(signed.Data.Raw, &intent); err != nil {
-			return e, false, fault.New(fault.InvalidPayload, "The payment intent of the event is not understood.").Because(err)
+			return e, false, fault.New(fault.InvalidPayload, "The payment intent of the event cannot be parsed.").Because(err)
 		}
 		e.Reference, e.Payment, e.Changed = intent.ID, id.Payment(intent.Metadata[stripePayment]), true
 		e.Paid = signed.Type == stripe.EventTypePaymentIntentSucceeded
@@ -296,7 +295,7 @@ func (s *Stripe) event(payload []byte, signature string) (e event, ok bool, err 
 			Status        string `json:"status"`
 		}
 		if err := json.Unmarshal(signed.Data.Raw, &dispute); err != nil {
-			return e, false, fault.New(fault.InvalidPayload, "The dispute of the event is not understood.").Because(err)
+			return e, false, fault.New(fault.InvalidPayload, "The dispute of the event cannot be parsed.").Because(err)
 		}
 		e.Reference, e.Dispute = dispute.PaymentIntent, DisputeOpen
 		switch stripe.DisputeStatus(dispute.Status) {

@@ -68,7 +68,7 @@ func TestStripeOutcomes(t *testing.T) {
 		"pm_card_visa":                   {State: AttemptPaid},
 		"pm_card_chargeDeclined":         {AttemptDeclined, "Your card was declined."},
 		"pm_card_authenticationRequired": {AttemptActionRequired, "Your card was declined. This transaction requires authentication."},
-		"pm_card_action":                 {AttemptActionRequired, "The bank wants the owner of the card to confirm the payment."},
+		"pm_card_action":                 {AttemptActionRequired, "The bank wants the cardholder to confirm the payment."},
 		"pm_card_slow":                   {State: AttemptPending},
 	} {
 		a := begin(method, method)

@@ -10,7 +10,7 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 )
 
-// PaymentMethod reads what a workspace pays with; found is false when nothing is set.
+// PaymentMethod reads the payment method of a workspace; found is false when none is set.
 func (s *Service) PaymentMethod(ctx context.Context, w id.Workspace) (m Method, found bool, err error) {
 	p, _, err := selectPayer(ctx, s.DB.Reader(ctx), w)
 	if err != nil || !s.chargeable(p) {
@@ -22,9 +22,9 @@ func (s *Service) PaymentMethod(ctx context.Context, w id.Workspace) (m Method, 
 // maxMethod bounds the id of a method, in bytes.
 const maxMethod = 255
 
-// SetPaymentMethod makes a method, which the provider knows, the one that the
-// workspace is charged by, and has what is open charged by it. InvalidPayload when
-// the provider does not take it.
+// SetPaymentMethod makes a method that the provider knows the payment method of a
+// workspace, and has open invoices charged to it. InvalidPayload when the provider does
+// not accept it.
 func (s *Service) SetPaymentMethod(ctx context.Context, w id.Workspace, method string) (m Method, err error) {
 	if method == "" || len(method) > maxMethod {
 		return Method{}, fault.New(fault.InvalidPayload, "paymentMethodId has %d bytes; it is the id that the payment provider gave the method, of 1 to %d.", len(method), maxMethod)
@@ -59,7 +59,7 @@ func (s *Service) SetPaymentMethod(ctx context.Context, w id.Workspace, method s
 			if i.Status != Open {
 				continue
 			}
-			// The key tells this try from others, so that a repeat of the job is none.
+			// The key makes a repeat of the job join the attempt that the first made.
 			try := retrying{Invoice: i.ID, Request: "method " + string(id.NewPayment(now)), Method: m.ID, SetAt: now}
 			if err := s.Queue.Enqueue(ctx, tx, jobRetry, try, jobs.Unique(string(i.ID)+" "+try.Request)); err != nil {
 				return err
@@ -78,8 +78,8 @@ func (m Method) String() string {
 	return m.Card.Brand + " ending in " + m.Card.LastFour
 }
 
-// PaymentMethodIntent answers the secret that a browser gives the provider a method
-// with, for the workspace.
+// PaymentMethodIntent returns the secret with which a browser gives the provider a payment
+// method of the workspace.
 func (s *Service) PaymentMethodIntent(ctx context.Context, w id.Workspace) (clientSecret string, err error) {
 	customer, err := s.customer(ctx, w)
 	if err != nil {
@@ -88,7 +88,8 @@ func (s *Service) PaymentMethodIntent(ctx context.Context, w id.Workspace) (clie
 	return s.Provider.Intent(ctx, customer)
 }
 
-// customer is what the provider knows the workspace by; it is made known first.
+// customer returns the provider's id of the workspace, creating the customer there if
+// need be.
 func (s *Service) customer(ctx context.Context, w id.Workspace) (string, error) {
 	if s.Provider == nil {
 		return "", noProvider()

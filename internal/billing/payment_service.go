@@ -11,11 +11,11 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 )
 
-// purchased is the request key of the one charge of a draft: what is bought is
-// charged before it is had.
+// purchased is the request key of the only charge of a draft, which is made before the
+// purchase takes effect.
 const purchased = "purchase"
 
-// errUnknown is a charge whose outcome is not known yet; a job finds it out.
+// errUnknown says that the outcome of a charge is not known yet; a job finds it out.
 var errUnknown = errors.New("the outcome of the payment is not known yet")
 
 // Payments collects invoices through the provider; it is the service's collector.
@@ -30,7 +30,7 @@ func (p Payments) ChargesFirst(ctx context.Context, q db.Querier, w id.Workspace
 	return p.Provider.RequiresMethod() || p.chargeable(from), db.Convert(err)
 }
 
-// chargeable says that a payer can be charged now.
+// chargeable reports whether a payer can be charged now.
 func (s *Service) chargeable(p payer) bool {
 	return s.Provider != nil && p.provider == s.Provider.Name() && p.method.ID != ""
 }
@@ -49,9 +49,9 @@ func (p Payments) Charge(ctx context.Context, i Invoice) error {
 	return a.refusal()
 }
 
-// Issued implements collector: a workspace that can be charged is charged at once,
-// one that gave nothing to charge has until the invoice is due.
-// Whoever knows no provider, as the operator's command line, leaves that to the servers.
+// Issued implements collector: a workspace that has a payment method is charged at once,
+// any other when the invoice is due. Where no provider is configured, as on the operator's
+// command line, that is left to the servers.
 func (p Payments) Issued(ctx context.Context, tx *db.Tx, i Invoice) error {
 	if p.Provider == nil {
 		return p.Queue.Enqueue(ctx, tx, jobRetry, retrying{Invoice: i.ID, Begin: true}, jobs.Unique("begin "+string(i.ID)))
@@ -66,16 +66,16 @@ func (p Payments) Issued(ctx context.Context, tx *db.Tx, i Invoice) error {
 	return p.schedule(ctx, tx, i)
 }
 
-// Paid implements collector: whoever owes nothing more is blocked no more.
+// Paid implements collector: a payment may end the block of a workspace.
 func (p Payments) Paid(ctx context.Context, tx *db.Tx, i Invoice) error {
 	return p.syncStanding(ctx, tx, i.Workspace)
 }
 
-// collect has an invoice paid now: it begins an attempt, or joins the one that is
-// under way, and sees it to its end. Outside a transaction. The attempt is pending
-// when its outcome cannot be found out now. A request is known again by its key, when
-// it has one. ResourceNotFound when the workspace has no such invoice, InvalidPayload
-// when it cannot be paid.
+// collect charges an invoice now: it begins an attempt, or joins the pending one, and sees
+// it through, outside any transaction. The attempt it returns is pending when the outcome
+// cannot be found out now. A repeated request is recognised by its key, if it has one.
+// ResourceNotFound when the workspace has no such invoice, InvalidPayload when it cannot be
+// paid.
 func (s *Service) collect(ctx context.Context, w id.Workspace, which id.Invoice, request string) (Attempt, error) {
 	if s.Provider == nil {
 		return Attempt{}, noProvider()
@@ -97,11 +97,11 @@ func (s *Service) collect(ctx context.Context, w id.Workspace, which id.Invoice,
 }
 
 func noProvider() error {
-	return fault.New(fault.InvalidPayload, "This installation takes no payments by itself: pay as the invoice says, and its operator marks it as paid.")
+	return fault.New(fault.InvalidPayload, "This server takes no payments: pay as the invoice says, and the operator marks it as paid.")
 }
 
-// begin writes the attempt that is about to be made; fresh is false when it is one
-// that was begun before.
+// begin writes an attempt before the provider is called; fresh is false when it returns
+// one that was begun earlier.
 func (s *Service) begin(ctx context.Context, w id.Workspace, which id.Invoice, request string) (a Attempt, fresh bool, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		fresh = false
@@ -134,7 +134,7 @@ func (s *Service) begin(ctx context.Context, w id.Workspace, which id.Invoice, r
 			Amount: i.Total, Currency: i.Currency, State: AttemptPending, Request: request, StartedAt: now,
 		}
 		if i.Total < s.Provider.MinCharge() {
-			a.State, a.Reason, a.EndedAt = AttemptPaid, "It is less than the least that can be charged, and waived.", now
+			a.State, a.Reason, a.EndedAt = AttemptPaid, "The amount is below the provider's minimum and was waived.", now
 			err := insertAttempt(ctx, tx, a)
 			if err == nil && i.Status != Draft {
 				_, err = s.markPaid(ctx, tx, w, which)
@@ -152,7 +152,7 @@ func (s *Service) begin(ctx context.Context, w id.Workspace, which id.Invoice, r
 			return db.Convert(err)
 		}
 		fresh = true
-		// Whoever finds the attempt pending then takes over from a process that died.
+		// If this process dies, the job takes over.
 		return s.Queue.Enqueue(ctx, tx, jobConclude, ofPayment{a.ID}, jobs.Unique(string(a.ID)), jobs.RunAt(now.Add(concludeAfter)))
 	})
 	return a, fresh, err
@@ -162,9 +162,9 @@ func noInvoice(which id.Invoice) error {
 	return fault.New(fault.ResourceNotFound, "There is no invoice %q in this workspace.", fault.Bounded(string(which)))
 }
 
-// pursue sees a pending attempt to its end. One that is not fresh may have been left
-// anywhere: how it stands is looked up before anything is done. The error is, or
-// wraps, errUnknown when the provider does not say what happened.
+// pursue sees a pending attempt through. One that is not fresh may have been abandoned at
+// any step, so its state is looked up before anything is done. The error wraps errUnknown
+// when the provider does not say what happened.
 func (s *Service) pursue(ctx context.Context, a Attempt, fresh bool) (Attempt, error) {
 	unknown := func(err error) error { return errors.Join(errUnknown, err) }
 	if s.Provider == nil || s.Provider.Name() != a.Provider {
@@ -201,7 +201,7 @@ func (s *Service) pursue(ctx context.Context, a Attempt, fresh bool) (Attempt, e
 	return s.recordOutcome(ctx, a.ID, o)
 }
 
-// refusedBy is the reason of a provider's definite no.
+// refusedBy returns the reason when the provider's error is a definite no.
 func refusedBy(err error) (reason string, no bool) {
 	if fault.Is(err, fault.PaymentRequired) || fault.Is(err, fault.InvalidPayload) {
 		return fault.From(err).Message, true
@@ -209,8 +209,9 @@ func refusedBy(err error) (reason string, no bool) {
 	return "", false
 }
 
-// keepReference keeps the provider's name of a charge. Two who pursue one attempt may have
-// prepared two charges: the first that is kept is the one that is confirmed.
+// keepReference stores the provider's id of a charge. Two processes that pursue the same
+// attempt may have prepared a charge each: the one that is stored first is confirmed, the
+// other never.
 func (s *Service) keepReference(ctx context.Context, which id.Payment, reference string) (a Attempt, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		a, _, err = selectAttempt(ctx, tx, which)
@@ -223,8 +224,8 @@ func (s *Service) keepReference(ctx context.Context, which id.Payment, reference
 	return a, err
 }
 
-// recordOutcome writes what became of an attempt, and what follows for its invoice and its
-// workspace. What is known already stays, but that money was taken is always true.
+// recordOutcome writes the outcome of an attempt, and what follows for its invoice and its
+// workspace. A known outcome stays, unless the news is that money was taken after all.
 func (s *Service) recordOutcome(ctx context.Context, which id.Payment, o Outcome) (a Attempt, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		var found bool
@@ -245,10 +246,10 @@ func (s *Service) recordOutcome(ctx context.Context, which id.Payment, o Outcome
 		case a.State != AttemptPaid:
 			return s.noteRefusal(ctx, tx, i, a)
 		case !found || i.Status == Void || i.Status == Paid:
-			// Nobody owes this any more: what was taken is given back.
+			// Nobody owes this any more.
 			return s.Queue.Enqueue(ctx, tx, jobRefund, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
 		case i.Status == Draft:
-			return nil // the purchase goes on when it asks what became of its charge
+			return nil // the purchase takes effect when it finds the attempt paid
 		}
 		_, err = s.markPaid(ctx, tx, i.Workspace, i.ID)
 		return err
@@ -256,7 +257,7 @@ func (s *Service) recordOutcome(ctx context.Context, which id.Payment, o Outcome
 	return a, err
 }
 
-// missing is an error unless found.
+// missing returns an error unless found.
 func missing(found bool, what string) error {
 	if found {
 		return nil
@@ -264,8 +265,8 @@ func missing(found bool, what string) error {
 	return errors.New("there is no " + what)
 }
 
-// noteRefusal notes on an open invoice that it could not be collected, and when it is
-// tried again. A draft is dropped by the purchase that it is of.
+// noteRefusal records on an open invoice that a charge failed, and when it is retried. A
+// draft is left to its purchase, which drops it.
 func (s *Service) noteRefusal(ctx context.Context, tx *db.Tx, i Invoice, a Attempt) error {
 	if i.Status != Open {
 		return nil
@@ -282,8 +283,8 @@ func (s *Service) noteRefusal(ctx context.Context, tx *db.Tx, i Invoice, a Attem
 	return s.syncStanding(ctx, tx, i.Workspace)
 }
 
-// forgetPayer deletes what a workspace that is gone paid with, once its last invoices are
-// paid or given up.
+// forgetPayer deletes the payment method of a workspace that is gone, once none of its
+// invoices is to be charged any more.
 func (s *Service) forgetPayer(ctx context.Context, tx *db.Tx, w id.Workspace, unpaid []Invoice) error {
 	if slices.ContainsFunc(unpaid, func(i Invoice) bool { return !i.NextAttempt.IsZero() }) {
 		return nil
@@ -291,8 +292,8 @@ func (s *Service) forgetPayer(ctx context.Context, tx *db.Tx, w id.Workspace, un
 	return db.Convert(deletePayer(ctx, tx, w))
 }
 
-// Pay charges an invoice of the workspace now and answers it as it is then. One that
-// is paid stays as it is. PaymentRequired when the payment is refused,
+// Pay charges an invoice of the workspace now and returns it as it is then. One that is
+// paid already stays as it is. PaymentRequired when the payment is declined,
 // ResourceLockedConflict when its outcome is not known yet.
 func (s *Service) Pay(ctx context.Context, w id.Workspace, which id.Invoice, request string) (Invoice, error) {
 	i, err := s.Invoice(ctx, w, which)
@@ -316,18 +317,18 @@ func (s *Service) Pay(ctx context.Context, w id.Workspace, which id.Invoice, req
 }
 
 func underWay(which id.Invoice) error {
-	return fault.New(fault.ResourceLockedConflict, "A payment of the invoice %s is under way and its outcome is not known yet. It is found out by itself, and nothing is charged twice; look at the invoice in a few minutes.", which).After(concludeAfter)
+	return fault.New(fault.ResourceLockedConflict, "A payment of the invoice %s is under way and its outcome is not known yet. It is looked up automatically, and nothing is charged twice; check the invoice in a few minutes.", which).After(concludeAfter)
 }
 
 // maxCharged bounds the invoices that one request names.
 const maxCharged = 100
 
-// ChargeUnpaid charges the given unpaid invoices of a workspace, or all of them when
-// none are given, and answers what became of each. ResourceNotFound, and nothing is
-// charged, when one of them is none of the workspace's.
+// ChargeUnpaid charges the given unpaid invoices of a workspace, or all unpaid ones when
+// none are given, and returns the result of each. ResourceNotFound, with nothing charged,
+// when the workspace does not have one of them.
 func (s *Service) ChargeUnpaid(ctx context.Context, w id.Workspace, only []id.Invoice, request string) (charged []Invoice, failed []Failure, err error) {
 	if len(only) > maxCharged {
-		return nil, nil, fault.New(fault.InvalidPayload, "invoiceIds names %d invoices; at most %d are charged by one request.", len(only), maxCharged)
+		return nil, nil, fault.New(fault.InvalidPayload, "invoiceIds names %d invoices; one request can charge at most %d.", len(only), maxCharged)
 	}
 	if s.Provider == nil {
 		return nil, nil, noProvider()
@@ -352,7 +353,7 @@ func (s *Service) ChargeUnpaid(ctx context.Context, w id.Workspace, only []id.In
 	}
 	for _, i := range list {
 		if err := ctx.Err(); err != nil {
-			failed = append(failed, Failure{i, "It was not tried: the time of this request was over. Ask again."})
+			failed = append(failed, Failure{i, "It was not tried because the request timed out. Repeat the request."})
 			continue
 		}
 		if i.Status == Paid {

@@ -9,66 +9,62 @@ import (
 	"github.com/botyard/botyard/internal/secret"
 )
 
-// Provider takes payments for us. None is asked within a transaction. An error that
-// is a PaymentRequired or an InvalidPayload is a definite no; any other leaves open
-// what happened.
+// Provider takes payments. It is never called within a transaction. PaymentRequired and
+// InvalidPayload are a definite no; any other error leaves open what happened.
 type Provider interface {
-	// Name is what the database knows the provider by.
+	// Name is the name of the provider in the database.
 	Name() string
-	// RequiresMethod says that nothing is sold to who has not given a method of payment.
+	// RequiresMethod says that only workspaces with a payment method can buy anything.
 	RequiresMethod() bool
-	// MinCharge is the smallest amount that can be charged. What is less is waived.
+	// MinCharge is the smallest amount that can be charged. Less is waived.
 	MinCharge() plan.Cents
-	// Customer makes a workspace known and answers the provider's name of it. Asked
-	// again soon, it answers the same.
+	// Customer creates a customer for a workspace and returns the provider's id of it.
+	// Called again soon, it returns the same.
 	Customer(ctx context.Context, w id.Workspace, name, email string) (string, error)
-	// Intent lets a browser give the provider a method of payment: it answers the
-	// secret that the browser does it with.
+	// Intent returns the secret with which a browser gives the provider a payment method.
 	Intent(ctx context.Context, customer string) (clientSecret string, err error)
 	// Attach makes a method the one that the customer is charged by. InvalidPayload
 	// when it is not known or cannot be used.
 	Attach(ctx context.Context, customer, method string) (Method, error)
-	// Prepare makes a charge known without taking money, and answers the provider's
-	// name of it. Asked again, it answers the same, or one that is never confirmed.
+	// Prepare creates a charge without taking money, and returns the provider's id of it.
+	// Called again, it returns the same charge, or another that is never confirmed.
 	Prepare(ctx context.Context, a Attempt) (reference string, err error)
-	// Confirm takes the money of a charge that was prepared. It takes it once, however
-	// often it is asked.
+	// Confirm takes the money of a prepared charge, once however often it is called.
 	Confirm(ctx context.Context, a Attempt) (Outcome, error)
-	// Look answers how a charge that was prepared stands, and changes nothing.
+	// Look returns the state of a prepared charge. None of its errors is a no.
 	Look(ctx context.Context, a Attempt) (Outcome, error)
-	// Refund gives back what a charge took, once however often it is asked.
+	// Refund refunds a charge, once however often it is called.
 	Refund(ctx context.Context, a Attempt) error
 }
 
-// Outcome is how a charge stands, in words for people where it was refused.
+// Outcome is the state of a charge, with a reason for people when it was declined.
 type Outcome struct {
 	State  AttemptState
 	Reason string
 }
 
-// Method is what a workspace pays with, as much of it as we keep.
+// Method is a payment method, as much of it as we keep.
 type Method struct {
 	ID   string
 	Type string // "card"
 	Card *Card
 }
 
-// Card is what everybody may know of a card.
+// Card is the part of a card that is not secret.
 type Card struct {
 	Brand             string
 	LastFour          string
 	ExpMonth, ExpYear int64
 }
 
-// TestProvider takes play money, for installations that are started with --dev: what
-// becomes of a charge is decided by the name of the method, which is one of Stripe's
-// test cards. It remembers nothing, so it answers the same to all replicas and after
-// every crash.
+// TestProvider takes play money, for installations that are started with --dev: the name
+// of the method, which is one of Stripe's test cards, decides the outcome of a charge. It
+// has no state, so all replicas get the same answers, also after a crash.
 func TestProvider() Provider { return playMoney{} }
 
 type playMoney struct{}
 
-// playCards are the methods that there are.
+// playCards are the methods that exist.
 var playCards = map[string]struct {
 	Card
 	Outcome

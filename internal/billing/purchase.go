@@ -10,28 +10,28 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// Purchase is what is asked of a subscription at a moment. What is more than before
-// happens then, what is less at the next cycle.
+// Purchase is a requested change of a subscription. Increases take effect at once,
+// decreases with the next cycle.
 type Purchase struct {
 	At time.Time `json:"at"`
 	// Change is the plan that is wanted; nil keeps.
 	Change *Change `json:"change,omitempty"`
-	// Addons are the quantities that are wanted; those not named are kept.
+	// Addons are the quantities that are wanted; add-ons not named stay as they are.
 	Addons map[string]int64 `json:"addons,omitempty"`
 	// Coupon is a code to redeem; empty is none.
 	Coupon string `json:"coupon,omitempty"`
-	// Recharge is the add-on that is bought because it is used up.
+	// Recharge is the add-on that auto-recharge buys; empty when it is not auto-recharge.
 	Recharge string `json:"recharge,omitempty"`
 	// Grant is credit for AI in this month.
 	Grant plan.Nano `json:"grant,omitempty"`
-	// Request tells a repeat of the request that asks for the grant; empty tells none.
+	// Request identifies the request for the grant, so that a repeat is recognised.
 	Request string `json:"request,omitempty"`
-	// Operator says that the operator changes the plan: at once, up or down, and also
-	// to what is not for sale.
+	// Operator says that the operator changes the plan: at once, up or down, and also to
+	// one that is not for sale.
 	Operator bool `json:"operator,omitempty"`
 }
 
-// Direction is what a purchase is, in the words of the API.
+// Direction says whether a purchase is an upgrade, in the words of the API.
 type Direction string
 
 // The directions.
@@ -44,19 +44,19 @@ const (
 // maxQuantity bounds how many of one add-on a workspace has.
 const maxQuantity = 10_000
 
-// proposal is what a purchase makes of a subscription, before anything is charged.
+// proposal is a subscription as a purchase would change it, before anything is charged.
 type proposal struct {
 	Subscription Subscription
 	Direction    Direction
 	// Replanned says that the plan changes now.
 	Replanned bool
-	// Adjusted are the add-ons that the new plan makes needless.
+	// Adjusted are the add-ons that are reduced because the new plan includes as much.
 	Adjusted map[string]bool
 }
 
-// propose is the subscription with a purchase. ReferenceNotFound for what the catalogue
-// does not know, Forbidden for what is not for sale, InvalidPayload for a quantity
-// out of bounds.
+// propose applies a purchase to a copy of the subscription. ReferenceNotFound for what the
+// catalogue does not have, Forbidden for what is not for sale, InvalidPayload for a
+// quantity out of bounds.
 func (s Subscription) propose(c *plan.Catalog, p Purchase) (proposal, error) {
 	o := proposal{Subscription: s.clone(), Direction: Same, Adjusted: map[string]bool{}}
 	before := s.Plan
@@ -91,27 +91,28 @@ func (s Subscription) propose(c *plan.Catalog, p Purchase) (proposal, error) {
 	return o, nil
 }
 
-// rate is what the purchase comes to.
+// rate is the bill of the purchase.
 func (o proposal) rate(c *plan.Catalog, p Purchase, of id.Invoice) bill {
 	return rate(rating{Catalog: c, Subscription: o.Subscription, At: p.At, Invoice: of, Grant: p.Grant})
 }
 
+// headed notes a direction; an upgrade in one part makes all of it an upgrade.
 func (o *proposal) headed(d Direction) {
 	if o.Direction != Upgrade {
 		o.Direction = d
 	}
 }
 
-// setPlan changes the plan now when it is more, and schedules it when it is less.
+// setPlan changes the plan: now for an upgrade, at the end of its period for a downgrade.
 func (o *proposal) setPlan(c *plan.Catalog, to Change, p Purchase) error {
 	s := &o.Subscription
 	of, found := c.Plan(to.Plan)
 	if !found {
-		return fault.New(fault.ReferenceNotFound, "There is no plan %q; listPlans has those there are.", fault.Bounded(string(to.Plan)))
+		return fault.New(fault.ReferenceNotFound, "There is no plan %q; listPlans lists them.", fault.Bounded(string(to.Plan)))
 	}
 	price, forSale := of.Price(to.Term)
 	if !forSale || price == 0 {
-		// What costs nothing, or what the contract says, goes by the month.
+		// What is free, or priced by a contract, has monthly periods.
 		to.Term = plan.Month
 	}
 	if to.Plan == s.Plan && to.Term == s.Term {
@@ -119,7 +120,7 @@ func (o *proposal) setPlan(c *plan.Catalog, to Change, p Purchase) error {
 		return nil
 	}
 	if !forSale && !p.Operator {
-		return fault.New(fault.Forbidden, "The plan %q is not for sale by the %s; the operator of this server gives it, with botyard workspace set-plan.", to.Plan, to.Term)
+		return fault.New(fault.Forbidden, "The plan %q cannot be bought by the %s; the operator of this server assigns it, with botyard workspace set-plan.", to.Plan, to.Term)
 	}
 	was, known := c.Plan(s.Plan)
 	now := p.Operator || !known || s.Plan == plan.Managed || of.Tier > was.Tier || to.Plan == s.Plan && to.Term == plan.Year
@@ -137,12 +138,12 @@ func (o *proposal) setPlan(c *plan.Catalog, to Change, p Purchase) error {
 	return nil
 }
 
-// setAddon sets the quantity of an add-on: now when it is more, from the next cycle on
-// when it is less.
+// setAddon sets the quantity of an add-on: now if that is an increase, from the next cycle
+// on if it is a decrease.
 func (o *proposal) setAddon(c *plan.Catalog, name string, quantity int64) error {
 	of, found := c.Addon(name)
 	if !found {
-		return fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(name))
+		return fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons lists them.", fault.Bounded(name))
 	}
 	if quantity < 0 || quantity > maxQuantity {
 		return fault.New(fault.InvalidPayload, "The quantity of %s is %d; it must be from 0 to %d.", name, quantity, maxQuantity)
@@ -161,7 +162,7 @@ func (o *proposal) setAddon(c *plan.Catalog, name string, quantity int64) error 
 	switch {
 	case quantity > held.Quantity:
 		if of.Month == nil {
-			return fault.New(fault.Forbidden, "The add-on %q is not for sale; the operator of this server gives it by contract.", name)
+			return fault.New(fault.Forbidden, "The add-on %q is not for sale; the operator of this server provides it by contract.", name)
 		}
 		held.Quantity, held.Next = quantity, nil
 		o.headed(Upgrade)
@@ -174,9 +175,8 @@ func (o *proposal) setAddon(c *plan.Catalog, name string, quantity int64) error 
 	return nil
 }
 
-// recharge adds one more of an add-on. What is there anew every month is had for this
-// month alone, as is everything of a subscription that was cancelled; of the rest one more
-// is kept.
+// recharge adds one of an add-on: for this month only if what it adds is renewed monthly or
+// if the subscription is cancelled, for good otherwise.
 func (o *proposal) recharge(c *plan.Catalog, name string) error {
 	var before Addon
 	if held := o.Subscription.addon(name); held != nil {
@@ -197,9 +197,8 @@ func (o *proposal) recharge(c *plan.Catalog, name string) error {
 	return nil
 }
 
-// trimAddons lowers, from the next cycle on, the add-ons that were bought for what the
-// new plan brings itself. What plan and add-ons allow together is never less than
-// before.
+// trimAddons reduces, from the next cycle on, the add-ons that the new plan makes
+// unnecessary. Plan and add-ons together never allow less than before.
 func (o *proposal) trimAddons(c *plan.Catalog, before plan.ID, asked map[string]int64) {
 	spare := func(f plan.Feature) int64 {
 		was, is := c.Allows(before, f), c.Allows(o.Subscription.Plan, f)

@@ -25,42 +25,43 @@ func (s *Service) Subscription(ctx context.Context, w id.Workspace) (Subscriptio
 	return sub, err
 }
 
-// SetPlan changes the plan of a workspace: now when it is more, at the end of the
-// period when it is less. Forbidden when only the operator may, PaymentRequired when
-// it has to be paid first and the payment is declined.
+// SetPlan changes the plan of a workspace: now for an upgrade, at the end of the period for
+// a downgrade. Forbidden when only the operator may do that, PaymentRequired when it must
+// be paid for first and the payment is declined.
 func (s *Service) SetPlan(ctx context.Context, w id.Workspace, to Change, coupon string) (Subscription, error) {
 	sub, _, err := s.buy(ctx, w, Purchase{Change: &to, Coupon: coupon})
 	return sub, err
 }
 
-// SetAddons changes the quantities of add-ons, as SetPlan does the plan.
+// SetAddons changes the quantities of add-ons: increases at once, decreases with the next
+// month. It fails as SetPlan does.
 func (s *Service) SetAddons(ctx context.Context, w id.Workspace, quantities map[string]int64, coupon string) (Subscription, error) {
 	sub, _, err := s.buy(ctx, w, Purchase{Addons: quantities, Coupon: coupon})
 	return sub, err
 }
 
-// AssignPlan is the operator's change of a plan: at once, up or down, also to what is
-// not for sale and although the plan is read-only. What is unused is credited, what is
-// new is charged, as always.
+// AssignPlan is the operator's change of a plan: at once, up or down, also to a plan that
+// is not for sale or when the plan is read-only. Unused time is credited and the new plan
+// charged by the usual rules.
 func (s *Service) AssignPlan(ctx context.Context, w id.Workspace, to plan.ID) (Subscription, error) {
 	sub, _, err := s.buy(operator(ctx), w, Purchase{Change: &Change{to, plan.Month}, Operator: true})
 	return sub, err
 }
 
-// Preview is what a purchase would come to.
+// Preview is what a purchase would cost.
 type Preview struct {
 	Proposal proposal
 	Before   Subscription
 	// Now is what would be charged at once.
 	Now bill
-	// Next is what the next cycle would come to, without AI spend and balance; At is
-	// when that is.
+	// Next is what the next cycle would cost, without AI spend and balance, and At is when
+	// it begins.
 	Next bill
 	At   time.Time
 }
 
-// Preview rates a purchase without making it: from the same subscription at the same
-// second, SetPlan and SetAddons charge the same.
+// Preview rates a purchase without making it: in the same second, SetPlan and SetAddons
+// charge the same.
 func (s *Service) Preview(ctx context.Context, w id.Workspace, to Change, quantities map[string]int64, coupon string) (Preview, error) {
 	sub, _, err := s.subscription(ctx, s.DB.Reader(ctx), w)
 	if err != nil {
@@ -103,8 +104,8 @@ func (s Subscription) nextBilling() time.Time {
 	return s.CycleEnd
 }
 
-// checkPermitted refuses what the operator alone may change, and everything while a change
-// waits to be paid.
+// checkPermitted refuses changes that are reserved to the operator, and all changes while a
+// purchase waits for its payment.
 func (s *Service) checkPermitted(sub Subscription, p Purchase) error {
 	switch {
 	case sub.Held != "":
@@ -119,14 +120,14 @@ func (s *Service) checkPermitted(sub Subscription, p Purchase) error {
 	return nil
 }
 
-// held is the refusal of what cannot be done while a purchase is being paid.
+// held is the error of what cannot be done while a purchase is being paid for.
 func held() error {
-	return fault.New(fault.ResourceLockedConflict, "A purchase of this workspace is being paid. Repeat the request in a moment.").After(time.Second)
+	return fault.New(fault.ResourceLockedConflict, "A purchase of this workspace is being paid for. Repeat the request in a moment.").After(time.Second)
 }
 
-// buy makes a purchase. Where the workspace's method of payment can be charged, that
-// happens first: the purchase is held with its draft of an invoice, the payment is
-// made outside any transaction, and then the purchase takes effect or is forgotten.
+// buy makes a purchase. Where the workspace can be charged, that happens first: the
+// purchase is held with a draft of its invoice, the draft is charged outside any
+// transaction, and then the purchase takes effect or is dropped.
 func (s *Service) buy(ctx context.Context, w id.Workspace, p Purchase) (sub Subscription, invoice id.Invoice, err error) {
 	var draft Invoice
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
@@ -139,8 +140,8 @@ func (s *Service) buy(ctx context.Context, w id.Workspace, p Purchase) (sub Subs
 	return sub, draft.ID, err
 }
 
-// purchase makes a purchase in the caller's transaction, or holds it until its
-// invoice is paid: then that is the subscription's Held.
+// purchase makes a purchase in the caller's transaction, or holds it until its invoice is
+// paid: then the subscription's Held is that invoice.
 func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Purchase) (Subscription, Invoice, error) {
 	sub, of, err := s.subscription(ctx, tx, w)
 	if err != nil {
@@ -198,11 +199,11 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 	return b.Subscription, draft, s.applyPurchase(ctx, tx, of, sub, b.Subscription, p, draft)
 }
 
-// settleAfter is when the job looks at a purchase whose request did not end it: the
-// server died while the payment was made.
+// settleAfter is when the job takes over a purchase whose request did not end it, because
+// the server died during the payment.
 const settleAfter = time.Minute
 
-// SettleJob is the kind of the jobs that end purchases which a server left half done.
+// SettleJob is the kind of job that ends a purchase which a server left unfinished.
 const SettleJob = "billing-settle-purchase"
 
 // settlement is the payload of a SettleJob.
@@ -226,8 +227,8 @@ func (s *Service) hold(ctx context.Context, tx *db.Tx, sub Subscription, p Purch
 		jobs.Unique(string(draft.ID)), jobs.RunAt(p.At.Add(settleAfter)))
 }
 
-// Settle ends a purchase that waits for its payment, whatever a server that died has
-// done of it: the handler of SettleJob. One that has ended is left alone.
+// Settle handles SettleJob: it ends a purchase that waits for its payment, however far a
+// server that died got with it. One that has ended is left alone.
 func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 	var what settlement
 	if err := json.Unmarshal(job.Payload, &what); err != nil {
@@ -247,21 +248,21 @@ func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 	return nil
 }
 
-// payHeld charges the draft that a purchase waits for and ends the purchase: it takes
-// effect when the payment was made, and is forgotten when it was declined. When
-// neither is known it goes on waiting, and the job asks again.
+// payHeld charges the draft of a held purchase and ends the purchase: it takes effect if
+// the charge succeeds and is dropped if it is declined. If the outcome is not known, the
+// purchase goes on waiting and the job tries again.
 func (s *Service) payHeld(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
 	charged := s.Collect.Charge(ctx, draft)
 	if charged != nil && !fault.Is(charged, fault.PaymentRequired) {
 		return Subscription{}, charged
 	}
-	// The money has moved: what follows must be tried even when the caller has gone.
+	// Money may have moved, so go on even if the caller has gone.
 	ctx = context.WithoutCancel(ctx)
 	var declined error
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		declined = charged
 		if declined != nil {
-			// What was declined may have been found to be paid since.
+			// A declined attempt may have been reported as paid since.
 			a, _, err := selectLatest(ctx, tx, w, draft.ID)
 			if err != nil {
 				return db.Convert(err)
@@ -276,9 +277,8 @@ func (s *Service) payHeld(ctx context.Context, w id.Workspace, draft Invoice) (s
 	return sub, errors.Join(err, declined)
 }
 
-// endPurchase ends the purchase that waits for a draft, in the caller's transaction: it takes
-// effect, or is forgotten when the payment was declined. One that has ended is left
-// alone.
+// endPurchase ends the purchase that waits for a draft, in the caller's transaction: it
+// takes effect, or is dropped if declined is not nil. One that has ended is left alone.
 func (s *Service) endPurchase(ctx context.Context, tx *db.Tx, draft Invoice, declined error) (Subscription, error) {
 	sub, of, err := s.subscription(ctx, tx, draft.Workspace)
 	if err != nil || sub.Held != draft.ID {
@@ -302,7 +302,7 @@ func (s *Service) endPurchase(ctx context.Context, tx *db.Tx, draft Invoice, dec
 	return sub, s.applyPurchase(ctx, tx, of, before, sub, pending.Purchase, draft)
 }
 
-// issuePaid gives a draft whose charge was made its number.
+// issuePaid issues a draft that has been charged.
 func (s *Service) issuePaid(ctx context.Context, tx *db.Tx, i Invoice) (err error) {
 	if i.Number, err = nextNumber(ctx, tx, invoiceNumbers); err != nil {
 		return db.Convert(err)
@@ -314,8 +314,8 @@ func (s *Service) issuePaid(ctx context.Context, tx *db.Tx, i Invoice) (err erro
 	return s.Collect.Paid(ctx, tx, i)
 }
 
-// dropPurchase forgets a purchase whose payment was declined. What buys itself is switched
-// off: it would be declined again and again.
+// dropPurchase drops a purchase whose payment was declined. Auto-recharge is switched off,
+// because it would be declined again and again.
 func (s *Service) dropPurchase(ctx context.Context, tx *db.Tx, sub Subscription, p Purchase, why error) error {
 	if p.Recharge != "" {
 		if err := s.disableRecharge(ctx, tx, &sub, p.Recharge, fault.From(why).Message); err != nil {
@@ -325,8 +325,8 @@ func (s *Service) dropPurchase(ctx context.Context, tx *db.Tx, sub Subscription,
 	return s.save(ctx, tx, sub)
 }
 
-// applyPurchase writes what a purchase made of a subscription, and tells all who have to
-// know.
+// applyPurchase writes a subscription as a purchase changed it, and updates everything that
+// depends on it: grants, the trial, the workspace's plan and quotas, the audit trail.
 func (s *Service) applyPurchase(ctx context.Context, tx *db.Tx, of party, before, after Subscription, p Purchase, invoice Invoice) error {
 	if err := s.save(ctx, tx, after); err != nil {
 		return err
@@ -342,7 +342,7 @@ func (s *Service) applyPurchase(ctx context.Context, tx *db.Tx, of party, before
 			return err
 		}
 	} else if of.trial != "" {
-		of.plan = after.Plan // in a trial the workspace is held to another
+		of.plan = after.Plan // a trial has put the workspace on another
 	}
 	if of.plan != after.Plan {
 		if err := s.Workspaces.SetPlan(ctx, after.Workspace, after.Plan); err != nil {
@@ -361,7 +361,8 @@ func (s *Service) applyPurchase(ctx context.Context, tx *db.Tx, of party, before
 	return nil
 }
 
-// describe says what a purchase did that the plan of the workspace does not show.
+// describe says in words, for the audit trail, what a purchase changed apart from the plan
+// of the workspace.
 func describe(before, after Subscription, p Purchase) string {
 	var did []string
 	if after.Next != nil && (before.Next == nil || *before.Next != *after.Next) {
@@ -390,7 +391,7 @@ func describe(before, after Subscription, p Purchase) string {
 	return strings.Join(did, ", ")
 }
 
-// pushExtras tells what add-ons and credit add to what the plan allows.
+// pushExtras sets what add-ons and credit add to the quotas of the plan.
 func (s *Service) pushExtras(ctx context.Context, tx *db.Tx, sub Subscription, at time.Time) error {
 	if s.Usage == nil {
 		return nil
@@ -408,9 +409,9 @@ func (s *Service) pushExtras(ctx context.Context, tx *db.Tx, sub Subscription, a
 	return s.Usage.SetExtras(ctx, tx, sub.Workspace, extras)
 }
 
-// Cancel has the subscription end with what is paid for: the workspace is then on the
-// free plan, without add-ons. SetPlan with the plan that it has takes that back. Forbidden
-// when only the operator may change the plan, or add-ons that there are.
+// Cancel ends the subscription with the period that is paid for: the workspace is then on
+// the free plan, without add-ons. SetPlan with the current plan takes that back. Forbidden
+// when only the operator may change the plan, or the add-ons that the workspace has.
 func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription, err error) {
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		var of party
@@ -438,8 +439,7 @@ func (s *Service) Cancel(ctx context.Context, w id.Workspace) (sub Subscription,
 	return sub, err
 }
 
-// cancel schedules the free plan and no add-ons; false when there is nothing to
-// cancel.
+// cancel schedules the free plan and no add-ons; false when there was nothing to cancel.
 func (s *Subscription) cancel() (changed bool) {
 	if s.Plan == plan.Managed {
 		return false
@@ -462,8 +462,8 @@ func (s *Subscription) cancel() (changed bool) {
 	return s.Canceled
 }
 
-// uncancel ends a cancellation and whatever else is scheduled for the plan. resume says
-// that it is taken back, add-ons included; else the add-ons end nonetheless.
+// uncancel removes whatever is scheduled for the plan, a cancellation included. With
+// resume the add-ons go on as well; otherwise they still end.
 func (s *Subscription) uncancel(resume bool) {
 	s.Next, s.Canceled = nil, false
 	for i := range s.Addons {

@@ -9,46 +9,45 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// rating is everything that an invoice depends on.
+// rating is everything that a bill depends on.
 type rating struct {
 	Catalog *plan.Catalog
-	// Subscription is as it will be; its coverages, discounts and balance are as
-	// they are.
+	// Subscription has the plan and add-ons that are to be billed; its coverages,
+	// discounts and balance are those from before.
 	Subscription Subscription
 	At           time.Time
-	// Invoice is what the charges are noted to be of.
+	// Invoice is the invoice that the coverages are recorded with.
 	Invoice id.Invoice
 	// Spends is the AI spend of the months that are billed in arrears.
 	Spends []Spend
-	// Grant is credit that is bought; 0 is none.
+	// Grant is credit for AI that is bought; 0 is none.
 	Grant plan.Nano
 }
 
-// Spend is what a workspace used for AI in a month, and what of it costs nothing
-// more.
+// Spend is the AI spend of a month, and how much of it is billed.
 type Spend struct {
 	Month Period
 	Used  plan.Nano
-	// Free is the plan's allowance with the add-ons' and the credit that was granted.
+	// Free is the allowance of the plan and the add-ons, and the credit that was bought.
 	Free plan.Nano
-	// Limit is the most that is spent beyond it.
+	// Limit is the most that may be billed beyond Free.
 	Limit plan.Nano
-	// Billed is what an earlier invoice charged for the month.
+	// Billed is what an earlier invoice has charged for the month.
 	Billed plan.Cents
 }
 
-// cost is what is to be paid for the month, without what was billed before.
+// cost is what is still to be charged for the month; not positive when nothing is.
 func (s Spend) cost() plan.Cents {
 	return max(min(s.Used-s.Free, s.Limit), 0).Cents() - s.Billed
 }
 
-// bill is what a rating comes to.
+// bill is the result of a rating.
 type bill struct {
 	Lines []Line
-	// Total is the sum of the lines: what is to be paid, and never negative.
+	// Total is the sum of the lines: what is to be paid. It is never negative.
 	Total plan.Cents
-	// Subscription is the one of the rating with what was charged covered, discounts
-	// and balance used.
+	// Subscription is the rating's, with the charges covered and discounts and balance
+	// used.
 	Subscription Subscription
 }
 
@@ -60,10 +59,10 @@ func (b *bill) sum() (total plan.Cents) {
 	return total
 }
 
-// rate is the one place where amounts are made. It credits what is covered and no
-// longer had, charges what is had and not covered, for the rest of its period to the
-// second, takes discounts off, adds AI spend in arrears and tax, and uses the
-// balance. It is pure: the same rating makes the same bill.
+// rate is the only place where amounts are computed. It credits unused coverage, charges
+// what is not covered for the rest of its period, prorated to the second, deducts
+// discounts, adds AI spend in arrears and tax, and uses the balance. It is pure: the same
+// rating always makes the same bill.
 func rate(r rating) bill {
 	r.At = r.At.UTC().Truncate(time.Second)
 	b := bill{Subscription: r.Subscription.clone()}
@@ -93,7 +92,7 @@ func rate(r rating) bill {
 
 func (b *bill) add(l Line) { b.Lines = append(b.Lines, l) }
 
-// item is something that is had and has a price.
+// item is a plan or an add-on that a subscription has, with its price.
 type item struct {
 	kind     LineKind
 	id       string
@@ -102,11 +101,11 @@ type item struct {
 	quantity int64
 	price    plan.Cents // of one, for the whole period
 	period   Period
-	// whole says that a part of the period costs as much as all of it.
+	// whole says that it is not prorated.
 	whole bool
 }
 
-// items are what the subscription has at the moment.
+// items are the plan and the add-ons of the subscription; none on the plan managed.
 func (r rating) items() []item {
 	s := r.Subscription
 	if s.Plan == plan.Managed {
@@ -126,7 +125,7 @@ func (r rating) items() []item {
 	return list
 }
 
-// credit gives back the unused part of what is covered and no longer had.
+// credit credits the unused part of coverages whose item is gone.
 func (b *bill) credit(r rating) {
 	items := r.items()
 	var kept []Coverage
@@ -139,7 +138,7 @@ func (b *bill) credit(r rating) {
 			continue
 		}
 		if of, _ := r.Catalog.Addon(c.ID); c.Kind == AddonLine && of.Credit() {
-			continue // it may be spent already
+			continue // credit for AI may be spent already
 		}
 		whole := Period{c.From, c.Until}
 		rest := whole.from(r.At)
@@ -153,7 +152,7 @@ func (b *bill) credit(r rating) {
 	b.Subscription.Coverages = kept
 }
 
-// covers says whether what is covered is of the item.
+// covers reports whether a coverage is of the item.
 func (i item) covers(c Coverage) bool {
 	if i.kind != c.Kind || i.id != c.ID {
 		return false
@@ -161,8 +160,8 @@ func (i item) covers(c Coverage) bool {
 	return i.kind == AddonLine || i.term == c.Term && i.period.End.Equal(c.Until)
 }
 
-// charge charges what is had and not covered, and answers the coverages of it. While the
-// workspace is blocked nothing is: it cannot use what it has.
+// charge charges what is not covered, and returns the coverages that it adds. A blocked
+// workspace is not charged, since it cannot use what it has.
 func (b *bill) charge(r rating) []Coverage {
 	if r.Subscription.Status == Canceled {
 		return nil
@@ -211,7 +210,7 @@ func orID(name, id string) string {
 	return name
 }
 
-// discount takes discounts off what was charged: charged are the coverages of it.
+// discount deducts discounts from the new charges, whose coverages are given.
 func (b *bill) discount(r rating, charged []Coverage) {
 	var kept []Discount
 	for _, d := range b.Subscription.Discounts {
@@ -231,7 +230,7 @@ func (b *bill) discount(r rating, charged []Coverage) {
 	b.Subscription.Discounts = kept
 }
 
-// take lowers what the coverages cost by the discount and answers by how much in all.
+// take deducts the discount from what the coverages cost, and returns the total deducted.
 func (d Discount) take(charged []Coverage) (off plan.Cents) {
 	for i := range charged {
 		part := charged[i].Net.Share(d.Percent, 100)
@@ -251,7 +250,7 @@ func (d Discount) describe() string {
 	return fmt.Sprintf("%s: %d%% off", orID(d.Name, d.Code), d.Percent)
 }
 
-// clawBack charges what was credited of invoices that were made void afterwards.
+// clawBack charges what was credited of invoices that have since been made void.
 func (b *bill) clawBack() {
 	s := &b.Subscription
 	if s.Clawback == 0 || s.Plan == plan.Managed {
@@ -265,7 +264,7 @@ func (b *bill) clawBack() {
 	s.Clawback = 0
 }
 
-// tax adds the tax on all lines; it is negative on what is credited.
+// tax adds the tax on the sum of all lines, which is negative when that is a credit.
 func (b *bill) tax(t plan.Tax) {
 	base := b.sum()
 	if amount := base.Share(t.BasisPoints, 10_000); amount != 0 {
@@ -273,7 +272,7 @@ func (b *bill) tax(t plan.Tax) {
 	}
 }
 
-// settle uses the balance, or credits it with what is less than nothing.
+// settle pays from the balance, or adds a negative sum to it.
 func (b *bill) settle() {
 	sum, balance := b.sum(), &b.Subscription.Balance
 	switch {

@@ -15,26 +15,25 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// defaultThreshold is how many percent must be used when the setting does not say.
+// defaultThreshold is the threshold, in percent, of a setting without one.
 const defaultThreshold = 90
 
-// Recharges reads which add-ons a workspace has bought by themselves.
+// Recharges reads the auto-recharge settings of a workspace, by add-on.
 func (s *Service) Recharges(ctx context.Context, w id.Workspace) (map[string]Recharge, error) {
 	sub, err := s.Subscription(ctx, w)
 	return sub.Recharges, err
 }
 
-// SetRecharges sets which add-ons are bought by themselves; those not named are kept.
-// ReferenceNotFound when one is not in the catalogue, Forbidden when it is not for
-// sale.
+// SetRecharges changes auto-recharge settings; add-ons not named keep theirs.
+// ReferenceNotFound when one is not in the catalogue, Forbidden when it is not for sale.
 func (s *Service) SetRecharges(ctx context.Context, w id.Workspace, settings map[string]Recharge) (kept map[string]Recharge, err error) {
 	for name, r := range settings {
 		of, found := s.Plans.Addon(name)
 		if !found {
-			return nil, fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(name))
+			return nil, fault.New(fault.ReferenceNotFound, "There is no add-on %q; listAddons lists them.", fault.Bounded(name))
 		}
 		if of.Month == nil && r.Enabled {
-			return nil, fault.New(fault.Forbidden, "The add-on %q is not for sale, so it cannot be bought by itself.", name)
+			return nil, fault.New(fault.Forbidden, "The add-on %q is not for sale, so it cannot be recharged automatically.", name)
 		}
 	}
 	err = s.edit(ctx, w, "auto-recharge", func(sub *Subscription) {
@@ -50,9 +49,9 @@ func (s *Service) SetRecharges(ctx context.Context, w id.Workspace, settings map
 	return kept, err
 }
 
-// RechargeAddons buys one more of every add-on that is to be bought by itself and is
-// used up as far as its setting says: the work of a periodic job. A workspace that
-// fails does not hold up the others.
+// RechargeAddons buys one of every add-on with auto-recharge whose quota is used up to the
+// threshold: the work of a periodic job. A workspace that fails does not hold up the
+// others.
 func (s *Service) RechargeAddons(ctx context.Context) error {
 	if s.Usage == nil {
 		return nil
@@ -88,8 +87,8 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 		}
 		switch {
 		case fault.Is(err, fault.PaymentRequired), fault.Is(err, fault.ResourceLockedConflict), errors.Is(err, errNotDue):
-			// The first was noted with the purchase, the second ends by itself, and of the
-			// third another server was faster, or the owner.
+			// A declined payment was recorded with the purchase. A purchase under way ends
+			// without us. And another server, or the owner, may have been faster.
 		case fault.Is(err, fault.Forbidden), fault.Is(err, fault.ReferenceNotFound), fault.Is(err, fault.InvalidPayload), fault.Is(err, fault.LimitExceeded):
 			if err := s.switchOff(ctx, w, name, fault.From(err).Message); err != nil {
 				return err
@@ -101,11 +100,11 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 	return nil
 }
 
-// errNotDue says that an add-on is not, or no more, to be bought by itself.
-var errNotDue = errors.New("the add-on is not to be bought by itself now")
+// errNotDue says that an add-on need not be recharged, or not any more.
+var errNotDue = errors.New("the add-on need not be recharged")
 
-// stillDue looks again, within the purchase, whether an add-on is to be bought: two who
-// saw that it is used up buy one.
+// stillDue checks again, within the transaction of the purchase, whether an add-on is to be
+// recharged: when two servers find it used up, one of them buys.
 func (s *Service) stillDue(ctx context.Context, tx *db.Tx, sub Subscription, name string) error {
 	r := sub.Recharges[name]
 	due, err := s.usedUp(ctx, tx, sub.Workspace, name, r)
@@ -115,19 +114,19 @@ func (s *Service) stillDue(ctx context.Context, tx *db.Tx, sub Subscription, nam
 	return err
 }
 
-// reached says that as much of a quota is used as the setting says. A part of one is
-// rounded up: of a quota of one, nothing used is never enough.
+// reached reports whether usage has reached the threshold, which is rounded up: of a quota
+// of 1, a use of 0 is never enough.
 func (r Recharge) reached(used, quota int64) bool {
 	percent := int64(r.Threshold)
 	if percent == 0 {
 		percent = defaultThreshold
 	}
-	// Divided before it is multiplied: quotas of spend are near the limits of int64.
+	// Divide before multiplying: quotas of spend come close to the limits of int64.
 	return used >= quota/100*percent+(quota%100*percent+99)/100
 }
 
-// usedUp says whether what an add-on adds to is used as far as the setting says.
-// LimitExceeded when it is, but one more would not raise the quota.
+// usedUp reports whether a quota that an add-on adds to has reached the threshold.
+// LimitExceeded when it has, but buying would not raise it.
 func (s *Service) usedUp(ctx context.Context, q db.Querier, w id.Workspace, name string, r Recharge) (bool, error) {
 	of, found := s.Plans.Addon(name)
 	if !found {
@@ -153,21 +152,21 @@ func (s *Service) usedUp(ctx context.Context, q db.Querier, w id.Workspace, name
 		case !isFixed:
 			return true, nil
 		default:
-			fixed = fault.New(fault.LimitExceeded, "The quota %s was set to %d, by the operator or with changeAISpendQuota; one more %s would not raise it.", t, quota, name)
+			fixed = fault.New(fault.LimitExceeded, "The quota %s is fixed at %d, by the operator or with changeAISpendQuota; one more %s would not raise it.", t, quota, name)
 		}
 	}
 	return false, fixed
 }
 
-// checkSpending refuses what would be bought by itself beyond the workspace's
-// spending limit.
+// checkSpending returns LimitExceeded when a recharge would pass the workspace's spending
+// limit for the month.
 func (s *Service) checkSpending(ctx context.Context, tx *db.Tx, of party, w id.Workspace, total plan.Cents, at time.Time) error {
 	bought, err := sumBought(ctx, tx, w, monthOf(at))
 	if err != nil {
 		return db.Convert(err)
 	}
 	if plan.Cents(bought)+total > of.spending {
-		return fault.New(fault.LimitExceeded, "The spending limit of this workspace is %s dollars a month; %s were bought this month, and this costs %s.", of.spending, plan.Cents(bought), total)
+		return fault.New(fault.LimitExceeded, "The spending limit of this workspace is %s dollars a month; %s has been spent this month, and this costs %s.", of.spending, plan.Cents(bought), total)
 	}
 	return nil
 }
@@ -185,7 +184,8 @@ func (s *Service) switchOff(ctx context.Context, w id.Workspace, name, why strin
 	})
 }
 
-// disableRecharge switches off what would fail again and again, and says why.
+// disableRecharge switches auto-recharge of an add-on off, because it would fail again and
+// again, and records why.
 func (s *Service) disableRecharge(ctx context.Context, tx *db.Tx, sub *Subscription, name, why string) error {
 	sub.Recharges = maps.Clone(sub.Recharges)
 	r := sub.Recharges[name]

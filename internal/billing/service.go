@@ -21,16 +21,16 @@ type Options struct {
 	Queue      queue
 	Usage      usage
 	Workspaces workspaces
-	// Issues is told of workspaces that are blocked; nil is nobody.
+	// Issues receives blocks as issues of the workspace's bots; nil for nobody.
 	Issues issues
-	// Collect charges invoices; nil has the Provider do it.
+	// Collect charges invoices; nil charges them by the Provider.
 	Collect collector
-	// Provider takes payments; nil takes none, and the operator marks invoices as paid.
+	// Provider takes payments; with nil the operator marks invoices as paid.
 	Provider Provider
-	// Seller is who issues the invoices, with address and numbers, and Note what
-	// stands below their sums; both may have several lines.
+	// Seller is who issues the invoices, with address and tax numbers, and Note is printed
+	// below their totals; both may have several lines.
 	Seller, Note string
-	// PDFURL is where an invoice can be read as a PDF; nil is nowhere.
+	// PDFURL is the address of an invoice's PDF; nil when there is none.
 	PDFURL func(Invoice) string
 }
 
@@ -46,8 +46,8 @@ func New(o Options) *Service {
 	return s
 }
 
-// subscription reads the subscription of a workspace, or makes that of one which has
-// none yet. ResourceNotFound when there is no such workspace.
+// subscription reads the subscription of a workspace, or makes one that is not stored yet.
+// ResourceNotFound when there is no such workspace.
 func (s *Service) subscription(ctx context.Context, q db.Querier, w id.Workspace) (Subscription, party, error) {
 	p, found, err := selectParty(ctx, q, w)
 	if err != nil {

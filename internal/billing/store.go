@@ -78,16 +78,15 @@ func upsertSubscription(ctx context.Context, q db.Querier, s Subscription) error
 	return err
 }
 
-// selectDue are workspaces whose cycle ended by a moment, in the order of their ids,
-// after one; those that ended first are not first, because each is closed month by
-// month anyway.
+// selectDue reads workspaces whose cycle has ended, in the order of their ids, after a
+// given one. Which cycle ended first does not matter: each is closed month by month.
 func selectDue(ctx context.Context, q db.Querier, at time.Time, after id.Workspace, most int) ([]id.Workspace, error) {
 	return selectIDs[id.Workspace](ctx, q, `
 		SELECT workspace_id FROM subscriptions WHERE cycle_end <= $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3`,
 		at.UnixMilli(), string(after), most)
 }
 
-// selectRecharging are workspaces that have an add-on bought by itself.
+// selectRecharging reads workspaces that have auto-recharge enabled for an add-on.
 func selectRecharging(ctx context.Context, q db.Querier, after id.Workspace, most int) ([]id.Workspace, error) {
 	return selectIDs[id.Workspace](ctx, q, `
 		SELECT workspace_id FROM subscriptions WHERE recharges = TRUE AND workspace_id > $1 ORDER BY workspace_id LIMIT $2`,
@@ -111,15 +110,15 @@ func selectIDs[T ~string](ctx context.Context, q db.Querier, query string, args 
 	return list, rows.Err()
 }
 
-// party is what billing knows of a workspace: read from its view, because billing
-// does not own it.
+// party is what billing knows of a workspace. It is read from a view, because billing does
+// not own workspaces.
 type party struct {
 	plan    plan.ID
 	trial   id.Trial
 	name    string
 	email   string
 	blocked bool
-	// spending is the most that it spends a month by itself.
+	// spending is how much auto-recharge may spend in a month.
 	spending plan.Cents
 }
 

@@ -67,7 +67,7 @@ func insertInvoice(ctx context.Context, q db.Querier, i Invoice) error {
 	return err
 }
 
-// updateInvoice writes what may change of an invoice: how its payment stands.
+// updateInvoice writes what may change of an invoice: the state of its payment.
 func updateInvoice(ctx context.Context, q db.Querier, i Invoice) error {
 	_, err := q.Exec(ctx, `
 		UPDATE invoices SET status = $2, paid_at = $3, attempts = $4, next_attempt_at = $5, reason = $6 WHERE id = $1`,
@@ -89,8 +89,8 @@ func selectInvoice(ctx context.Context, q db.Querier, w id.Workspace, which id.I
 	return i, err == nil, err
 }
 
-// selectInvoices reads the issued invoices of a workspace, the newest first, one more
-// than the page holds. A page of size 0 is all of them.
+// selectInvoices reads the issued invoices of a workspace, the newest first, one more than
+// the page holds; all of them when the page has size 0.
 func selectInvoices(ctx context.Context, q db.Querier, w id.Workspace, page db.Page) ([]Invoice, error) {
 	size, after := page.Size+1, db.Key{At: 1 << 62}
 	if page.Size == 0 {
@@ -111,8 +111,8 @@ func selectUnpaid(ctx context.Context, q db.Querier, w id.Workspace) ([]Invoice,
 		ORDER BY created_at, id`, string(w))
 }
 
-// nextNumber takes the next number of a counter. It is given back when the
-// transaction fails, so that numbers have no gaps.
+// nextNumber takes the next number of a counter. A transaction that fails returns it, so
+// that numbers have no gaps.
 func nextNumber(ctx context.Context, q db.Querier, counter string) (n int64, err error) {
 	err = q.QueryRow(ctx, `
 		INSERT INTO counters (name, value) VALUES ($1, 1)
@@ -158,8 +158,7 @@ func deleteGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoic
 	return err
 }
 
-// sumGrants adds up the credit of a workspace for a month: that of grants which
-// began in it.
+// sumGrants adds up the credit that a workspace bought for a month.
 func sumGrants(ctx context.Context, q db.Querier, w id.Workspace, month Period) (nano int64, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT COALESCE(SUM(nano_amount), 0) FROM credit_grants WHERE workspace_id = $1 AND period_start >= $2 AND period_start < $3`,

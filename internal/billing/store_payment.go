@@ -72,8 +72,8 @@ func selectLatest(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoic
 		string(w), string(i)))
 }
 
-// hasPayment says that an invoice has a payment which was neither given back nor taken
-// back by the bank.
+// hasPayment reports whether an invoice has a payment that was neither refunded nor lost in
+// a dispute.
 func hasPayment(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) (has bool, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT EXISTS (SELECT 1 FROM payment_attempts
@@ -82,8 +82,8 @@ func hasPayment(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice)
 	return has, err
 }
 
-// sumWaived adds up what was waived of the charges of a workspace in a month: they are
-// paid and no provider knows of them.
+// sumWaived adds up what was waived in a month: attempts that are paid although no provider
+// was asked.
 func sumWaived(ctx context.Context, q db.Querier, w id.Workspace, month Period) (total int64, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT COALESCE(SUM(amount), 0) FROM payment_attempts
@@ -92,8 +92,8 @@ func sumWaived(ctx context.Context, q db.Querier, w id.Workspace, month Period) 
 	return total, err
 }
 
-// What waits for the outcome of a payment: attempts that are pending, and purchases
-// without one, because the server died before it was begun or after it had ended.
+// What waits for a payment: attempts that are pending, and held purchases without one,
+// because the server died before it began or after it ended.
 const (
 	pendingAttempts = `
 		FROM payment_attempts a JOIN invoices i ON i.id = a.invoice_id WHERE a.state = 'pending' AND a.invoice_id > $1`
@@ -102,8 +102,8 @@ const (
 			AND NOT EXISTS (SELECT 1 FROM payment_attempts a WHERE a.invoice_id = s.held_invoice AND a.state = 'pending')`
 )
 
-// selectWaiting reads what waits, in the order of its invoices, after one: the attempts
-// or, with alone, the purchases without one.
+// selectWaiting reads what waits for a payment, in the order of the invoices, after a given
+// one: pending attempts or, with alone, held purchases without one.
 func selectWaiting(ctx context.Context, q db.Querier, alone bool, after id.Invoice, most int) ([]Waiting, error) {
 	query := `SELECT a.invoice_id, i.workspace_id, i.total, i.currency, i.status, a.started_at, a.provider, COALESCE(a.reference, '')` +
 		pendingAttempts + ` ORDER BY a.invoice_id LIMIT $2`
@@ -130,7 +130,7 @@ func selectWaiting(ctx context.Context, q db.Querier, alone bool, after id.Invoi
 	return list, rows.Err()
 }
 
-// countWaiting counts what has waited since before a moment.
+// countWaiting counts what has waited since before a given time.
 func countWaiting(ctx context.Context, q db.Querier, before time.Time) (n int, err error) {
 	for _, of := range []string{pendingAttempts + ` AND a.started_at < $2`, heldAlone + ` AND i.created_at < $2`} {
 		var part int
@@ -142,8 +142,8 @@ func countWaiting(ctx context.Context, q db.Querier, before time.Time) (n int, e
 	return n, nil
 }
 
-// selectDebts reads how the collection of a workspace's unpaid invoices stands, the oldest
-// first, and nothing else of them; and of which the bank wanted the payer at the last try.
+// selectDebts reads the collection state of a workspace's unpaid invoices, the oldest first,
+// and nothing else of them; and whose last try needs the cardholder.
 func selectDebts(ctx context.Context, q db.Querier, w id.Workspace) (unpaid []Invoice, action map[id.Invoice]bool, err error) {
 	rows, err := q.Query(ctx, `
 		SELECT i.id, i.status, i.attempts, i.next_attempt_at, COALESCE((
@@ -168,8 +168,8 @@ func selectDebts(ctx context.Context, q db.Querier, w id.Workspace) (unpaid []In
 	return unpaid, action, rows.Err()
 }
 
-// selectFirstRefusal answers when an invoice was first refused; the zero time is
-// never.
+// selectFirstRefusal reads when a charge of an invoice was first declined; the zero time
+// when none was.
 func selectFirstRefusal(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) (time.Time, error) {
 	var at sql.NullInt64
 	err := q.QueryRow(ctx, `
@@ -178,7 +178,7 @@ func selectFirstRefusal(ctx context.Context, q db.Querier, w id.Workspace, i id.
 	return db.MomentOf(at), err
 }
 
-// payer is what the provider knows a workspace by, and what it pays with.
+// payer is a workspace as the provider's customer, with its payment method.
 type payer struct {
 	provider string
 	customer string
@@ -221,8 +221,8 @@ func deletePayer(ctx context.Context, q db.Querier, w id.Workspace) error {
 	return err
 }
 
-// noteEvent keeps that an event of a provider was taken in; fresh is false when it
-// was before.
+// noteEvent records that an event of a provider is processed; fresh is false when it was
+// processed before.
 func noteEvent(ctx context.Context, q db.Querier, provider, event string, at time.Time) (fresh bool, err error) {
 	n, err := q.Exec(ctx, `
 		INSERT INTO payment_events (provider, event_id, received_at) VALUES ($1, $2, $3) ON CONFLICT (provider, event_id) DO NOTHING`,

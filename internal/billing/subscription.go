@@ -8,17 +8,17 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// Status is how a subscription stands; the names are those of the public API.
+// Status is the status of a subscription; the names are those of the public API.
 type Status string
 
 // The states of a subscription.
 const (
 	Active Status = "active"
-	// PastDue: an invoice could not be collected, and is tried again.
+	// PastDue: the charge of an invoice was declined and is retried.
 	PastDue Status = "past_due"
-	// ActionRequired: the bank wants the owner of the card to confirm a payment.
+	// ActionRequired: as PastDue, and the bank wants the cardholder to confirm the payment.
 	ActionRequired Status = "action_required"
-	// Canceled: the workspace is blocked until it pays.
+	// Canceled: the workspace is blocked until it pays, and is charged for no month.
 	Canceled Status = "canceled"
 )
 
@@ -34,21 +34,21 @@ type Subscription struct {
 	CycleEnd time.Time
 	// Balance is what we owe the workspace. It is used before anything is charged.
 	Balance plan.Cents
-	// PlanReadonly and AddonsReadonly say that the operator alone changes them.
+	// PlanReadonly and AddonsReadonly reserve changes to the operator.
 	PlanReadonly, AddonsReadonly bool
-	// Held is the draft of an invoice that a change waits for to be paid; empty when
-	// there is none. Nothing else is changed meanwhile.
+	// Held is the draft invoice whose payment a purchase waits for; empty when none does.
+	// Nothing else can be bought meanwhile.
 	Held    id.Invoice
 	Address *Address
 	Terms
 	CreatedAt, UpdatedAt time.Time
-	// kept says that the database has a row of it.
+	// kept says that the database has a row for it.
 	kept bool
 }
 
 // Terms is the part of a subscription that the database keeps as one document.
 type Terms struct {
-	// Next is what the plan becomes at the end of its period; nil stays as it is.
+	// Next is the plan from the end of the period on; nil when it stays.
 	Next *Change `json:"next,omitempty"`
 	// Canceled says that Next is there because the subscription was cancelled.
 	Canceled  bool       `json:"canceled,omitempty"`
@@ -58,10 +58,10 @@ type Terms struct {
 	// Redeemed are the coupons that were ever taken: each is taken once.
 	Redeemed  []string            `json:"redeemed,omitempty"`
 	Recharges map[string]Recharge `json:"recharges,omitempty"`
-	// Clawback is what the next bill charges because it was credited of an invoice that
-	// was made void afterwards; less than nothing is credited.
+	// Clawback is what the next bill charges because it was credited of an invoice that has
+	// since been made void; a negative amount is credited.
 	Clawback plan.Cents `json:"takeBack,omitempty"`
-	// Arrears is the last closed month, for what was used in it and told late.
+	// Arrears is the last closed month, for usage that is reported late.
 	Arrears *Arrears `json:"arrears,omitempty"`
 	// Pending is the change that waits for Held.
 	Pending *Pending `json:"pending,omitempty"`
@@ -77,10 +77,10 @@ type Change struct {
 type Addon struct {
 	ID       string `json:"id"`
 	Quantity int64  `json:"quantity"`
-	// Next is the quantity from the next cycle on; nil stays as it is.
+	// Next is the quantity from the next cycle on; nil when it stays.
 	Next *int64 `json:"next,omitempty"`
-	// Resumed is what Next is again when the cancellation that set it to nothing is taken
-	// back; nil when none did.
+	// Resumed is what next() was before a cancellation, for when that is taken back; nil
+	// without a cancellation.
 	Resumed *int64 `json:"resumed,omitempty"`
 }
 
@@ -92,7 +92,7 @@ func (a Addon) next() int64 {
 	return a.Quantity
 }
 
-// Coverage is a part of the plan or of an add-on that is paid for.
+// Coverage says for which time the plan, or a number of an add-on, has been charged.
 type Coverage struct {
 	Kind LineKind `json:"kind"` // PlanLine or AddonLine
 	ID   string   `json:"id"`
@@ -101,23 +101,24 @@ type Coverage struct {
 	Quantity int64         `json:"quantity"`
 	From     time.Time     `json:"from"`
 	Until    time.Time     `json:"until"`
-	// Net is what was charged for it, discounts taken off.
+	// Net is what was charged for it, after discounts.
 	Net plan.Cents `json:"net"`
-	// Invoice is what it was charged by.
+	// Invoice is the invoice that charged it.
 	Invoice id.Invoice `json:"invoice,omitempty"`
 }
 
-// Recharge buys one more of an add-on when what it adds to is used up.
+// Recharge is the auto-recharge setting of an add-on: it buys one more when the quota that
+// the add-on adds to is used up.
 type Recharge struct {
 	Enabled bool `json:"enabled"`
 	// Threshold is how many percent must be used; 0 is the default.
 	Threshold int `json:"threshold,omitempty"`
-	// DisabledReason says why it was switched off, when it was not by its owner.
+	// DisabledReason says why it was switched off, unless a member did it.
 	DisabledReason string `json:"disabledReason,omitempty"`
 }
 
-// Pending is a purchase that takes effect when its invoice is paid, and what it then
-// makes of the subscription: exactly what is being charged.
+// Pending is a purchase that waits for its payment, with the subscription that it was rated
+// for: what takes effect is exactly what was charged.
 type Pending struct {
 	Purchase Purchase      `json:"purchase"`
 	Plan     plan.ID       `json:"plan"`
@@ -136,8 +137,8 @@ type Arrears struct {
 	Billed plan.Cents `json:"billed"`
 }
 
-// newSubscription is that of a workspace which has none yet: it is on its plan and
-// owes nothing for it.
+// newSubscription is the subscription of a workspace that has never been billed: it has its
+// plan and owes nothing for it.
 func newSubscription(w id.Workspace, p plan.ID, now time.Time) Subscription {
 	month := monthOf(now)
 	return Subscription{
@@ -146,7 +147,7 @@ func newSubscription(w id.Workspace, p plan.ID, now time.Time) Subscription {
 	}
 }
 
-// addon is the place of an add-on.
+// addon finds an add-on; nil when the subscription does not have it.
 func (s *Subscription) addon(which string) *Addon {
 	i := slices.IndexFunc(s.Addons, func(a Addon) bool { return a.ID == which })
 	if i < 0 {
@@ -155,16 +156,16 @@ func (s *Subscription) addon(which string) *Addon {
 	return &s.Addons[i]
 }
 
-// clone is a copy that shares nothing which is changed.
+// clone is a copy that shares nothing that is changed in place.
 func (s Subscription) clone() Subscription {
 	s.Addons, s.Coverages = slices.Clone(s.Addons), slices.Clone(s.Coverages)
 	s.Discounts, s.Redeemed = slices.Clone(s.Discounts), slices.Clone(s.Redeemed)
 	return s
 }
 
-// nextCycle is the subscription from the end of its cycle on: what is scheduled has
-// happened, nothing is charged yet. A plan that is sold by the year no more goes on by
-// the month.
+// nextCycle is the subscription from the end of its cycle on, with what was scheduled done
+// and nothing charged yet. A plan that is not sold by the year any more goes on by the
+// month.
 func (s Subscription) nextCycle(c *plan.Catalog) Subscription {
 	at, s := s.CycleEnd, s.clone()
 	if !s.Period.End.After(at) {
@@ -188,8 +189,8 @@ func (s Subscription) nextCycle(c *plan.Catalog) Subscription {
 	return s
 }
 
-// billedAt is now, or the beginning of the open month when a clock that was set back says
-// less: a month that was closed is not charged again, nor a part of it twice.
+// billedAt is the time that a bill made now is for: now or, if the clock was set back into
+// a closed month, the beginning of the open one. So nothing is charged twice.
 func (s Subscription) billedAt(now time.Time) time.Time {
 	if start := monthOf(s.CycleEnd.Add(-time.Second)).Start; now.Before(start) {
 		return start
@@ -204,10 +205,10 @@ func periodOf(term plan.Interval, at time.Time) Period {
 	return monthOf(at)
 }
 
-// maxExtra bounds what add-ons add together, far from where int64 ends.
+// maxExtra bounds what all add-ons add together, far below the limit of int64.
 const maxExtra = int64(1) << 62
 
-// extras is what the add-ons add to what the plan allows, by type.
+// extras is what the add-ons add to the quotas of the plan.
 func (s *Subscription) extras(c *plan.Catalog) map[plan.Type]int64 {
 	extras := map[plan.Type]int64{}
 	for _, a := range s.Addons {

@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// Trial is a plan that a workspace uses for a while without paying for it. What it
-// pays for stays as it is, and is what it is held to again afterwards.
+// Trial is a plan that a workspace uses for a while without paying for it. Its subscription
+// stays as it is, and decides its plan again afterwards.
 type Trial struct {
 	ID      id.Trial
 	Plan    plan.ID
@@ -24,7 +24,7 @@ type Trial struct {
 	Ended   time.Time // zero: it lasts
 }
 
-// tried is how long a plan has been tried in all.
+// tried is how long a plan has been tried in all; every trial must have ended.
 func tried(trials []Trial, p plan.ID) (total time.Duration) {
 	for _, t := range trials {
 		if t.Plan == p {
@@ -52,13 +52,13 @@ func (s *Service) Trials(ctx context.Context, w id.Workspace) ([]Trial, error) {
 func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, days int) (t Trial, err error) {
 	of, found := s.Plans.Plan(p)
 	if !found {
-		return t, fault.New(fault.ReferenceNotFound, "There is no plan %q; listPlans has those there are.", fault.Bounded(string(p)))
+		return t, fault.New(fault.ReferenceNotFound, "There is no plan %q; listPlans lists them.", fault.Bounded(string(p)))
 	}
 	if !of.Trial {
 		return t, fault.New(fault.Forbidden, "The plan %q cannot be tried.", p)
 	}
 	if days < 1 {
-		return t, fault.New(fault.InvalidPayload, "A trial of %d days is not possible; it has at least one.", days)
+		return t, fault.New(fault.InvalidPayload, "A trial of %d days is not possible; it must have at least one.", days)
 	}
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		sub, party, err := s.subscription(ctx, tx, w)
@@ -72,10 +72,10 @@ func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, day
 			return err
 		}
 		if party.trial != "" {
-			return fault.New(fault.AlreadyExists, "This workspace is in a trial already; end it first, with removeTrial.")
+			return fault.New(fault.AlreadyExists, "This workspace is in a trial already; end that first, with removeTrial.")
 		}
 		if now, _ := s.Plans.Plan(sub.Plan); sub.Plan != plan.Managed && now.Tier >= of.Tier {
-			return fault.New(fault.InvalidPayload, "This workspace is on the plan %q, which has all that %q has.", sub.Plan, p)
+			return fault.New(fault.InvalidPayload, "This workspace is on the plan %q, which includes everything of %q.", sub.Plan, p)
 		}
 		before, err := selectTrials(ctx, tx, w)
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, day
 		}
 		left := time.Duration(s.Plans.Trials.MaxDays)*aDay - tried(before, p)
 		if days > int(max(left, 0)/aDay) {
-			return fault.New(fault.Forbidden, "A workspace may try a plan for %d days in all; of %q this one has %d left, and %d are asked for.", s.Plans.Trials.MaxDays, p, max(left, 0)/aDay, days)
+			return fault.New(fault.Forbidden, "A workspace may try a plan for %d days in all; for %q it has %d left, and %d are requested.", s.Plans.Trials.MaxDays, p, max(left, 0)/aDay, days)
 		}
 		now := s.Clock.Now()
 		t = Trial{ID: id.NewTrial(now), Plan: p, From: sub.Plan, Started: now, Ends: now.Add(time.Duration(days) * aDay)}
@@ -95,7 +95,7 @@ func (s *Service) StartTrial(ctx context.Context, w id.Workspace, p plan.ID, day
 	return t, err
 }
 
-// holdTo holds a workspace to a plan, for a trial or, with an empty one, without.
+// holdTo gives a workspace the limits of a plan, for a trial or, with an empty one, without.
 func (s *Service) holdTo(ctx context.Context, w id.Workspace, t id.Trial, p plan.ID) error {
 	if err := s.Workspaces.SetTrial(ctx, w, t); err != nil {
 		return err
@@ -117,11 +117,11 @@ func (s *Service) StopTrial(ctx context.Context, w id.Workspace) error {
 	})
 }
 
-// backTo ends a trial and holds the workspace to what it pays for.
+// backTo ends a trial and gives the workspace the plan of its subscription.
 func (s *Service) backTo(ctx context.Context, tx *db.Tx, sub Subscription, of party) error {
 	back := sub.Plan
 	if !sub.kept {
-		// It was never billed: the trial knows where it came from.
+		// It has never been billed; the trial knows its former plan.
 		t, err := selectTrial(ctx, tx, sub.Workspace, of.trial)
 		if err != nil {
 			return db.Convert(err)
@@ -181,7 +181,7 @@ func (s *Service) endOverdue(ctx context.Context, w id.Workspace) error {
 	})
 }
 
-// operator says that an act is the operator's.
+// operator makes the operator the actor of what is done with the context.
 func operator(ctx context.Context) context.Context {
 	return access.With(ctx, access.Actor{Kind: access.KindOperator})
 }

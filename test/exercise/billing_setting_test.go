@@ -208,7 +208,7 @@ func TestTrialIsRemoved(t *testing.T) {
 		}
 		a.Do(t, "DELETE", path, nil, nil)
 		a.Refused(t, fault.ResourceNotFound, nil, "DELETE", path, nil)
-		a.Refused(t, fault.Forbidden, []string{"30 days", "19 are asked"}, "POST", path, object{"plan": "team", "lengthInDays": 19})
+		a.Refused(t, fault.Forbidden, []string{"30 days", "19 are requested"}, "POST", path, object{"plan": "team", "lengthInDays": 19})
 		a.Do(t, "POST", path, object{"plan": "plus", "lengthInDays": 3}, nil)
 		var out struct {
 			Trials []struct {
