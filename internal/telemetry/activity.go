@@ -10,14 +10,13 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// place is where a record stands in a list.
+// place is the position of a record in a list.
 func (r *Record) place() db.Key {
 	return db.Key{At: r.At, ID: strconv.FormatInt(r.Sequence, 10)}
 }
 
-// maxPage bounds the inputs, outputs and data of one page, in bytes. A page ends
-// early rather than fill the memory of the server: a hundred action runs can have
-// forty megabytes.
+// maxPage bounds the inputs, outputs and data on one page, in bytes. A page ends early
+// beyond it, since a hundred action runs can have forty megabytes.
 const maxPage = 4 << 20
 
 // read reads a page of a workspace's records of class Events, newest first.
@@ -47,9 +46,8 @@ func (s *Service) read(ctx context.Context, w id.Workspace, f Filter, page db.Pa
 	return records, next, db.Convert(err)
 }
 
-// Activities reads a page of the steps of a task, newest first. The workspace is the
-// bot's, which the caller is a member of. ResourceNotFound when it has no such bot;
-// a task that nobody told of has no steps.
+// Activities reads a page of the steps of a task, newest first; an unknown task has none.
+// ResourceNotFound when the workspace has no such bot.
 func (s *Service) Activities(ctx context.Context, w id.Workspace, bot id.Bot, task string, page db.Page) ([]Record, *db.Key, error) {
 	if err := seek(ctx, s.db.Reader(ctx), w, bot); err != nil {
 		return nil, nil, err
@@ -60,17 +58,17 @@ func (s *Service) Activities(ctx context.Context, w id.Workspace, bot id.Bot, ta
 	}}, page)
 }
 
-// RunFilter says which action runs are wanted.
+// RunFilter selects action runs.
 type RunFilter struct {
 	Integration string // its name
-	// From and Until bound when it ran, both included, as a client writes them; empty
-	// bounds nothing.
+	// From and Until bound the time of the run, as clients write times. Both are inclusive;
+	// an empty one is no bound.
 	From, Until string
 }
 
 // ActionRuns reads a page of a bot's calls of one integration's actions, newest first.
-// InvalidQuery when a bound is no moment, ResourceNotFound when the workspace has no
-// such bot.
+// InvalidQuery when a bound is not a time, ResourceNotFound when the workspace has no such
+// bot.
 func (s *Service) ActionRuns(ctx context.Context, w id.Workspace, bot id.Bot, runs RunFilter, page db.Page) ([]Record, *db.Key, error) {
 	f := Filter{Kinds: []Kind{KindActionRun}, Bot: bot, Match: func(r *Record) bool {
 		run, is := r.Body.(*ActionRun)
@@ -89,8 +87,8 @@ func (s *Service) ActionRuns(ctx context.Context, w id.Workspace, bot id.Bot, ru
 	return s.read(ctx, w, f, page)
 }
 
-// momentNamed reads a moment, or a date, which is all its moments; the zero times
-// when nothing is given. A time without an offset is UTC.
+// momentNamed reads a time, or a date, of which it answers the first and the last
+// millisecond. For an empty text the times are zero. A time without an offset is UTC.
 func momentNamed(parameter, text string) (first, last time.Time, err error) {
 	if text == "" {
 		return first, last, nil
@@ -105,5 +103,5 @@ func momentNamed(parameter, text string) (first, last time.Time, err error) {
 		}
 		return t, t, nil
 	}
-	return first, last, fault.New(fault.InvalidQuery, "%s is %q; it must be a date, 2026-01-31, or a moment, 2026-01-31T10:00:00Z, from 1970 on.", parameter, fault.Bounded(text))
+	return first, last, fault.New(fault.InvalidQuery, "%s is %q; it must be a date such as 2026-01-31, or a time such as 2026-01-31T10:00:00Z, from 1970 on.", parameter, fault.Bounded(text))
 }

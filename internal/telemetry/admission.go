@@ -9,65 +9,66 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// admission bounds what is on its way in memory, of all senders and of each: how many
-// requests, and their bytes. A request has room for its body while that arrives and
-// waits for its turn; for what it is unpacked to and for the records made of that while
-// it is worked on; and for the compressed blocks while they wait for the disk. What
-// has no room is refused with RateLimited, before it is read where that is known.
+// admission bounds the ingest requests in progress and their memory, in all and for each
+// sender. A request takes room for its body while that arrives and waits for its turn; for
+// the decompressed body and the records while they are processed; and for the compressed
+// blocks while they wait for the disk. A request that finds no room is refused with
+// RateLimited, before it is read if its size is known.
 type admission struct {
 	mu     sync.Mutex
 	all    held
 	by     map[string]held
-	places chan struct{}
+	places chan struct{} // has an element for each request that is being processed
 }
 
-// held is what requests have.
+// held is what requests take.
 type held struct {
 	requests int
 	bytes    int64
-	waiting  int64 // of the bytes, those of bodies that are not worked on yet
+	waiting  int64 // the part of bytes in bodies that wait for their turn
 }
 
 const (
-	maxAtOnce = 48 << 20 // bytes, of all
-	// fairShare is what one sender may have of it: two thirds, so that the busiest bot
-	// leaves room for the others. It holds the largest body, unpacked, with twice as
-	// much in records.
+	maxAtOnce = 48 << 20 // bytes, in all
+	// fairShare is what one sender may take of it: two thirds, so that the busiest bot
+	// leaves room for others. It is enough for the largest body, decompressed, and twice
+	// as much in records.
 	fairShare = 32 << 20
-	// maxWaiting is what bodies may have that wait: more would not be worked on in time.
-	// A sender may have two thirds, which is two of the largest.
+	// maxWaiting is what waiting bodies may take: more could not be processed in time. A
+	// sender may take two thirds, which is enough for two of the largest.
 	maxWaiting  = 12 << 20
 	fairWaiting = 8 << 20
-	// maxRequests are on their way, whatever they hold: each has a connection and a
-	// goroutine, whose memory is not counted here. A sender may have half of them.
+	// maxRequests bounds the requests in progress, whatever their size: each has a
+	// connection and a goroutine, whose memory is not counted here. A sender may have half
+	// of them.
 	maxRequests = 1024
-	placeTime   = 2 * time.Second // longest wait to be worked on
+	placeTime   = 2 * time.Second // the longest wait for a turn
 	retryTime   = time.Second
 )
 
-// newAdmission has places for as many bodies as there are processors, and for two that
-// meanwhile look something up.
+// newAdmission lets as many requests be processed at once as there are processors, and two
+// more for those that wait for the database.
 func newAdmission() *admission {
 	return &admission{by: map[string]held{}, places: make(chan struct{}, runtime.GOMAXPROCS(0)+2)}
 }
 
-// pass is what one request has been let in with.
+// pass is the admission of one request.
 type pass struct {
 	admission *admission
 	scope     string
 	size      int64
-	placed    bool // it is being worked on
+	placed    bool // it is being processed
 	worked    bool // its turn has come, and may be over
 }
 
-// enter lets a request of a sender in. It has no room yet: declared is only looked at
-// to refuse at once what cannot have it, since what is announced may never come.
+// enter admits a request of a sender. It takes no room yet, since what is declared may
+// never arrive; a request whose declared size does not fit is refused at once.
 func (a *admission) enter(scope string, declared int64) (*pass, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := &pass{admission: a, scope: scope}
 	if a.all.requests >= maxRequests || a.by[scope].requests >= maxRequests/2 {
-		return nil, tooMuch("There are as many requests with records on their way as this server takes at once, of all or of this sender. Nothing was kept of this request; send it again.")
+		return nil, tooMuch("This server has as many ingest requests in progress as it accepts at once, in all or from this sender. Nothing of this request was kept; send it again.")
 	}
 	if err := p.fits(declared); err != nil {
 		return nil, err
@@ -76,21 +77,21 @@ func (a *admission) enter(scope string, declared int64) (*pass, error) {
 	return p, nil
 }
 
-// fits says whether there is room for more bytes.
+// fits answers an error when there is no room for more bytes.
 func (p *pass) fits(more int64) error {
 	a, own := p.admission, p.admission.by[p.scope]
 	switch {
 	case p.size+more > fairShare:
-		return fault.New(fault.PayloadTooLarge, "The records of this body need more than the %d MiB of memory that a sender may have on its way at once. Send it in parts.", fairShare>>20)
+		return fault.New(fault.PayloadTooLarge, "The records of this body need more than the %d MiB of memory that a sender may take at once. Send it in parts.", fairShare>>20)
 	case own.bytes+more > fairShare, !p.worked && own.waiting+more > fairWaiting:
-		return tooMuch("This sender has %d bytes of records on their way, which leaves no room for %d more. Nothing was kept of this request; send it again.", own.bytes, more)
+		return tooMuch("This sender has %d bytes of records in progress, which leaves no room for %d more. Nothing of this request was kept; send it again.", own.bytes, more)
 	case a.all.bytes+more > maxAtOnce, !p.worked && a.all.waiting+more > maxWaiting:
-		return tooMuch("This server has as many records on their way as it takes at once. Nothing was kept of this request; send it again.")
+		return tooMuch("This server has as many records in progress as it accepts at once. Nothing of this request was kept; send it again.")
 	}
 	return nil
 }
 
-// count adds to what the sender and all have.
+// count adds to what the sender takes, and to the total.
 func (p *pass) count(more held) {
 	a := p.admission
 	own := a.by[p.scope]
@@ -134,7 +135,7 @@ func (p *pass) shrink(less int64) {
 	p.count(p.heldAs(-min(less, p.size)))
 }
 
-// shrinkTo gives back what is more than a size.
+// shrinkTo gives back the room beyond a size.
 func (p *pass) shrinkTo(size int64) { p.shrink(max(p.size-size, 0)) }
 
 func (p *pass) heldAs(bytes int64) held {
@@ -144,14 +145,14 @@ func (p *pass) heldAs(bytes int64) held {
 	return held{bytes: bytes, waiting: bytes}
 }
 
-// work waits for the turn to be worked on.
+// work waits for the request's turn to be processed.
 func (p *pass) work(ctx context.Context) error {
 	timer := time.NewTimer(placeTime)
 	defer timer.Stop()
 	select {
 	case p.admission.places <- struct{}{}:
 	case <-timer.C:
-		return tooMuch("This server is busy with other records. Nothing was kept of this request; send it again.")
+		return tooMuch("This server is busy with other records. Nothing of this request was kept; send it again.")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -163,7 +164,7 @@ func (p *pass) work(ctx context.Context) error {
 	return nil
 }
 
-// rest gives the turn back; what waits for the disk needs none.
+// rest ends the turn: waiting for the disk needs none.
 func (p *pass) rest() {
 	if p.placed {
 		p.placed = false

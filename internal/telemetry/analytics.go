@@ -9,14 +9,14 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Day is what happened in one bot on one UTC day. Two Days of records that were
-// counted once each merge into the Day of all.
+// Day is the analytics of one bot for one UTC day. The Days of two disjoint sets of records
+// merge into the Day of both.
 type Day struct {
-	// ActiveUsers were active on the day; NewUsers are those of them who had never
-	// been before. The others are returning.
+	// ActiveUsers were active on the day. NewUsers are those of them who had never been
+	// active before; the others are returning.
 	ActiveUsers int64
 	NewUsers    int64
-	// Sessions are those that began on the day.
+	// Sessions began on the day.
 	Sessions     int64
 	UserMessages int64
 	BotMessages  int64
@@ -32,23 +32,23 @@ type LLM struct {
 	Errors       int64 // of Calls
 	InputTokens  int64
 	OutputTokens int64
-	// CostNanoUSD is the exact sum; Cost has the moments of the calls, in dollars.
+	// CostNanoUSD is the exact sum. Cost has the moments over all calls, in dollars.
 	CostNanoUSD int64
 	Cost        Moments
-	// Latency is in milliseconds, over the calls that took any.
+	// Latency is in milliseconds, over the calls that report one.
 	Latency Moments
-	// TokensPerSecond is over the calls that took time, answered something and did
+	// TokensPerSecond is over the calls that report a latency, answered something and did
 	// not fail.
 	TokensPerSecond Moments
 }
 
-// maxSum is where sums stop growing: the greatest number that every client reads
-// exactly. No honest bot gets there; one that lies must not stop the roll-up.
+// maxSum is where sums saturate: the greatest integer that every client reads exactly. No
+// honest bot gets there, and one that lies must not make the roll-up fail.
 const maxSum = 1<<53 - 1
 
 func sum(a, b int64) int64 { return min(a+b, maxSum) }
 
-// Merge takes in what o counts.
+// Merge adds another Day.
 func (d *Day) Merge(o Day) {
 	d.ActiveUsers = sum(d.ActiveUsers, o.ActiveUsers)
 	d.NewUsers = sum(d.NewUsers, o.NewUsers)
@@ -89,19 +89,19 @@ func (d date) start() int64 { return int64(d) * dayLength.Milliseconds() }
 // end is the last millisecond of the day.
 func (d date) end() int64 { return (d + 1).start() - 1 }
 
-// DatedDay is a Day and when it was: Start is its first millisecond, End its last.
+// DatedDay is a Day with its first and last millisecond.
 type DatedDay struct {
 	Start, End time.Time
 	Day
 }
 
-// maxDays bounds one answer, at ten years.
+// maxDays bounds one answer to ten years.
 const maxDays = 3660
 
-// Analytics reads the days from that of start to that of end, which are dates or
-// moments as a client writes them. Every day is answered, also one on which nothing
-// happened. InvalidQuery when one of the two is neither, when they are in the wrong
-// order or too far apart; ResourceNotFound when the workspace has no such bot.
+// Analytics reads the days from start to end, which are dates or times as clients write
+// them; both days are included. Days on which nothing happened are included too.
+// InvalidQuery when start or end cannot be read, or they are in the wrong order or too far
+// apart; ResourceNotFound when the workspace has no such bot.
 func (s *Service) Analytics(ctx context.Context, w id.Workspace, bot id.Bot, start, end string) ([]DatedDay, error) {
 	from, err := dayNamed("startDate", start)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Service) Analytics(ctx context.Context, w id.Workspace, bot id.Bot, sta
 	case n < 1:
 		return nil, fault.New(fault.InvalidQuery, "endDate is %q, which is before startDate, %q.", fault.Bounded(end), fault.Bounded(start))
 	case n > maxDays:
-		return nil, fault.New(fault.InvalidQuery, "From startDate to endDate are %d days; at most %d can be asked for at once.", n, maxDays)
+		return nil, fault.New(fault.InvalidQuery, "From startDate to endDate there are %d days; at most %d are allowed.", n, maxDays)
 	}
 	q := s.db.Reader(ctx)
 	if err := seek(ctx, q, w, bot); err != nil {
@@ -132,10 +132,10 @@ func (s *Service) Analytics(ctx context.Context, w id.Workspace, bot id.Bot, sta
 	return days, nil
 }
 
-// dayNamed reads a date, or the UTC day of a moment.
+// dayNamed reads a date, or the UTC day of a time.
 func dayNamed(parameter, text string) (date, error) {
 	if text == "" {
-		return 0, fault.New(fault.InvalidQuery, "%s is empty; it must be a date, 2026-01-31, or a moment, 2026-01-31T10:00:00Z.", parameter)
+		return 0, fault.New(fault.InvalidQuery, "%s is empty; it must be a date such as 2026-01-31, or a time such as 2026-01-31T10:00:00Z.", parameter)
 	}
 	first, _, err := momentNamed(parameter, text)
 	return dateOf(first.UnixMilli()), err

@@ -11,8 +11,8 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// appender is the one writer of a class. What waits while a commit runs goes into the
-// next one, so that one wait for the disk serves all.
+// appender is this server's only writer of a class. All requests that wait while a commit
+// runs share the next one, and so one wait for the disk.
 type appender struct {
 	class   Class
 	archive archive
@@ -26,14 +26,16 @@ type appender struct {
 	committed func()
 }
 
-// The bounds of one commit.
+// The limits of one commit.
 const (
-	maxWrites       = 8       // tries, each without a volume more that is damaged
 	maxTogether     = 256     // requests
 	maxTogetherSize = 8 << 20 // bytes of blocks
+	// maxWrites is how often a commit is tried when volumes turn out to be damaged or
+	// dropped, one at a time.
+	maxWrites = 8
 )
 
-// appendRequest is one request's records of one class on their way.
+// appendRequest is the records of one class in one request.
 type appendRequest struct {
 	parts      []*prepared
 	size       int
@@ -42,12 +44,13 @@ type appendRequest struct {
 	done       chan struct{}
 }
 
-// prepared is a block to be appended.
+// prepared is a block that is to be appended.
 type prepared struct {
 	block *block
 	keys  []key // of records with an id, in their order
-	keyed []int // the places of these
-	// keep and left are what this run of the transaction appends.
+	keyed []int // the positions of these records in the block
+	// keep and left are the block and keys without duplicates, which each run of the
+	// transaction determines anew. keep is nil when nothing is left.
 	keep *block
 	left []key
 }
@@ -62,13 +65,13 @@ func newAppender(class Class, a archive, c clock.Clock, committed func()) *appen
 	return l
 }
 
-// size is about what it takes in memory while it waits for the disk.
+// size is roughly the memory it takes while it waits for the disk.
 func (p *prepared) size() int {
 	return len(p.block.head) + len(p.block.text) + len(p.block.ids) + len(p.keys)*(keySize+8)
 }
 
-// prepare encodes records of one class, in the caller's goroutine. Nothing of them is
-// kept but the blocks.
+// prepare encodes records of one class, in the caller's goroutine. The result does not
+// refer to them.
 func prepare(records []Record) (*appendRequest, error) {
 	a := &appendRequest{done: make(chan struct{})}
 	for len(records) > 0 {
@@ -99,7 +102,7 @@ func prepare(records []Record) (*appendRequest, error) {
 
 var errEnding = fault.New(fault.Internal, "This server is shutting down. Nothing was kept; send the records again.")
 
-// append waits until the records are durable, or have failed to be.
+// append waits until the records are durable or have been refused.
 func (l *appender) append(ctx context.Context, a *appendRequest) error {
 	select {
 	case l.queue <- a:
@@ -138,7 +141,7 @@ func (l *appender) serve() {
 	}
 }
 
-// together takes what else waits.
+// together adds the requests that wait already.
 func (l *appender) together(first *appendRequest) []*appendRequest {
 	group, size := []*appendRequest{first}, first.size
 	for len(group) < maxTogether && size < maxTogetherSize {
@@ -153,10 +156,10 @@ func (l *appender) together(first *appendRequest) []*appendRequest {
 }
 
 func (l *appender) commit(group []*appendRequest) {
-	ctx := context.Background() // requests that were given up are kept as well
+	ctx := context.Background() // a request is stored even when its client has gone
 	err := l.write(ctx, group)
 	for n := 1; n < maxWrites && (db.Damaged(err) || errors.Is(err, errDropped)); n++ {
-		err = l.write(ctx, group) // without the volume that was set aside or dropped
+		err = l.write(ctx, group) // now without the volume that was set aside or dropped
 	}
 	err = db.Convert(err)
 	for _, a := range group {
@@ -182,7 +185,7 @@ func (l *appender) write(ctx context.Context, group []*appendRequest) error {
 			if err := l.index.refresh(ctx, v); err != nil {
 				return err
 			}
-			if err := l.sort(ctx, group); err != nil {
+			if err := l.dedupe(ctx, group); err != nil {
 				return err
 			}
 		}
@@ -197,6 +200,7 @@ func (l *appender) write(ctx context.Context, group []*appendRequest) error {
 		}
 		return l.archive.failed(ctx, v, err)
 	}
+	v.reopened()
 	if known := l.index.volumes[v.day]; keyed && known != nil {
 		for _, a := range group {
 			for _, p := range a.parts {
@@ -207,15 +211,15 @@ func (l *appender) write(ctx context.Context, group []*appendRequest) error {
 		}
 		known.seen = next
 		if known.recent.len() >= maxFresh {
-			// Should it fail, the keys stay where they are and it is tried again.
+			// If this fails, the keys stay where they are until the next attempt.
 			_ = known.compact(ctx, false)
 		}
 	}
 	return nil
 }
 
-// current is the volume of today, or the newest there is when another server's
-// clock is ahead.
+// current is the volume of today, or of tomorrow when the clock of another server is
+// ahead and it has created that one.
 func (l *appender) current(ctx context.Context) (*volume, error) {
 	day := dayOf(l.clock.Now())
 	days, err := l.archive.days(ctx, l.class)
@@ -228,8 +232,8 @@ func (l *appender) current(ctx context.Context) (*volume, error) {
 	return l.archive.create(ctx, l.class, day)
 }
 
-// sort finds out which records are duplicates.
-func (l *appender) sort(ctx context.Context, group []*appendRequest) error {
+// dedupe determines which records are duplicates.
+func (l *appender) dedupe(ctx context.Context, group []*appendRequest) error {
 	var here keySet
 	for _, a := range group {
 		a.duplicates = 0
@@ -263,9 +267,9 @@ func (l *appender) sort(ctx context.Context, group []*appendRequest) error {
 	return nil
 }
 
-// without is the block less the records at some places; nil when none are left. The
-// records are read from the block: duplicates are rare, and to keep all records for
-// them while they wait would take many times the memory.
+// without is the block without the records at some positions; nil when none are left. The
+// records are decoded from the block: duplicates are rare, and keeping all records for
+// them would take many times the memory.
 func (p *prepared) without(class Class, places map[int]bool) (*block, error) {
 	if len(places) == p.block.records {
 		return nil, nil
@@ -323,7 +327,7 @@ func (l *appender) insert(ctx context.Context, tx *db.Tx, v *volume, group []*ap
 			return 0, err
 		}
 	}
-	if marks.sealed { // the clock was set back
+	if marks.sealed { // the clock was set back: the day is open again
 		if err := putMark(ctx, tx, v, markSealed, 0); err != nil {
 			return 0, err
 		}

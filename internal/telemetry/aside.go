@@ -12,14 +12,14 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Records that cannot be rolled up are set aside: named in a table with the error, while
+// Records that cannot be rolled up are set aside: a table lists them with the error, and
 // everything else is counted. They stay in their volume, where lists show them, and are
-// tried again until they pass or their volume is dropped: each is counted once or not at
+// retried until they succeed or their volume is dropped. Each is counted once or not at
 // all.
 
-// SetAside is records that were set aside for one reason at one time.
+// SetAside is a group of records that were set aside at one time for one reason.
 type SetAside struct {
-	// ErrorID is what the log has the cause under.
+	// ErrorID identifies the cause in the log.
 	ErrorID string
 	Records int64
 	Bots    int64
@@ -35,12 +35,12 @@ type asideRow struct {
 }
 
 const (
-	// asideEvery is how often records are looked for that are to be tried again.
+	// asideEvery is how often records that are due for a retry are looked for.
 	asideEvery = 5 * time.Second
-	// A record is tried again after asideWait, and then after twice as long each time.
+	// The first retry comes after asideWait; the time doubles with each further one.
 	asideWait        = time.Minute
 	longestAsideWait = 6 * time.Hour
-	// maxAsideAtOnce bounds the records of one bot that are tried in one transaction.
+	// maxAsideAtOnce bounds the records of one bot that are retried in one transaction.
 	maxAsideAtOnce = 500
 )
 
@@ -48,8 +48,8 @@ func asideAgain(now time.Time, tries int64) int64 {
 	return now.Add(min(asideWait<<min(tries, 10), longestAsideWait)).UnixMilli()
 }
 
-// setAside keeps, in the transaction that passes them by, which records of a volume were
-// not rolled up.
+// setAside lists the records of a volume that were not rolled up, in the transaction that
+// moves the cursor past them.
 func (s *blockStore) setAside(ctx context.Context, tx *db.Tx, v *volume, bad []refusal) error {
 	if len(bad) == 0 {
 		return nil
@@ -71,7 +71,7 @@ func (s *blockStore) setAside(ctx context.Context, tx *db.Tx, v *volume, bad []r
 	return insertAside(ctx, tx, v.name(), bad, now, asideAgain(now, 0))
 }
 
-// retryAside rolls up what was set aside and may pass now.
+// retryAside rolls up the records that were set aside and are due.
 func (s *blockStore) retryAside(ctx context.Context, rollUp rollUpFunc) error {
 	for {
 		due, err := selectAside(ctx, s.main.Reader(ctx), s.clock.Now().UnixMilli(), maxAsideAtOnce)
@@ -91,7 +91,7 @@ func (s *blockStore) retryAside(ctx context.Context, rollUp rollUpFunc) error {
 	}
 }
 
-// retry rolls up what was set aside of one bot in one volume.
+// retry rolls up records of one bot in one volume that were set aside.
 func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp rollUpFunc) error {
 	records, rows, err := s.recordsOf(ctx, rows)
 	if err != nil {
@@ -102,10 +102,10 @@ func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp rollUpFu
 		tries[row.sequence] = row.tries
 	}
 	volume := rows[0].volume
-	counted := 0 // by this server
+	counted := 0
 	err = s.count(ctx, records, rollUp, func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) error {
 		counted = 0
-		// Those that are in the volume no more go too.
+		// This includes those that are no longer in the volume.
 		gone := make([]int64, 0, len(rows))
 		for _, row := range rows {
 			if !slices.ContainsFunc(bad, func(r refusal) bool { return r.record.Sequence == row.sequence }) {
@@ -117,7 +117,7 @@ func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp rollUpFu
 			return err
 		}
 		if n != int64(len(gone)) {
-			return errOvertaken // or the bot is gone
+			return errOvertaken // or the bot was deleted
 		}
 		for _, r := range bad {
 			t := tries[r.record.Sequence] + 1
@@ -134,8 +134,8 @@ func (s *blockStore) retry(ctx context.Context, rows []asideRow, rollUp rollUpFu
 	return err
 }
 
-// recordsOf reads the records of one bot in one volume that are still there: all, or,
-// when they are long, as many as a roll-up may have, with the rows of these.
+// recordsOf reads the records of one bot in one volume that are still there, up to
+// maxRolledBytes. It answers them with the rows that it has looked up.
 func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, []asideRow, error) {
 	class, day, err := placeOf(rows[0].volume)
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, 
 	var found []Record
 	size := 0
 	later := map[int64]bool{}
-	err = s.in(ctx, class, day, func(v *volume) error {
+	err = s.withVolume(ctx, class, day, func(v *volume) error {
 		for past := int64(-1); len(found)+len(later) < len(wanted); {
 			blocks, err := selectAfter(ctx, v.reader(ctx), v, &Filter{Bot: rows[0].bot}, first-1, past, stepAfter)
 			if err != nil {
@@ -188,16 +188,16 @@ func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, 
 	return found, slices.DeleteFunc(slices.Clone(rows), func(row asideRow) bool { return later[row.sequence] }), nil
 }
 
-// Rollups says what of the roll-ups needs the operator.
+// Rollups is the state of the roll-ups, as far as it needs the operator's attention.
 type Rollups struct {
 	Stalled []Stall
-	// SetAside are the reasons for which records are set aside, the latest first, at most
-	// a few; Records is how many there are in all.
+	// SetAside has the latest reasons for which records are set aside, newest first.
+	// Records is the number of records in all.
 	SetAside []SetAside
 	Records  int64
 }
 
-// Rollups reads how the roll-ups do, on all servers.
+// Rollups reads the state of the roll-ups of all servers.
 func (s *Service) Rollups(ctx context.Context) (r Rollups, err error) {
 	q := s.db.Reader(ctx)
 	if r.Stalled, err = selectStalls(ctx, q); err != nil {
@@ -211,7 +211,7 @@ func (s *Service) Rollups(ctx context.Context) (r Rollups, err error) {
 
 const maxReasons = 3
 
-// RollupFailures is how often a volume could not be rolled up by this server.
+// RollupFailures counts the failed attempts of this server to roll a volume up.
 func (s *Service) RollupFailures() int64 {
 	if s.blocks == nil {
 		return 0
@@ -219,14 +219,14 @@ func (s *Service) RollupFailures() int64 {
 	return s.blocks.stalls.failures.Load()
 }
 
-// String says what is wrong and what to do; "" when nothing is.
+// String says what is wrong, for the operator; "" when nothing is.
 func (r Rollups) String() string {
 	var says []string
 	for _, stall := range r.Stalled {
-		says = append(says, stall.Volume+" is not rolled up since "+stall.Since.UTC().Format(time.RFC3339)+": "+stall.Message+" ("+stall.ErrorID+" in the log)")
+		says = append(says, stall.Volume+" has not been rolled up since "+stall.Since.UTC().Format(time.RFC3339)+": "+stall.Message+" ("+stall.ErrorID+" in the log)")
 	}
 	if r.Records > 0 {
-		text := strconv.FormatInt(r.Records, 10) + " records are set aside, which cannot be rolled up:"
+		text := strconv.FormatInt(r.Records, 10) + " records are set aside because they cannot be rolled up:"
 		for i, reason := range r.SetAside {
 			if i > 0 {
 				text += ","

@@ -7,11 +7,11 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// volumeTables are the tables of a volume, as backups and statements call them.
+// volumeTables are the tables of a volume, by their names in backups and statements.
 var volumeTables = []string{"blocks", "keys", "runs", "marks"}
 
-// EachVolume shows every day's records as they are at one moment, for a backup. A day
-// that is damaged is not among them: it was set aside.
+// EachVolume calls each with a snapshot of every volume, for a backup. Volumes that were set
+// aside as damaged are not among them.
 func (s *Service) EachVolume(ctx context.Context, each func(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error) error {
 	return s.blocks.eachVolume(ctx, each)
 }
@@ -44,8 +44,8 @@ func (s *blockStore) eachVolume(ctx context.Context, each func(ctx context.Conte
 	return nil
 }
 
-// RestoreRows adds rows of a backup to a table of a day, and makes the day when it is
-// not there.
+// RestoreRows inserts rows of a backup into a table of a volume, and creates the volume
+// when there is none.
 func (s *Service) RestoreRows(ctx context.Context, volume, table string, rows [][]any) error {
 	return s.blocks.restoreRows(ctx, volume, table, rows)
 }
@@ -62,7 +62,7 @@ func (s *blockStore) restoreRows(ctx context.Context, volume, table string, rows
 	return v.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return db.InsertInto(ctx, tx, t, rows) })
 }
 
-// volumeNamed opens or makes the volume of a name, as volumeName writes it.
+// volumeNamed opens or creates the volume with a name that volumeName made.
 func (s *blockStore) volumeNamed(ctx context.Context, name string) (*volume, error) {
 	class, day, err := placeOf(name)
 	if err != nil {
@@ -71,5 +71,5 @@ func (s *blockStore) volumeNamed(ctx context.Context, name string) (*volume, err
 	return s.archive.create(ctx, class, day)
 }
 
-// table is what a table of the volume is called in its database.
+// table is the name of one of the volume's tables in its database.
 func (v *volume) table(name string) string { return v.text("{" + name + "}") }

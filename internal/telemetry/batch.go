@@ -6,41 +6,41 @@ import (
 	"time"
 )
 
-// Rejected is a record that was not taken.
+// Rejected is a record that was not accepted.
 type Rejected struct {
-	// Line is the record's place in the body, from 1.
+	// Line is the position of the record in the body, from 1.
 	Line    int    `json:"line"`
 	Type    string `json:"type"`
 	Message string `json:"message"`
 }
 
-// batch collects the records of a request, which have room in its pass.
+// batch collects the records of one request. Its pass has room for them.
 type batch struct {
 	service  *Service
 	from     *sender
 	pass     *pass
 	now      time.Time
 	oldest   map[Class]time.Time
-	line     line // the one that is read
+	line     line // the current one
 	records  []Record
-	taken    int // how many records there were, when they are given back
+	taken    int // the number of records, also after giveBack
 	rejected []Rejected
-	refusals int64 // bytes of these, and of the answer that names them
+	refusals int64 // bytes of rejected, and of the answer that lists them
 	lines    int
-	room     int64 // bytes that are taken of the pass and not used yet
+	room     int64 // bytes that the pass has taken and nothing uses yet
 }
 
-// recordLists keep the memory of records for the next batches.
+// recordLists pools lists of records.
 var recordLists = sync.Pool{New: func() any { return new([]Record) }}
 
-// maxKeptList is the longest that is kept.
+// maxKeptList is the longest list that goes back to the pool.
 const maxKeptList = 4096
 
 func (s *Service) newBatch(from *sender, p *pass) *batch {
 	return &batch{service: s, from: from, pass: p, now: s.clock.Now(), oldest: map[Class]time.Time{}}
 }
 
-// giveBack gives the memory of the records back. Their room stays taken.
+// giveBack returns the list of records to the pool. Its room remains taken.
 func (b *batch) giveBack() {
 	if list := b.records; cap(list) > 0 && cap(list) <= maxKeptList {
 		clear(list)
@@ -50,7 +50,7 @@ func (b *batch) giveBack() {
 	b.records = nil
 }
 
-// expect makes room for so many records, as far as that is likely.
+// expect makes room for a number of records, up to maxBatch.
 func (b *batch) expect(records int) error {
 	if b.records == nil {
 		b.records = *recordLists.Get().(*[]Record)
@@ -69,9 +69,8 @@ func (b *batch) expect(records int) error {
 	return nil
 }
 
-// accept and reject say what became of the record in hand. What is rejected counts as
-// much as what is taken: an answer names each, and is much larger than a line of a
-// byte or two.
+// accept and reject add the outcome of the current record. Rejected records count towards
+// the limits too: the answer lists each, and may be much larger than their lines.
 func (b *batch) accept(r Record) error {
 	if err := b.reserve(weightOf(&r)); err != nil {
 		return err
@@ -101,7 +100,8 @@ func (b *batch) reject(problem string) error {
 	return nil
 }
 
-// reserve takes room for bytes, in steps, so that not every record asks for it.
+// reserve takes room for some bytes, in larger steps, so that not every record locks the
+// admission.
 func (b *batch) reserve(bytes int64) error {
 	const step = 64 << 10
 	if b.room < bytes {
@@ -115,7 +115,7 @@ func (b *batch) reserve(bytes int64) error {
 	return nil
 }
 
-// What things take in memory beside their texts, about.
+// Estimates of the memory that things take beside their texts.
 var recordSize = int64(reflect.TypeFor[Record]().Size())
 
 const (
@@ -124,7 +124,7 @@ const (
 	datumSize    = 128
 )
 
-// weightOf is what a record takes in memory beside its place in the list, about.
+// weightOf estimates the memory of a record beside its slot in the list.
 func weightOf(r *Record) int64 {
 	size := int64(len(r.ID) + len(r.User) + len(r.Conversation) + len(r.Workflow) + len(r.Message))
 	if r.Body == nil {

@@ -15,16 +15,17 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// A block is records of one owner (workspace, bot and integration) and class,
-// column by column and compressed, with a summary that says what is not in it.
+// A block holds records of one owner (workspace, bot and integration) and one class,
+// stored by column and compressed, with a summary that tells which records it cannot
+// contain.
 //
-// It has two parts. The head has what filters ask for: time, sequence, level, the
-// ids of user, conversation and workflow. The text has the messages, or the bodies'
-// JSON, in frames that are unpacked alone. Reading a page opens few heads and fewer
-// frames.
+// It has two parts. The head has the columns that filters look at: time, sequence, level,
+// and the ids of user, conversation and workflow. The text has the messages, or the JSON
+// of the bodies, in frames that can be decompressed one by one. To read a page, few heads
+// and still fewer frames are decompressed.
 type block struct {
 	owner
-	// sequence is the least of the records', and names the block.
+	// sequence is the lowest of the records', and identifies the block.
 	sequence     int64
 	lastSequence int64
 	firstAt      int64
@@ -32,10 +33,10 @@ type block struct {
 	records      int
 	kinds        uint64 // bit k: a record of Kind k
 	levels       uint64 // bit l: a record of Level l
-	// fresh blocks are as they were appended: consecutive sequences in the order of
-	// arrival, one frame, no filter of words. Others are sorted by time and sequence.
+	// A fresh block is as it was appended: consecutive sequences in the order of arrival,
+	// one frame, and no trigrams. Merged blocks are sorted by time and sequence.
 	fresh bool
-	full  bool // not to be merged any more
+	full  bool // never merged again
 	ids   bloom
 	words trigrams
 	head  []byte
@@ -50,12 +51,12 @@ type owner struct {
 
 func ownerOf(r *Record) owner { return owner{r.Workspace, r.Bot, r.Integration} }
 
-// The bounds of a block.
+// The limits of a block.
 const (
 	maxRecords   = 4096
 	maxBlockText = 1 << 20
-	// maxFrame is how much text is compressed together, when no record is larger: a
-	// reader of few records unpacks little, and text packs nearly as well.
+	// maxFrame is how much text is compressed together, unless one record is larger. Small
+	// frames let a reader of few records decompress little, and hardly cost compression.
 	maxFrame = 16 << 10
 )
 
@@ -64,8 +65,7 @@ const blockVersion = 1
 
 var errBlock = errors.New("a block of records cannot be decoded")
 
-// The compressors keep little memory: blocks are small, and as many are at work as
-// there are processors.
+// The codecs are configured for little memory: blocks are small.
 var (
 	fastest = newEncoder(zstd.SpeedFastest)
 	tighter = newEncoder(zstd.SpeedDefault)
@@ -81,7 +81,7 @@ func newEncoder(level zstd.EncoderLevel) *zstd.Encoder {
 }
 
 func newDecoder() *zstd.Decoder {
-	// Only what this package wrote is decoded: a bound against damage.
+	// Only this package's own output is decoded: the limit guards against damaged data.
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		panic(err)
@@ -89,8 +89,8 @@ func newDecoder() *zstd.Decoder {
 	return d
 }
 
-// encodeFresh makes the block of records of one owner and class in the order of
-// their arrival. Its sequence is set when it is appended.
+// encodeFresh makes a block of records of one owner and class, in the order of their
+// arrival. Its sequence is assigned when it is appended.
 func encodeFresh(records []Record) (*block, error) {
 	return encode(records, true, fastest)
 }
@@ -116,24 +116,24 @@ func encodeSorted(records []Record) (*block, error) {
 	return b, nil
 }
 
-// scratch is the memory that encode works in, kept for the next block: what it made
-// before anything was compressed is several times a block.
+// scratch is the working memory of encode, which is pooled: uncompressed, a block takes
+// several times its size.
 type scratch struct {
 	head, text, packed []byte
 	ends               []int
 	numbers            []uint64
 	known              map[string]int
-	columns            [len(idColumns) + 1][]string // the texts that differ, of each column
+	columns            [len(idColumns) + 1][]string // the distinct texts of each column
 }
 
 var scratches = sync.Pool{New: func() any { return &scratch{known: map[string]int{}} }}
 
-// maxScratch is the largest text whose memory is kept.
+// maxScratch is the largest buffer that goes back to the pool.
 const maxScratch = 2 << 20
 
 func (s *scratch) giveBack() {
 	for i := range s.columns {
-		clear(s.columns[i]) // they would keep the records' texts
+		clear(s.columns[i]) // or they would keep the records' texts alive
 	}
 	if max(cap(s.head), cap(s.text), cap(s.packed)) <= maxScratch {
 		scratches.Put(s)
@@ -218,7 +218,7 @@ const (
 	flagHiddenFromIntegration
 )
 
-// flagsOf is the level in the low bits and what is hidden above them.
+// flagsOf has the level in the low four bits, and the two flags above them.
 func flagsOf(r *Record) byte {
 	flags := byte(r.Level)
 	if r.HiddenFromBot {
@@ -230,7 +230,7 @@ func flagsOf(r *Record) byte {
 	return flags
 }
 
-// idColumns are the columns of ids, with the letter that tells their hashes apart.
+// idColumns are the columns of ids. The letter keeps their hashes apart.
 var idColumns = [...]struct {
 	letter byte
 	of     func(*Record) *string
@@ -249,11 +249,11 @@ func idHash(letter byte, value string) uint64 {
 	return h.Sum64()
 }
 
-// idBits are the bits of a block's filter for each id: one block of a hundred is
-// opened in vain, which costs less than to read larger filters of all blocks.
+// idBits is the size of a block's Bloom filter, in bits for each id. One block in a hundred
+// is opened for nothing, which costs less than reading larger filters of all blocks.
 const idBits = 10
 
-// idsOf is the filter of all ids of a block, given those of each column.
+// idsOf is the Bloom filter of a block's ids, given the distinct ones of each column.
 func idsOf(columns [len(idColumns)][]string) bloom {
 	n := 0
 	for _, texts := range columns {
@@ -270,10 +270,11 @@ func idsOf(columns [len(idColumns)][]string) bloom {
 	return f
 }
 
-// appendTexts writes a column of texts: how many differ, their lengths, these end to
-// end, and for each record which one it has, counted back from those seen so far, so
-// that a new text is a 0 and a repeated one is small. A column with one text needs no
-// numbers. The texts that differ are in columns[at] then.
+// appendTexts writes a column of texts: the number of distinct texts, their lengths, the
+// texts one after the other, and for each record a reference to its text. The reference
+// counts back from the texts seen so far, so a new text is 0 and a recent one is small.
+// A column with a single text needs no references. Afterwards columns[at] has the distinct
+// texts.
 func (s *scratch) appendTexts(head []byte, records []Record, column func(*Record) *string, at int) []byte {
 	numbers := slices.Grow(s.numbers[:0], len(records))[:len(records)]
 	clear(s.known)
@@ -283,7 +284,7 @@ func (s *scratch) appendTexts(head []byte, records []Record, column func(*Record
 		if i > 0 && text == *column(&records[i-1]) {
 			numbers[i] = numbers[i-1]
 			if numbers[i] == 0 {
-				numbers[i] = 1 // what was new then is the latest now
+				numbers[i] = 1 // the text that was new there is the latest one here
 			}
 			continue
 		}
@@ -313,7 +314,7 @@ func (s *scratch) appendTexts(head []byte, records []Record, column func(*Record
 	return head
 }
 
-// older orders records as blocks keep them: by time, then by sequence.
+// older is the order of records in a merged block: by time, then by sequence.
 func older(a, b *Record) int {
 	switch {
 	case a.At != b.At:

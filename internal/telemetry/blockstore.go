@@ -50,7 +50,7 @@ func (s *blockStore) close() error {
 	return s.archive.close()
 }
 
-// appended is closed when something has been appended by this server.
+// appended answers a channel that is closed when this server next appends something.
 func (s *blockStore) appended() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,10 +73,10 @@ func (s *blockStore) Append(ctx context.Context, records []Record) (duplicates i
 	return s.appendAfter(ctx, records, func(int) {})
 }
 
-// appendAfter is Append; encoded is called when all that is left is to wait for the
-// disk, with about the bytes that wait. The records are not needed any more then.
+// appendAfter is Append. It calls encoded when the records are encoded and no longer
+// needed, and only the wait for the disk is left; size is about what waits, in bytes.
 func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded func(size int)) (duplicates int, err error) {
-	// Records of one owner go into one block: brought together, in their order.
+	// Records of one owner go into one block, in their order.
 	if !slices.IsSortedFunc(records, byOwner) {
 		first := firsts(records)
 		duplicates, records = len(records)-len(first), first
@@ -102,7 +102,7 @@ func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded 
 			return 0, err
 		}
 		size += a.size
-		class := part.class // and not part: its records are not to be held
+		class := part.class // the closure must not keep part.records alive
 		pending = append(pending, func() error {
 			err := s.appenders[class].append(ctx, a)
 			if err == nil {
@@ -120,8 +120,8 @@ func (s *blockStore) appendAfter(ctx context.Context, records []Record, encoded 
 	return duplicates, errors.Join(errs...)
 }
 
-// firsts copies records without those whose key one before them has: another order
-// must not choose another first.
+// firsts copies records without those whose key occurs earlier in the list: the sorting
+// that follows must not decide which of them is kept.
 func firsts(records []Record) []Record {
 	var known keySet
 	return slices.DeleteFunc(slices.Clone(records), func(r Record) bool {
@@ -168,7 +168,7 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, limit int
 			continue
 		}
 		enough := false
-		err := s.in(ctx, class, day, func(v *volume) (err error) {
+		err := s.withVolume(ctx, class, day, func(v *volume) (err error) {
 			found, enough, err = s.afterIn(ctx, v, &f, after, limit, found)
 			return err
 		})
@@ -189,17 +189,17 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, limit int
 }
 
 const (
-	// stepAfter is how many packed blocks are in memory at once while After looks for
-	// records. They are unpacked one by one.
+	// stepAfter is how many compressed blocks After holds in memory at once. They are
+	// decompressed one by one.
 	stepAfter = 16
-	// maxAfter is how many bytes of texts After answers, and one block: a reader of
-	// long lines gets fewer at once.
+	// maxAfter is after how many bytes of text After stops, at the end of a block: a reader
+	// of long lines gets fewer of them at once.
 	maxAfter = 1 << 20
 )
 
-// afterIn adds what one volume has after a place. A block that was merged may hold
-// records of a wide range, so it reads on until enough records lie before all blocks
-// that were not read; those behind are left out then.
+// afterIn adds to found the records of one volume after a sequence. A merged block may
+// have records of a wide range of sequences, so it goes on until enough records come
+// before the first block that it has not read, and drops those that come after.
 func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after int64, most int, found []Record) (_ []Record, enough bool, err error) {
 	for past := int64(-1); ; {
 		blocks, err := selectAfter(ctx, v.reader(ctx), v, f, after, past, stepAfter)
@@ -228,8 +228,7 @@ func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after in
 	}
 }
 
-// before is how many of the records have a lesser sequence, and the bytes of their
-// texts.
+// before counts the records with a lower sequence, and the bytes of their texts.
 func before(records []Record, sequence int64) (n, size int) {
 	for i := range records {
 		if records[i].Sequence < sequence {
@@ -248,7 +247,7 @@ func (s *blockStore) Latest(ctx context.Context, class Class) (int64, error) {
 	}
 	for _, day := range slices.Backward(days) {
 		var last int64
-		err := s.in(ctx, class, day, func(v *volume) (err error) {
+		err := s.withVolume(ctx, class, day, func(v *volume) (err error) {
 			last, err = selectLatest(ctx, v.reader(ctx), v)
 			return err
 		})
@@ -276,18 +275,17 @@ func (s *blockStore) Erase(ctx context.Context, of Owner) error {
 	})
 }
 
-// each calls fn with every volume. One that fails does not keep the others from
-// their turn.
+// each calls fn with every volume, also when it has failed for one of them.
 func (s *blockStore) each(ctx context.Context, fn func(*volume) error) error {
 	var errs []error
 	for _, class := range classes {
-		errs = append(errs, s.eachOf(ctx, class, fn))
+		errs = append(errs, s.eachInClass(ctx, class, fn))
 	}
 	return errors.Join(errs...)
 }
 
-// eachOf is each for the volumes of one class.
-func (s *blockStore) eachOf(ctx context.Context, class Class, fn func(*volume) error) error {
+// eachInClass is each for one class.
+func (s *blockStore) eachInClass(ctx context.Context, class Class, fn func(*volume) error) error {
 	days, err := s.archive.days(ctx, class)
 	if err != nil {
 		return err
@@ -297,7 +295,7 @@ func (s *blockStore) eachOf(ctx context.Context, class Class, fn func(*volume) e
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err := s.in(ctx, class, day, fn)
+		err := s.withVolume(ctx, class, day, fn)
 		if err != nil && !errors.Is(err, errDropped) {
 			errs = append(errs, fmt.Errorf("%s: %w", volumeName(class, day), err))
 		}
@@ -305,9 +303,9 @@ func (s *blockStore) eachOf(ctx context.Context, class Class, fn func(*volume) e
 	return errors.Join(errs...)
 }
 
-// in calls fn with the volume of a day. The error is errDropped when there is none any
-// more.
-func (s *blockStore) in(ctx context.Context, class Class, day int64, fn func(*volume) error) error {
+// withVolume calls fn with the volume of a day. The error is errDropped when there is
+// none, or it is dropped meanwhile.
+func (s *blockStore) withVolume(ctx context.Context, class Class, day int64, fn func(*volume) error) error {
 	v, err := s.archive.open(ctx, class, day)
 	if err != nil {
 		return err
@@ -318,7 +316,7 @@ func (s *blockStore) in(ctx context.Context, class Class, day int64, fn func(*vo
 	return nil
 }
 
-// tear notes a block that cannot be decoded. The others of its volume still serve.
+// tear notes that a block cannot be decoded. The other blocks of its volume are still read.
 func (s *blockStore) tear(ctx context.Context, v *volume, b *block, err error) {
 	name := fmt.Sprintf("%s, block %d", v.name(), b.sequence)
 	s.mu.Lock()
@@ -343,7 +341,7 @@ func (s *blockStore) Damaged() []string {
 	return names
 }
 
-// Check opens every volume, so that damage is known before somebody meets it.
+// Check opens every volume, so that damage is found before a request runs into it.
 func (s *blockStore) Check(ctx context.Context) error {
 	return s.each(ctx, func(v *volume) error {
 		_, err := countFresh(ctx, v.reader(ctx), v)
@@ -351,11 +349,11 @@ func (s *blockStore) Check(ctx context.Context) error {
 	})
 }
 
-// cursorName names how far the roll-ups of a volume have come.
+// cursorName names the cursor of a volume's roll-up.
 func cursorName(v *volume) string { return "rollup " + v.name() }
 
-// rolled is the sequence up to which fresh blocks may be merged: events only after
-// they were rolled up, since that reads them in the order of their appending.
+// rolled is the sequence up to which fresh blocks may be merged. Events must be rolled up
+// first, since the roll-up reads them in the order in which they were appended.
 func (s *blockStore) rolled(ctx context.Context, v *volume) (int64, error) {
 	if v.class == Logs {
 		return 1<<63 - 1, nil
@@ -363,9 +361,8 @@ func (s *blockStore) rolled(ctx context.Context, v *volume) (int64, error) {
 	return selectCursor(ctx, s.main.Reader(ctx), cursorName(v))
 }
 
-// today is the number of the day it is.
+// today is the current day, as days since 1970.
 func (s *blockStore) today() int64 { return dayOf(s.clock.Now()) }
 
-// sealAfter is how long after its end a day is still open for servers whose clock
-// is behind.
+// sealAfter is how long a day stays open after its end, for servers whose clock is slow.
 const sealAfter = time.Hour

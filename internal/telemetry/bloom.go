@@ -5,10 +5,9 @@ import (
 	"math/bits"
 )
 
-// A bloom answers whether a hash may have been added to it: never wrongly no, and
-// wrongly yes for about one of two thousand when it has bloomBytes for each hash.
-// It is a split-block Bloom bloom, as Apache Parquet's: a hash touches 32 bytes
-// that lie together, so a question costs one miss of the processor's cache.
+// bloom is a Bloom filter of hashes. With bloomBytes for each hash, about one in two
+// thousand look-ups is a false positive. It is a split-block filter like that of Apache
+// Parquet: a look-up touches 32 adjacent bytes, and so costs one cache miss.
 type bloom []byte
 
 const (
@@ -16,7 +15,7 @@ const (
 	bloomBytes = 2 // for each hash
 )
 
-// The multipliers of Parquet's specification, which take eight bits out of one hash.
+// The multipliers of Parquet's specification, which derive eight bits from one hash.
 var bloomSalts = [8]uint32{
 	0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31,
 }
@@ -27,7 +26,7 @@ func newBloom(hashes int) bloom {
 }
 
 func (f bloom) block(hash uint64) bloom {
-	// The high half chooses the block, without a division.
+	// The high bits select the block, without a division.
 	at, _ := bits.Mul64(hash, uint64(len(f)/bloomBlock))
 	return f[at*bloomBlock:][:bloomBlock]
 }
@@ -40,7 +39,7 @@ func (f bloom) add(hash uint64) {
 	}
 }
 
-// has is true when there is no filter: then anything may be there.
+// has says whether the hash may have been added. An absent filter may contain anything.
 func (f bloom) has(hash uint64) bool {
 	if len(f) < bloomBlock {
 		return true
@@ -54,13 +53,13 @@ func (f bloom) has(hash uint64) bool {
 	return true
 }
 
-// trigrams is a set of the runs of three bytes in a block's text, as bits by their
-// hash. A text that contains a needle contains all of the needle's trigrams.
+// trigrams is the set of three-byte sequences in a block's text, as a bitmap by their
+// hash. A text that contains a needle contains all trigrams of the needle.
 type trigrams []byte
 
-// The set has a bit for every eight bytes of text, within these bounds. Text of
-// people and programs then fills a tenth of it, and a needle of ten letters that
-// is not there is taken for present once in ten thousand millions.
+// The bitmap has one bit for every eight bytes of text, within these bounds. Ordinary text
+// then sets about a tenth of the bits, and a needle of ten letters that does not occur
+// passes once in ten billion look-ups.
 const (
 	minTrigrams = 1 << 6  // bytes
 	maxTrigrams = 1 << 13 // bytes
@@ -88,8 +87,8 @@ func (t trigrams) add(text string) {
 	}
 }
 
-// may says whether a text of the block may contain the needle. Without a set, and
-// for needles of one or two bytes, anything may.
+// may says whether a text of the block may contain the needle. It is true without a
+// bitmap, and for needles of one or two bytes.
 func (t trigrams) may(needle string) bool {
 	if len(t) == 0 {
 		return true

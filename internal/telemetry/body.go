@@ -16,26 +16,25 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// body is the body of a request in memory, as it was sent or unpacked. All of its
-// memory has room in the pass, and is given back with giveBack.
+// body is the body of a request in memory, as it was sent or decompressed. The pass has
+// room for all of its memory until giveBack.
 type body struct {
 	bytes []byte
 	pass  *pass
 	most  int
-	how   string // it is, for who is told that it is too large
+	how   string // completes the message that it is too large
 }
 
-// buffers keep the memory of bodies for the next ones, by the power of two that they
-// have at the least: were they one pool, small bodies would hold the memory of large
-// ones while they wait.
+// buffers are pools of memory for bodies, one for each power of two. In a single pool
+// small bodies would hold on to large buffers while they wait.
 var buffers [maxBuffer + 1]sync.Pool
 
 const (
 	minBuffer = 12 // 4 KiB
-	maxBuffer = 21 // 2 MiB; larger ones are not kept
+	maxBuffer = 21 // 2 MiB; larger ones are not pooled
 )
 
-// grow makes the memory at least size bytes.
+// grow extends the buffer to at least size bytes.
 func (b *body) grow(size int) error {
 	if size <= cap(b.bytes) {
 		return nil
@@ -57,7 +56,7 @@ func (b *body) grow(size int) error {
 	return nil
 }
 
-// takeBuffer is memory of exactly size bytes.
+// takeBuffer answers a buffer of exactly size bytes.
 func takeBuffer(size, class int) []byte {
 	if class <= maxBuffer {
 		if kept, _ := buffers[class].Get().(*[]byte); kept != nil {
@@ -80,13 +79,13 @@ func (b *body) giveBack() {
 	b.bytes = nil
 }
 
-// fill reads all. expected is how much may come, or less than 1; no more memory is
-// taken for it than twice what has come.
+// fill reads everything. expected is the declared length, or less than 1. The buffer never
+// grows beyond twice what has arrived.
 func (b *body) fill(from io.Reader, expected int64) error {
 	const first = 64 << 10
 	size := first
 	if expected > 0 {
-		size = int(min(expected+1, first)) // with the byte that shows that it ended
+		size = int(min(expected+1, first)) // one more, to notice the end
 	}
 	if err := b.grow(size); err != nil {
 		return err
@@ -109,8 +108,8 @@ func (b *body) fill(from io.Reader, expected int64) error {
 	}
 }
 
-// unpack decompresses a body that was sent, within the bounds of another; packed is
-// false when there is nothing to decompress.
+// unpack decompresses a body into another. packed is false when the body is not
+// compressed.
 func unpack(encoding string, sent []byte, into *body) (packed bool, err error) {
 	switch strings.ToLower(encoding) {
 	case "", "identity":
@@ -131,8 +130,8 @@ func gunzip(sent []byte, into *body) error {
 	if err := z.Reset(bytes.NewReader(sent)); err != nil {
 		return brokenBody(err)
 	}
-	// The last four bytes are the size, if they are what they should be: it spares
-	// growing, and what is not so large after all is given back soon.
+	// The last four bytes should be the size. If it is plausible the buffer need not grow
+	// step by step.
 	if size := int64(binary.LittleEndian.Uint32(sent[len(sent)-4:])); size < int64(len(sent))*64 {
 		if err := into.grow(int(size) + 1); err != nil {
 			return err
@@ -141,8 +140,8 @@ func gunzip(sent []byte, into *body) error {
 	return into.fill(z, 0)
 }
 
-// Windows of zstd, as powers of two: what a decoder holds of a text beside the text
-// itself. Every decoder should have 8 MiB; no body needs more than it may have.
+// The sizes of zstd windows, as powers of two. A decoder holds the window beside the
+// output. Decoders should support 8 MiB, and no body needs more than its maximal size.
 const (
 	minWindow = 17
 	maxWindow = 24
@@ -150,7 +149,7 @@ const (
 
 func windowSize(window int) int64 { return min(int64(1)<<window, maxUnpacked+1) }
 
-// unzstds are decoders by the window that they have at the most.
+// unzstds are pools of decoders, by their largest window.
 var unzstds [maxWindow + 1]sync.Pool
 
 func unzstdOf(window int) *zstd.Decoder {
@@ -165,8 +164,8 @@ func unzstdOf(window int) *zstd.Decoder {
 	return d
 }
 
-// unzstd takes room for the window that the body names, and again for the largest one
-// when a later frame of the body needs more than the first.
+// unzstd takes room for the window that the first frame declares, and starts over with
+// room for the largest window when a later frame needs more.
 func unzstd(sent []byte, into *body) error {
 	window := maxWindow
 	var header zstd.Header
@@ -192,7 +191,7 @@ func unzstdIn(window int, sent []byte, into *body) error {
 	defer into.pass.shrink(windowSize(window))
 	z := unzstdOf(window)
 	defer func() {
-		// A decoder keeps its window: those of large ones are too much to keep.
+		// A pooled decoder keeps its window, so those with large ones are not pooled.
 		if window <= maxBuffer && z.Reset(nil) == nil {
 			unzstds[window].Put(z)
 			return

@@ -16,22 +16,22 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// The bounds of records. Sizes are in bytes. Those of messages, issues and action
-// runs are the public ones; the others are ours.
+// The limits of records. Sizes are in bytes. The limits of messages, issues and action
+// runs are those of the public API; the others are ours.
 const (
-	maxLine       = 1 << 20 // of one record as it is sent
-	maxMessage    = 131_072 // of a log line; what is longer is cut
-	maxName       = 200     // of types, names, codes and ids
-	maxText       = 2_000   // of titles, descriptions and error messages; what is longer is cut
-	maxData       = 131_072 // of an issue's or activity's data
-	maxPayload    = 190_000 // of an action run's input and output; what is longer is cut
+	maxLine       = 1 << 20 // one record as it is sent
+	maxMessage    = 131_072 // a log line; longer ones are truncated
+	maxName       = 200     // types, names, codes and ids
+	maxText       = 2_000   // titles, descriptions and error messages; longer ones are truncated
+	maxData       = 131_072 // the data of an issue or activity
+	maxPayload    = 190_000 // the input and output of an action run; longer ones are truncated
 	maxGroups     = 20
 	maxCount      = 1_000_000_000_000
 	maxFuture     = 10 * time.Minute // how far a sender's clock may run ahead
 	truncatedMark = "…"
 )
 
-// incoming is the direction of what users send.
+// incoming is the direction of messages from users.
 const incoming = "incoming"
 
 var (
@@ -43,8 +43,8 @@ var (
 	outcomes   = []string{"SUCCESS", "FAILURE"}
 )
 
-// Check says what is wrong with a record, in words for its sender, or "". It cuts
-// what may be cut: messages, descriptions, inputs and outputs.
+// Check says what is wrong with a record, in words for its sender, or "". It truncates
+// the texts that may be truncated: messages, descriptions, inputs and outputs.
 func (r *Record) Check() string {
 	for name, text := range map[string]string{"id": r.ID, "userId": r.User, "conversationId": r.Conversation, "workflowId": r.Workflow} {
 		if wrong := nameProblem(name, text, false); wrong != "" {
@@ -64,12 +64,12 @@ func (r *Record) Check() string {
 	return r.Body.check()
 }
 
-// cut shortens text to most bytes, on a character's boundary.
-func cut(text string, most int) string {
-	if len(text) <= most {
+// cut truncates text to limit bytes, at a character boundary.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	end := most - len(truncatedMark)
+	end := limit - len(truncatedMark)
 	for end > 0 && !utf8.RuneStart(text[end]) {
 		end--
 	}
@@ -110,35 +110,35 @@ func durationProblem(field string, ms float64) string {
 	return ""
 }
 
-// objectProblem says what is wrong with an object that a record carries. What only
-// lenient readers take is mended, so that the object can stand in a block and in
-// every answer.
-func objectProblem(field string, v *jsontext.Value, most int) string {
+// objectProblem says what is wrong with a JSON object in a record, or "". JSON that only
+// lenient parsers accept is repaired, so that it can be stored in a block and returned in
+// an answer.
+func objectProblem(field string, v *jsontext.Value, limit int) string {
 	switch {
 	case len(*v) == 0:
 		return ""
 	case v.Kind() != '{':
 		return field + " must be a JSON object"
-	case len(*v) > most:
-		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(*v), most)
+	case len(*v) > limit:
+		return fmt.Sprintf("%s has %d bytes; at most %d are allowed", field, len(*v), limit)
 	}
 	if at, deep := wire.TooDeep(*v); deep {
 		return fmt.Sprintf("%s is nested more than %d levels deep, at %s", field, wire.MaxDepth, at)
 	}
 	if !v.IsValid() {
-		mended, err := mend(*v)
+		repaired, err := repair(*v)
 		if err != nil {
 			return field + " cannot be read: " + plain(err)
 		}
-		*v = mended
+		*v = repaired
 	}
 	return ""
 }
 
-// mend rewrites a JSON text that JavaScript takes and this program does not: half a
-// surrogate pair becomes U+FFFD, and of members with one name the last counts.
-// Numbers stay as they are written.
-func mend(text jsontext.Value) (jsontext.Value, error) {
+// repair rewrites JSON that JavaScript accepts and this program does not: half a
+// surrogate pair becomes U+FFFD, and of members with the same name the last one wins.
+// Numbers keep their digits.
+func repair(text jsontext.Value) (jsontext.Value, error) {
 	numbers := json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
 		if d.PeekKind() != '0' {
 			return errors.ErrUnsupported
@@ -154,7 +154,7 @@ func mend(text jsontext.Value) (jsontext.Value, error) {
 	return json.Marshal(members, json.Deterministic(true))
 }
 
-// firstProblem is the first that is one.
+// firstProblem is the first that is not empty.
 func firstProblem(problems ...string) string {
 	for _, p := range problems {
 		if p != "" {
@@ -269,14 +269,14 @@ func (u *Usage) check() string {
 	return problem
 }
 
-// truncate keeps an object that is small enough. A larger one becomes
-// {"truncated": "its first bytes…"}: what is cut inside is no JSON any more, and
-// the contract wants an object.
+// truncate returns an object that is small enough as it is. A larger one becomes
+// {"truncated": "its first bytes…"}, since an object that is cut off is not JSON, and
+// the contract demands an object.
 func truncate(v jsontext.Value) (jsontext.Value, bool) {
 	if len(v) <= maxPayload {
 		return v, false
 	}
-	// Quoting may double what it quotes.
+	// Quoting may double the length.
 	quoted, err := jsontext.AppendQuote([]byte(`{"truncated":`), cut(strings.ToValidUTF8(string(v[:maxPayload/2]), ""), maxPayload/2))
 	if err != nil {
 		return jsontext.Value(`{}`), true

@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// Counts says how often each of some names was met, in the order of the names: days
-// have few names, are merged often and are answered in that order.
+// Counts counts names, in the order of the names: days have few names, are merged often
+// and are answered in that order.
 type Counts []Count
 
-// Count is one name and how often it was met.
+// Count is how often one name occurred.
 type Count struct {
 	Name string
 	N    int64
 }
 
-// maxNames bounds the names that a day keeps apart in EventTypes and in
-// CustomEvents. Names beyond are counted together as otherNames, so a bot that
-// makes names up fills no row without end.
+// maxNames bounds the names that a day counts separately, in EventTypes and in
+// CustomEvents. Further names are counted together as otherNames, so that a bot that
+// makes up names cannot grow a row without limit.
 const (
 	maxNames   = 1000
 	otherNames = "(other)"
@@ -27,7 +27,7 @@ func (c Counts) find(name string) (at int, found bool) {
 	return slices.BinarySearchFunc(c, name, func(c Count, name string) int { return cmp.Compare(c.Name, name) })
 }
 
-// Of is how often a name was met.
+// Of is the count of a name.
 func (c Counts) Of(name string) int64 {
 	if at, found := c.find(name); found {
 		return c[at].N
@@ -35,7 +35,7 @@ func (c Counts) Of(name string) int64 {
 	return 0
 }
 
-// add counts a name n more times.
+// add adds n to the count of a name.
 func (c *Counts) add(name string, n int64) {
 	at, found := c.find(name)
 	if !found && len(*c) >= maxNames {
@@ -48,7 +48,7 @@ func (c *Counts) add(name string, n int64) {
 	(*c)[at].N = sum((*c)[at].N, n)
 }
 
-// merge takes in what o counts.
+// merge adds the counts of o.
 func (c *Counts) merge(o Counts) {
 	if len(*c) == 0 {
 		*c = slices.Clone(o)

@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// TaskActivity is a step of a task as it goes on the wire.
+// TaskActivity is a step of a task on the wire.
 type TaskActivity struct {
 	ID          string      `json:"id" doc:"The activity's id."`
 	Description string      `json:"description" doc:"What happened."`
@@ -25,7 +25,7 @@ type ActivityList struct {
 	Meta       wire.Meta      `json:"meta" doc:"The cursor of the next page."`
 }
 
-// ShownRun is the call of an action as it goes on the wire.
+// ShownRun is a call of an action on the wire.
 type ShownRun struct {
 	Timestamp       string                     `json:"timestamp" doc:"When the action was called."`
 	IntegrationName string                     `json:"integrationName,omitempty" doc:"The integration."`

@@ -12,7 +12,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// AnalyticsRecord is a day as it goes on the wire, as appendJSON writes it.
+// AnalyticsRecord is a day on the wire. appendJSON writes it.
 type AnalyticsRecord struct {
 	StartDateTimeUTC string           `json:"startDateTimeUtc" doc:"The start of the day, UTC."`
 	EndDateTimeUTC   string           `json:"endDateTimeUtc" doc:"The end of the day, UTC."`
@@ -39,7 +39,7 @@ type AnalyticsLLM struct {
 	Cost            AnalyticsCost   `json:"cost" doc:"The cost, in US dollars."`
 }
 
-// AnalyticsSpread says how numbers spread; all zero when there were none.
+// AnalyticsSpread is the distribution of some numbers; all zero when there were none.
 type AnalyticsSpread struct {
 	Mean float64 `json:"mean" doc:"The mean."`
 	SD   float64 `json:"sd" doc:"The standard deviation."`
@@ -47,7 +47,7 @@ type AnalyticsSpread struct {
 	Max  float64 `json:"max" doc:"The maximum."`
 }
 
-// AnalyticsCost says what calls cost together, and how that spreads over them.
+// AnalyticsCost is the sum and the distribution of the costs of calls.
 type AnalyticsCost struct {
 	Sum  float64 `json:"sum" doc:"The sum."`
 	Mean float64 `json:"mean" doc:"The mean."`
@@ -56,7 +56,7 @@ type AnalyticsCost struct {
 	Max  float64 `json:"max" doc:"The maximum."`
 }
 
-// AnalyticsList is the answer of getBotAnalytics, as appendDays writes it.
+// AnalyticsList is the answer of getBotAnalytics. appendDays writes it.
 type AnalyticsList struct {
 	Records []AnalyticsRecord `json:"records" doc:"One record for each day of the range, in order, including days without activity."`
 }
@@ -83,12 +83,12 @@ func mountAnalytics(m *wire.Mux, s *Service) {
 		})
 }
 
-// dayRoom is about what a day without names takes in an answer.
+// dayRoom is roughly the length of a day without names in an answer.
 const dayRoom = 640
 
 // appendDays writes days as an AnalyticsList. A year has some hundred thousand bytes of
-// names and numbers: written one by one they take a quarter of the time that an encoder
-// of any struct needs.
+// names and numbers; writing them one by one takes a quarter of the time that json.Marshal
+// needs.
 func appendDays(b []byte, days []DatedDay) []byte {
 	room := 0
 	for i := range days {
@@ -127,7 +127,7 @@ func (d *DatedDay) appendJSON(b []byte) []byte {
 	return append(b, "}}}"...)
 }
 
-// appendJSON writes the members of a spread.
+// appendJSON writes the members of an AnalyticsSpread.
 func (m Moments) appendJSON(b []byte) []byte {
 	b = appendFloat(append(b, `"mean":`...), m.Mean)
 	b = appendFloat(append(b, `,"sd":`...), m.Deviation())
@@ -147,7 +147,7 @@ func (c Counts) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendFloat writes a number as JavaScript would; none is infinite.
+// appendFloat writes a finite number as JavaScript would.
 func appendFloat(b []byte, x float64) []byte {
 	form := byte('f')
 	if size := math.Abs(x); size != 0 && (size < 1e-6 || size >= 1e21) {

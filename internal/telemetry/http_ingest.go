@@ -16,17 +16,17 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// The bounds of a request.
+// The limits of a request.
 const (
-	maxSent     = 4 << 20  // bytes as they are sent
-	maxUnpacked = 10 << 20 // bytes when they are unpacked
+	maxSent     = 4 << 20  // bytes as sent
+	maxUnpacked = 10 << 20 // bytes when decompressed
 	maxBatch    = 20_000   // records
 	ingestTime  = time.Minute
 )
 
 const botHeader = "x-bot-id"
 
-// mountIngest adds the way in.
+// mountIngest registers POST /v1/ingest.
 func mountIngest(m *wire.Mux, s *Service) {
 	m.Guard(wire.Guarded{
 		Name: "ingest", Method: http.MethodPost, Path: "/v1/ingest", Permission: access.TelemetryWrite, Keys: true, Time: ingestTime,
@@ -35,8 +35,7 @@ func mountIngest(m *wire.Mux, s *Service) {
 
 // Receipt is the answer of ingest.
 type Receipt struct {
-	// Accepted are the records that are kept now, Duplicates those that were kept
-	// before.
+	// Accepted counts the records that are now stored, Duplicates those that already were.
 	Accepted   int        `json:"accepted"`
 	Duplicates int        `json:"duplicates"`
 	Rejected   []Rejected `json:"rejected"`
@@ -75,7 +74,7 @@ func (s *Service) ingest(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return json.MarshalWrite(w, receipt)
 }
 
-// senderOf is who sends records and where they belong.
+// senderOf is the sender of a request, and where its records belong.
 func (s *Service) senderOf(ctx context.Context, r *http.Request) (*sender, error) {
 	actor := access.From(ctx)
 	from := &sender{actor: actor}
@@ -125,14 +124,14 @@ func mediaType(r *http.Request) (string, error) {
 	return media, nil
 }
 
-// withBody lets a request in, reads its body and waits for its turn. take then makes
-// records of the unpacked body, which it must not keep; they are kept on disk, and kept
-// is called. What is not needed any more is given back at each step: the body as it
-// was sent when it is unpacked, the unpacked one when the records are made, and these
-// when the blocks are.
+// withBody admits a request, reads its body and waits for its turn. take makes records of
+// the decompressed body, which it must not retain. When they are stored, kept is called.
+// Each step gives back the memory of the one before: the body as it was sent once it is
+// decompressed, the decompressed one once the records are made, and these once the blocks
+// are.
 func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, take func(b *batch, body []byte) error, kept func(b *batch, duplicates int)) error {
 	if r.ContentLength > maxSent {
-		return tooLarge(maxSent, "as it is sent")
+		return tooLarge(maxSent, "as sent")
 	}
 	p, err := s.admission.enter(from.scope(), max(r.ContentLength, 0))
 	if err != nil {
@@ -160,9 +159,9 @@ func (s *Service) withBody(ctx context.Context, r *http.Request, from *sender, t
 	return nil
 }
 
-// readBatch makes records of a body.
+// readBatch makes records of the body of a request.
 func (s *Service) readBatch(ctx context.Context, r *http.Request, b *batch, take func(b *batch, body []byte) error) error {
-	sent := body{pass: b.pass, most: maxSent, how: "as it is sent"}
+	sent := body{pass: b.pass, most: maxSent, how: "as sent"}
 	defer sent.giveBack()
 	if err := sent.fill(r.Body, r.ContentLength); err != nil {
 		return err
@@ -170,7 +169,7 @@ func (s *Service) readBatch(ctx context.Context, r *http.Request, b *batch, take
 	if err := b.pass.work(ctx); err != nil {
 		return err
 	}
-	unpacked := body{pass: b.pass, most: maxUnpacked, how: "when it is unpacked"}
+	unpacked := body{pass: b.pass, most: maxUnpacked, how: "when decompressed"}
 	defer unpacked.giveBack()
 	packed, err := unpack(r.Header.Get("Content-Encoding"), sent.bytes, &unpacked)
 	if err != nil {
@@ -188,15 +187,15 @@ func tooLarge(most int64, how string) error {
 }
 
 func tooMany() error {
-	return fault.New(fault.PayloadTooLarge, "The body has more than the %d records that ingest accepts at once. Send it in parts.", maxBatch)
+	return fault.New(fault.PayloadTooLarge, "The body has more records than the %d that ingest accepts at once. Send it in parts.", maxBatch)
 }
 
 func notArray(cause error) error {
-	what := "it goes on after its end"
+	what := "there is something after its end"
 	if cause != nil {
 		what = plain(cause)
 	}
-	return fault.New(fault.InvalidPayload, "The body is not a JSON array of records, nor one record: %s. Nothing was kept.", what)
+	return fault.New(fault.InvalidPayload, "The body is neither a JSON array of records nor a single record: %s. Nothing was kept.", what)
 }
 
 func brokenBody(err error) error {
@@ -204,5 +203,5 @@ func brokenBody(err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	return fault.New(fault.InvalidPayload, "The body broke off before its end, or is not what its Content-Encoding says. Nothing was kept; send it again.").Because(err)
+	return fault.New(fault.InvalidPayload, "The body ended early, or it does not match its Content-Encoding. Nothing was kept; send it again.").Because(err)
 }

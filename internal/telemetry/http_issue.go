@@ -10,7 +10,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// ShownIssue is an issue as it goes on the wire.
+// ShownIssue is an issue on the wire.
 type ShownIssue struct {
 	ID             string                     `json:"id" doc:"The issue."`
 	Code           string                     `json:"code" doc:"A code that identifies the problem to programs."`
@@ -30,7 +30,7 @@ type ShownIssueValue struct {
 	Pretty string `json:"pretty,omitempty" doc:"The value in readable form."`
 }
 
-// ShownIssueEvent is one time that an issue was met.
+// ShownIssueEvent is one occurrence of an issue.
 type ShownIssueEvent struct {
 	ID        string                     `json:"id" doc:"The event's id."`
 	CreatedAt wire.Time                  `json:"createdAt" doc:"When the event was seen."`

@@ -13,7 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// LogLine is a log line as it goes on the wire.
+// LogLine is a log line on the wire.
 type LogLine struct {
 	Timestamp      wire.Time `json:"timestamp" doc:"When the line was logged."`
 	Level          string    `json:"level" doc:"The level: debug, info, warn or error."`
@@ -97,8 +97,8 @@ func (in *LogFilter) query(ctx context.Context, m *wire.Mux) (q LogQuery, err er
 	return q, err
 }
 
-// timeNamed reads a time: a date, which is its midnight plus later, an ISO 8601
-// time, or milliseconds.
+// timeNamed reads a time: an ISO 8601 time, milliseconds, or a date, which stands for its
+// midnight plus later.
 func timeNamed(name, text string, later time.Duration) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t.UTC(), nil

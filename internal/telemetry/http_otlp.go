@@ -9,18 +9,18 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// otlpBinary is the media type of OTLP's own form.
+// otlpBinary is the media type of OTLP as protobuf.
 const otlpBinary = "application/x-protobuf"
 
-// mountOTLP adds the way in for OpenTelemetry logs. An exporter is given the endpoint
-// /v1/otlp and adds /v1/logs by itself.
+// mountOTLP registers the endpoint for OpenTelemetry logs. Exporters are configured with
+// /v1/otlp and append /v1/logs themselves.
 func mountOTLP(m *wire.Mux, s *Service) {
 	m.Guard(wire.Guarded{
 		Name: "ingestOTLP", Method: http.MethodPost, Path: "/v1/otlp/v1/logs", Permission: access.TelemetryWrite, Keys: true, Time: ingestTime,
 	}, s.ingestOTLP)
 }
 
-// takeRecord is take of a record that is read already.
+// takeRecord is take for a record that has been decoded.
 func (b *batch) takeRecord(ctx context.Context, r *Record) error {
 	b.lines++
 	if r.At == 0 {
@@ -50,7 +50,7 @@ func (s *Service) ingestOTLP(ctx context.Context, w http.ResponseWriter, r *http
 	}
 	asJSON := media == "application/json"
 	if !asJSON && media != otlpBinary {
-		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: OTLP comes as %s or as application/json.", fault.BoundedTo(media, 100), otlpBinary)
+		return fault.New(fault.UnsupportedMediaType, "Content-Type %q is not supported: send OTLP as %s or as application/json.", fault.BoundedTo(media, 100), otlpBinary)
 	}
 	var answer []byte
 	err = s.withBody(ctx, r, from, func(b *batch, body []byte) error {

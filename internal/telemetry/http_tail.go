@@ -11,7 +11,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// TailPath is where the log lines of a bot are read as they come.
+// TailPath is the path of the live tail of a bot's log lines.
 const TailPath = "/v1/logs/tail"
 
 // TailedLine is a log line in the live tail.
@@ -24,9 +24,9 @@ type TailedLine struct {
 	ConversationID string    `json:"conversationId,omitempty"`
 }
 
-// mountTail adds the live tail: GET /v1/logs/tail?botId=…&level=…, server-sent events
-// named log. The id of an event is the place of its line: a reader that comes back
-// with Last-Event-ID goes on behind it and misses nothing.
+// mountTail registers the live tail: GET /v1/logs/tail?botId=…&level=…, server-sent events
+// named log. The id of an event is the sequence of its line: a reader that reconnects with
+// Last-Event-ID continues after it and misses nothing.
 func mountTail(m *wire.Mux, s *Service) {
 	m.Stream("tailLogs", TailPath, func(ctx context.Context, r *http.Request) (wire.Feed, error) {
 		query := r.URL.Query()
@@ -46,7 +46,7 @@ func mountTail(m *wire.Mux, s *Service) {
 		if last != "" && (err != nil || after < 0) {
 			return nil, fault.New(fault.InvalidQuery, "Last-Event-ID is %q, which is not the id of an event of this stream. Leave it out to begin with what is logged from now on.", fault.Bounded(last))
 		}
-		// A path is checked for text that no engine can compare; a query is not.
+		// Paths are checked for text that is not storable; queries are not.
 		if !storable(string(bot)) {
 			return nil, access.NoSuchBot(bot)
 		}
@@ -59,7 +59,7 @@ func mountTail(m *wire.Mux, s *Service) {
 			return nil, err
 		}
 		if last == "" {
-			// Found out before the stream opens: from then on its reader misses nothing.
+			// It is determined before the stream opens: from then on the reader misses nothing.
 			if after, err = s.TailEnd(ctx); err != nil {
 				return nil, err
 			}

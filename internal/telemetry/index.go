@@ -9,12 +9,12 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// index knows the keys of all records of a class that have one, over the whole
-// retention: those of the last appends in memory, the others by a filter in memory
-// and a look at the disk when it says that a key may be there.
+// index knows the keys of all records of a class over the whole retention. The keys of
+// the latest appends are in memory. The others are in runs on disk, each with a Bloom
+// filter in memory: the disk is read only when the filter says that a key may be there.
 //
-// It belongs to the appender, whose goroutine is the only one that touches it. What
-// other servers append is read before each use, under the lock of the class.
+// It belongs to the appender, and only its goroutine uses it. Before each use it reads
+// what other servers have appended, under the lock of the class.
 type index struct {
 	archive archive
 	class   Class
@@ -24,19 +24,19 @@ type index struct {
 // volumeKeys are the keys of one volume.
 type volumeKeys struct {
 	*volume
-	// seen is the volume's mark "next" when it was read last: as long as it stays,
-	// nobody else wrote.
+	// seen is the mark "next" as it was read last. While it is unchanged, no other server
+	// has written.
 	seen   int64
 	sealed bool
 	recent keySet
 	runs   []run // the oldest first
 }
 
-// maxFilters bounds the filters in memory, in bytes: enough for 32 million keys.
-// The keys of the oldest runs beyond it cost a look at the disk each.
+// maxFilters bounds the memory of the Bloom filters, in bytes: enough for 32 million keys.
+// Beyond it the oldest runs have no filter, and each key is looked for on disk.
 const maxFilters = 64 << 20
 
-// refresh reads what others have written since the refresh before. current is the
+// refresh reads what other servers have written since the last refresh. current is the
 // volume that is appended to.
 func (x *index) refresh(ctx context.Context, current *volume) error {
 	days, err := x.archive.days(ctx, x.class)
@@ -74,7 +74,7 @@ func (x *index) refresh(ctx context.Context, current *volume) error {
 	return nil
 }
 
-// boundFilters forgets the filters of the oldest runs when all are too many.
+// boundFilters drops the filters of the oldest runs when they take more than maxFilters.
 func (x *index) boundFilters(days []int64) {
 	room := maxFilters
 	for i := len(days) - 1; i >= 0; i-- {
@@ -102,7 +102,7 @@ func (k *volumeKeys) refresh(ctx context.Context) error {
 	}
 	after := k.seen - 1
 	if !slices.EqualFunc(ids, k.runs, func(id int64, r run) bool { return id == r.id }) {
-		// Keys went from rows into a run: begin anew.
+		// The keys have moved from rows into a run: start over.
 		if err := k.loadRuns(ctx, q, ids); err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (k *volumeKeys) loadRuns(ctx context.Context, q db.Querier, ids []int64) er
 	return nil
 }
 
-// has says whether a record of the key is kept.
+// has says whether a record with the key is stored.
 func (x *index) has(ctx context.Context, k key) (bool, error) {
 	for _, v := range x.volumes {
 		if v.recent.has(k) {
@@ -155,7 +155,7 @@ func (x *index) has(ctx context.Context, k key) (bool, error) {
 	return false, nil
 }
 
-// keysError says of which volume the keys could not be read.
+// keysError says which volume's keys could not be read.
 type keysError struct {
 	volume *volume
 	err    error
@@ -176,7 +176,7 @@ func (k *volumeKeys) inRuns(ctx context.Context, one key) (bool, error) {
 				return false, err
 			}
 			if !found {
-				stale = true // another server has made one run of several
+				stale = true // another server has merged the runs
 				break
 			}
 			if inBucket(bucket, one) {
@@ -196,8 +196,8 @@ func (k *volumeKeys) inRuns(ctx context.Context, one key) (bool, error) {
 	}
 }
 
-// compact makes a run of the keys that are in rows, and one run of all when there
-// are many or the volume is done with. The mark moves, so that other servers see it.
+// compact turns the keys that are in rows into a run, and merges all runs when there are
+// many or the day is over. It moves the mark "next", so that other servers notice.
 func (k *volumeKeys) compact(ctx context.Context, done bool) error {
 	err := k.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
 		marks, err := selectMarks(ctx, tx, k.volume)

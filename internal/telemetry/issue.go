@@ -20,8 +20,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// OpenIssue is a lasting fault of a bot: all its events that are of one group. It is
-// open until somebody deletes it; an event that comes later opens it anew.
+// OpenIssue is a lasting fault of a bot: all its events of one group. It is open until
+// somebody deletes it; a later event opens a new one.
 type OpenIssue struct {
 	ID   id.Issue
 	Code string
@@ -29,22 +29,22 @@ type OpenIssue struct {
 	Title, Description string
 	Category           fault.Category
 	ResolutionLink     string // empty: none
-	// GroupedData is what tells the group from others of the code.
+	// GroupedData is what distinguishes the group from others with the same code.
 	GroupedData map[string]IssueDatum
-	// EventsCount counts every event, also those that are kept no more.
+	// EventsCount counts all events, including those that are no longer stored.
 	EventsCount         int64
 	FirstSeen, LastSeen time.Time
 }
 
-// IssueEvent is one time that an issue was met.
+// IssueEvent is one occurrence of an issue.
 type IssueEvent struct {
 	ID        id.IssueEvent
 	CreatedAt time.Time
 	Data      map[string]IssueDatum
 }
 
-// UnmarshalJSONFrom takes {"raw", "pretty"}, and a plain value in its place: a text as
-// it is, anything else as its JSON.
+// UnmarshalJSONFrom accepts {"raw", "pretty"}, or a plain value, of which a string becomes
+// Raw as it is, and anything else as JSON.
 func (d *IssueDatum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	switch dec.PeekKind() {
 	case '{':
@@ -58,10 +58,10 @@ func (d *IssueDatum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// maxIssueEvents is how many events an issue keeps: the newest.
+// maxIssueEvents is how many events are stored of an issue: the newest.
 const maxIssueEvents = 50
 
-// issueKey is the place of an issue: one bot has one of each group.
+// issueKey identifies an issue: a bot has at most one for each group.
 type issueKey struct {
 	bot   id.Bot
 	group string
@@ -70,24 +70,24 @@ type issueKey struct {
 // issueDelta is what a batch of records adds to one issue.
 type issueDelta struct {
 	issueKey
-	number      int      // of the issue in the batch, by its first event
-	id          id.Issue // when the batch opens it
+	number      int      // by the order of first events in the batch
+	id          id.Issue // for the issue, if it is not open yet
 	grouped     map[string]IssueDatum
 	count       int64
 	first, last int64
-	// newest tells the issue's texts; events are the newest, in the order of time.
+	// newest has the texts for the issue. events are the newest events, oldest first.
 	newest Issue
 	events []issueEvent
 }
 
-// issueEvent is one event.
+// issueEvent is one event of an issue in a batch.
 type issueEvent struct {
 	id   id.IssueEvent
 	at   int64
 	data map[string]IssueDatum
 }
 
-// addEvent adds an event to what the batch has of its issue.
+// addEvent adds an event to the delta of its issue.
 func addEvent(issues map[issueKey]*issueDelta, bot id.Bot, event issueEvent, i *Issue) {
 	group, grouped := groupOf(i.Code, i.Data, i.GroupBy)
 	key := issueKey{bot, group}
@@ -124,22 +124,21 @@ func (s *Service) writeIssues(ctx context.Context, tx *db.Tx, issues map[issueKe
 	if len(issues) == 0 {
 		return nil
 	}
-	// Ids ascend: they are the order of lists.
+	// Ids ascend, and determine the order of lists.
 	all := slices.SortedFunc(maps.Values(issues), func(a, b *issueDelta) int { return cmp.Compare(a.number, b.number) })
 	for _, m := range all {
 		m.id = id.NewIssue(s.clock.Now())
 	}
-	// The batches of two servers take rows in one order, or PostgreSQL would have to end
-	// one of the two.
+	// All servers write rows in the same order; see botDay.compare.
 	slices.SortFunc(all, func(a, b *issueDelta) int {
 		return cmp.Or(cmp.Compare(a.bot, b.bot), cmp.Compare(a.group, b.group))
 	})
 	return mergeIssues(ctx, tx, all)
 }
 
-// Report tells the owner of a bot of a lasting fault that botyard itself met, in the
-// transaction of what it was met in. A bot that is gone, or in another workspace by
-// now, has nobody to be told.
+// Report adds an event to an issue of a bot for a fault that botyard itself has run into,
+// in the transaction of the caller. It does nothing when the bot is gone, or in another
+// workspace by now.
 func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i fault.Issue) error {
 	owners, err := selectOwners(ctx, tx, []id.Bot{bot})
 	if err != nil || owners[bot] != w {
@@ -148,12 +147,11 @@ func (s *Service) Report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.
 	return s.report(ctx, tx, []id.Bot{bot}, i)
 }
 
-// maxTold bounds the bots that one fault of a workspace becomes an issue of.
+// maxTold bounds the bots that get an issue for a fault of their workspace.
 const maxTold = 100
 
-// ReportToAll tells the owners of a workspace's bots of a lasting fault that is the
-// workspace's own: it becomes an issue of each bot, of the hundred that were changed
-// last when there are more.
+// ReportToAll reports a fault of a workspace as an issue of each of its bots, or of the
+// maxTold that were changed last when there are more.
 func (s *Service) ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i fault.Issue) error {
 	bots, err := selectLatestBots(ctx, tx, w, maxTold)
 	if err != nil {
@@ -162,7 +160,7 @@ func (s *Service) ReportToAll(ctx context.Context, tx *db.Tx, w id.Workspace, i 
 	return s.report(ctx, tx, bots, i)
 }
 
-// report makes a fault an issue of bots that are there.
+// report adds an event for a fault to an issue of each of some existing bots.
 func (s *Service) report(ctx context.Context, tx *db.Tx, bots []id.Bot, i fault.Issue) error {
 	body := &Issue{
 		Code: i.Code, Category: string(i.Category), Title: i.Title, Description: i.Description,
@@ -172,7 +170,7 @@ func (s *Service) report(ctx context.Context, tx *db.Tx, bots []id.Bot, i fault.
 		body.Data[name] = IssueDatum{Raw: value}
 	}
 	if wrong := body.check(); wrong != "" {
-		return fmt.Errorf("the issue %q that is to be reported of bots %v is wrong: %s", i.Code, bots, wrong)
+		return fmt.Errorf("issue %q cannot be reported for bots %v: %s", i.Code, bots, wrong)
 	}
 	now := s.clock.Now()
 	issues := make(map[issueKey]*issueDelta, len(bots))
@@ -186,7 +184,7 @@ func noSuchIssue(issue id.Issue) error {
 	return fault.New(fault.ResourceNotFound, "Issue %q does not exist, or it is not of this bot.", fault.Bounded(string(issue)))
 }
 
-// seek is nil when the workspace has the bot.
+// seek answers ResourceNotFound unless the workspace has the bot.
 func seek(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) error {
 	owners, err := selectOwners(ctx, q, []id.Bot{bot})
 	if err != nil {
@@ -198,7 +196,7 @@ func seek(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) error {
 	return nil
 }
 
-// Issues reads a page of a bot's open issues, those that were opened last first.
+// Issues reads a page of a bot's open issues, the most recently opened first.
 // ResourceNotFound when the workspace has no such bot.
 func (s *Service) Issues(ctx context.Context, w id.Workspace, bot id.Bot, page db.Page) ([]OpenIssue, *db.Key, error) {
 	q := s.db.Reader(ctx)
@@ -230,8 +228,8 @@ func (s *Service) Issue(ctx context.Context, w id.Workspace, bot id.Bot, issue i
 	return i, nil
 }
 
-// IssueEvents reads the events of an issue that are kept, the newest first. It
-// answers as Issue does when there is none.
+// IssueEvents reads the stored events of an issue, newest first. Its errors are those of
+// Issue.
 func (s *Service) IssueEvents(ctx context.Context, w id.Workspace, bot id.Bot, issue id.Issue) ([]IssueEvent, error) {
 	if _, err := s.Issue(ctx, w, bot, issue); err != nil {
 		return nil, err
@@ -240,8 +238,8 @@ func (s *Service) IssueEvents(ctx context.Context, w id.Workspace, bot id.Bot, i
 	return events, db.Convert(err)
 }
 
-// DeleteIssue closes an issue: it is forgotten, with its events, until the next one
-// opens it anew. It answers as Issue does when there is none.
+// DeleteIssue deletes an issue with its events; the next event opens a new one. Its errors
+// are those of Issue.
 func (s *Service) DeleteIssue(ctx context.Context, w id.Workspace, bot id.Bot, issue id.Issue) error {
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := seek(ctx, tx, w, bot); err != nil {
@@ -258,17 +256,17 @@ func (s *Service) DeleteIssue(ctx context.Context, w id.Workspace, bot id.Bot, i
 	})
 }
 
-// groupOf is the key of the group that an event belongs to, and what tells the
-// group from others of its code. An entry of groupBy that is the name of no data
-// is a literal part of the key: integrations send both. The order of entries does
-// not matter, nor one that comes twice.
+// groupOf is the key of the group that an event belongs to, and the data that
+// distinguishes the group from others with the same code. An entry of groupBy that is not
+// the name of a member of data is a literal part of the key: integrations send both. Order
+// and duplicates of entries do not matter.
 func groupOf(code string, data map[string]IssueDatum, groupBy []string) (key string, grouped map[string]IssueDatum) {
 	entries := slices.Compact(slices.Sorted(slices.Values(groupBy)))
 	grouped = make(map[string]IssueDatum, len(entries))
 	digest := sha256.New()
 	write := func(part string) {
-		// Its length keeps a part from being read as two.
-		_, _ = digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a digest takes all
+		// The length keeps adjacent parts apart.
+		_, _ = digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // never fails
 		_, _ = digest.Write([]byte(part))
 	}
 	write(code)

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// key stands for a record that its sender gave an id: 128 bits of the SHA-256 of its
-// bot (or integration), kind and id. Nobody can make two that are equal.
+// key identifies a record whose sender gave it an id: 128 bits of the SHA-256 of its bot
+// (or integration), kind and id. Collisions cannot be constructed.
 type key [keySize]byte
 
 const keySize = 16
@@ -33,8 +33,8 @@ func (k key) low() uint64  { return binary.LittleEndian.Uint64(k[8:]) }
 
 func compareKeys(a, b key) int { return bytes.Compare(a[:], b[:]) }
 
-// keySet is a set of keys in a table of open addresses, 16 bytes a place: a map of
-// Go would take three times that.
+// keySet is a hash set with open addressing. It takes 16 bytes a slot, a third of what a
+// Go map would.
 type keySet struct {
 	places []key
 	used   int
@@ -61,7 +61,7 @@ func (s *keySet) has(k key) bool {
 	}
 }
 
-// add says whether the key is new.
+// add adds a key and says whether it was new.
 func (s *keySet) add(k key) bool {
 	if k == (key{}) {
 		added := !s.zero
@@ -90,7 +90,7 @@ func (s *keySet) add(k key) bool {
 	}
 }
 
-// keysOf reads keys that are written one after the other.
+// keysOf splits bytes into keys.
 func keysOf(b []byte) []key {
 	keys := make([]key, len(b)/keySize)
 	for i := range keys {
@@ -106,8 +106,8 @@ func appendKeys(b []byte, keys []key) []byte {
 	return b
 }
 
-// run is sorted keys on disk, in buckets of about keysPerBucket by their first
-// bits, and a filter of them in memory.
+// run is a sorted list of keys on disk, in buckets of about keysPerBucket by their leading
+// bits, with a Bloom filter in memory.
 type run struct {
 	id      int64
 	buckets uint64
@@ -123,8 +123,8 @@ const (
 	maxRuns = 8
 )
 
-// bucketOf is the bucket of a key among n: keys are evenly spread, so no index is
-// needed to find it.
+// bucketOf is the bucket of a key among n. Keys are uniformly distributed, so it takes no
+// index to find it.
 func bucketOf(k key, n uint64) uint64 {
 	at, _ := bits.Mul64(k.high(), n)
 	return at
@@ -136,7 +136,7 @@ func inBucket(bucket []byte, k key) bool {
 	return found
 }
 
-// header of a run, kept in place of a bucket: how many buckets, then the filter.
+// header is what is stored of a run beside its buckets: their number, then the filter.
 func (r run) header() []byte {
 	return append(binary.BigEndian.AppendUint64(nil, r.buckets), r.filter...)
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 )
 
-// JobErase is the kind of the jobs that erase the records of who has left.
+// JobErase is the kind of the jobs that erase the records of what was deleted.
 const JobErase = "erase-telemetry"
 
-// eraseAfter is how long after a deletion its records are erased: requests that
-// were let in before it have ended by then. Nobody can read them meanwhile, since
-// every read asks first for whom it reads.
+// eraseAfter is how long after a deletion the records are erased: by then the ingest
+// requests that were admitted before it have ended. Nobody can read the records in the
+// meantime, since every read first looks up the bot or integration.
 const eraseAfter = 2 * time.Minute
 
 // erasure is the payload of a JobErase.
@@ -28,12 +28,12 @@ type erasure struct {
 
 func (s *Service) enqueueErasure(ctx context.Context, tx *db.Tx, e erasure) error {
 	if s.queue == nil {
-		return nil // a command that deletes has no queue; retention takes the records
+		return nil // commands have no queue: the records go with the retention
 	}
 	return s.queue.Enqueue(ctx, tx, JobErase, e, jobs.RunAt(s.clock.Now().Add(eraseAfter)))
 }
 
-// EraseJob does a JobErase.
+// EraseJob runs a JobErase.
 func (s *Service) EraseJob(ctx context.Context, job jobs.Job) error {
 	var e erasure
 	if err := json.Unmarshal(job.Payload, &e); err != nil {
@@ -51,8 +51,8 @@ func (s *Service) EraseJob(ctx context.Context, job jobs.Job) error {
 	})
 }
 
-// eraseLeft erases what a workspace that is gone left behind, but for the records
-// of bots that moved to another before.
+// eraseLeft erases the records of a deleted workspace, apart from those of bots that had
+// moved to another one.
 func (s *blockStore) eraseLeft(ctx context.Context, w id.Workspace, stays func(context.Context, owner) (bool, error)) error {
 	return s.each(ctx, func(v *volume) error {
 		owners, err := selectOwnersIn(ctx, v.reader(ctx), v, w)
@@ -78,8 +78,8 @@ func (s *blockStore) eraseLeft(ctx context.Context, w id.Workspace, stays func(c
 	})
 }
 
-// DeleteBot leaves nothing of a bot: what is rolled up goes at once, in the
-// transaction that deletes it, its records soon after.
+// DeleteBot deletes what was rolled up of a bot, in the transaction that deletes the bot,
+// and has its records erased soon after.
 func (s *Service) DeleteBot(ctx context.Context, tx *db.Tx, bot id.Bot) error {
 	if err := deleteInsight(ctx, tx, bot); err != nil {
 		return db.Convert(err)
@@ -87,13 +87,13 @@ func (s *Service) DeleteBot(ctx context.Context, tx *db.Tx, bot id.Bot) error {
 	return s.enqueueErasure(ctx, tx, erasure{Bot: bot})
 }
 
-// DeleteIntegration has the records erased that an integration wrote outside of
-// bots. Those in bots stay with the bots.
+// DeleteIntegration has the records erased that an integration wrote outside of bots. The
+// others belong to the bots.
 func (s *Service) DeleteIntegration(ctx context.Context, tx *db.Tx, i id.Integration) error {
 	return s.enqueueErasure(ctx, tx, erasure{Integration: i})
 }
 
-// DeleteWorkspace leaves nothing of a workspace, as DeleteBot does of a bot.
+// DeleteWorkspace does for all bots of a workspace what DeleteBot does for one.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	if err := deleteInsightOf(ctx, tx, w); err != nil {
 		return db.Convert(err)

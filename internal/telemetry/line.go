@@ -16,9 +16,9 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// line is what is read of every record that is sent, before its kind is known: what
-// all have in common, what a log line has, and the members of the SDK's own lines,
-// which have no kind. Unknown members are ignored.
+// line has the members that are read of every record before its kind is known: the common
+// ones, those of a log line, and those of the lines that the SDK prints, which have no
+// kind. Unknown members are ignored.
 type line struct {
 	Kind      string         `json:"kind"`
 	ID        string         `json:"id"`
@@ -32,7 +32,7 @@ type line struct {
 	Level   string  `json:"level"`
 	Message *string `json:"message"`
 
-	// What the SDK prints with BP_LOG_FORMAT=json.
+	// The members of the lines that the SDK prints with BP_LOG_FORMAT=json.
 	Msg                        *string        `json:"msg"`
 	Type                       jsontext.Value `json:"type"`
 	Options                    lineOptions    `json:"options"`
@@ -40,30 +40,30 @@ type line struct {
 	HiddenFromIntegrationOwner bool           `json:"hidden_to_integration_owner"`
 }
 
-// lineOptions say what an SDK line is about.
+// lineOptions say what a line of the SDK is about.
 type lineOptions struct {
 	UserID         string `json:"userId"`
 	ConversationID string `json:"conversationId"`
 	WorkflowID     string `json:"workflowId"`
 }
 
-// lenient takes what JSON.stringify writes: a half of a surrogate pair, and a name
-// twice, of which the last counts.
+// lenient accepts what JavaScript programs write: half a surrogate pair, and duplicate
+// names, of which the last one wins.
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
-// sender is who sends records and where they belong.
+// sender is who sends records, and where they belong.
 type sender struct {
 	actor access.Actor
-	// bot is implied by a bot's key, or named beside an account's token; empty with
-	// an integration's key, whose records may name one each.
+	// bot is implied by a bot's key, or named in a header beside an account's token. It is
+	// empty with an integration's key: then each record may name its bot.
 	bot         id.Bot
 	integration id.Integration
-	// installed knows the bots that records of an integration named: their
-	// workspaces, or "" for those that have it not installed.
+	// installed caches the workspaces of the bots that an integration's records name, ""
+	// for bots that do not have it installed.
 	installed map[id.Bot]id.Workspace
 }
 
-// scope names the sender for what is shared out fairly.
+// scope identifies the sender for the limits of admission.
 func (s *sender) scope() string {
 	if s.bot != "" {
 		return string(s.bot)
@@ -71,8 +71,8 @@ func (s *sender) scope() string {
 	return string(s.integration)
 }
 
-// take reads one record. What is wrong with it goes into rejected; an error is what
-// has nothing to do with it, and PayloadTooLarge when it is one too many.
+// take reads one record. A problem with it goes into rejected. An error has other reasons,
+// such as PayloadTooLarge for one record too many.
 func (b *batch) take(ctx context.Context, text []byte) error {
 	b.lines++
 	record, problem := b.read(text)
@@ -99,7 +99,7 @@ func (b *batch) read(text []byte) (r Record, problem string) {
 		return r, fmt.Sprintf("the record is nested more than %d levels deep, at %s", wire.MaxDepth, at)
 	}
 	l := &b.line
-	*l = line{Timestamp: l.Timestamp[:0], Type: l.Type[:0]} // their memory is used again
+	*l = line{Timestamp: l.Timestamp[:0], Type: l.Type[:0]} // reuse their memory
 	if err := json.Unmarshal(text, l, lenient); err != nil {
 		return r, "the record cannot be read: " + plain(err)
 	}
@@ -132,7 +132,7 @@ func (b *batch) read(text []byte) (r Record, problem string) {
 	return r, ""
 }
 
-// plain is what is wrong with JSON, without the words of this program's types.
+// plain is the message of a JSON error without the names of Go types.
 func plain(err error) string {
 	text := err.Error()
 	for _, word := range []string{"jsontext: ", "json: "} {
@@ -144,7 +144,7 @@ func plain(err error) string {
 	return cut(strings.Replace(text, "cannot unmarshal", "cannot take", 1), 300)
 }
 
-// at reads the timestamp: a time of ISO 8601, or a number of milliseconds.
+// at reads the timestamp: an ISO 8601 time, or a number of milliseconds.
 func (l *line) at(at *int64) string {
 	switch l.Timestamp.Kind() {
 	case 0, 'n':
@@ -168,13 +168,13 @@ func (l *line) at(at *int64) string {
 	return fmt.Sprintf("timestamp is %.60s; it must be a time such as \"2026-11-21T12:00:00.000Z\", or milliseconds since 1970", l.Timestamp)
 }
 
-// log makes a log line of the record.
+// log makes the record a log line.
 func (l *line) log(r *Record, message string) string {
 	r.Kind, r.Message = KindLog, message
 	name := strings.ToLower(l.Level)
 	switch name {
 	case "":
-		name = "info" // an SDK that knows no levels prints none
+		name = "info" // older SDKs print no level
 		if l.Kind != "" {
 			return "level is missing; it must be debug, info, warn or error"
 		}
@@ -188,8 +188,8 @@ func (l *line) log(r *Record, message string) string {
 	return ""
 }
 
-// fromSDK takes what only the SDK's lines say. Those of an integration are for its
-// owner alone, unless they say that they are for the bot's.
+// fromSDK reads the members of lines of the SDK. Lines of an integration are hidden from the
+// owner of the bot unless they say otherwise.
 func (l *line) fromSDK(r *Record, from *sender) {
 	r.User, r.Conversation, r.Workflow = or(r.User, l.Options.UserID), or(r.Conversation, l.Options.ConversationID), or(r.Workflow, l.Options.WorkflowID)
 	if from.integration != "" {
@@ -205,7 +205,7 @@ func or(a, b string) string {
 	return b
 }
 
-// settle gives a record its place and holds it to the bounds. problem is for the
+// settle determines where a record belongs, and checks it. problem is a message for the
 // sender.
 func (s *Service) settle(ctx context.Context, b *batch, r *Record) (problem string, err error) {
 	from := b.from
@@ -236,11 +236,11 @@ func (s *Service) settle(ctx context.Context, b *batch, r *Record) (problem stri
 			return "", err
 		}
 		if from.bot != "" {
-			b.oldest[classOf(r.Kind)] = since // all are of one workspace
+			b.oldest[classOf(r.Kind)] = since // all records are of one workspace
 		}
 	}
 	if r.At < since.UnixMilli() {
-		return fmt.Sprintf("timestamp is %s; records of this kind are kept since %s", r.Time().Format(time.RFC3339), since.Format(time.RFC3339)), nil
+		return fmt.Sprintf("timestamp is %s; records of this kind are kept from %s on", r.Time().Format(time.RFC3339), since.Format(time.RFC3339)), nil
 	}
 	if problem := r.Check(); problem != "" {
 		return problem, nil
@@ -259,8 +259,8 @@ func article(k Kind) string {
 	return "a " + name
 }
 
-// installedIn is the workspace of a bot that has the sender installed; "" of one
-// that has not, or is none.
+// installedIn is the workspace of a bot that has the sending integration installed; ""
+// when it does not, or there is no such bot.
 func (s *Service) installedIn(ctx context.Context, from *sender, bot id.Bot) (id.Workspace, error) {
 	if w, known := from.installed[bot]; known {
 		return w, nil
@@ -268,7 +268,7 @@ func (s *Service) installedIn(ctx context.Context, from *sender, bot id.Bot) (id
 	if from.installed == nil {
 		from.installed = map[id.Bot]id.Workspace{}
 	}
-	const most = 1000 // a body may name any number
+	const most = 1000 // a body may name any number of bots
 	if len(from.installed) >= most {
 		clear(from.installed)
 	}
@@ -292,15 +292,15 @@ func (s *Service) installedIn(ctx context.Context, from *sender, bot id.Bot) (id
 	return w, nil
 }
 
-// storable says whether both engines can compare a text with what they keep.
+// storable says whether a text can be a parameter of a statement on both engines.
 func storable(text string) bool {
 	return len(text) <= maxName && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 }
 
-// minLine is what a record has at the least: a kind and a word beside it.
+// minLine is the least length of a record: a kind and a little more.
 const minLine = 30
 
-// takeLines reads newline-delimited JSON. Empty lines are nothing, and count.
+// takeLines reads newline-delimited JSON. Empty lines are skipped, but counted in Rejected.Line.
 func (b *batch) takeLines(ctx context.Context, body []byte) error {
 	if err := b.expect(min(bytes.Count(body, []byte("\n"))+1, len(body)/minLine)); err != nil {
 		return err
@@ -323,7 +323,7 @@ func (b *batch) takeLines(ctx context.Context, body []byte) error {
 	return nil
 }
 
-// takeArray reads a JSON array of records, or one record alone.
+// takeArray reads a JSON array of records, or a single record.
 func (b *batch) takeArray(ctx context.Context, body []byte) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), lenient)
 	if d.PeekKind() != '[' {

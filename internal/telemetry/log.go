@@ -11,25 +11,26 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// logPage is how many log lines a page has: the contract has no parameter for it.
+// logPage is the number of log lines on a page. The contract has no parameter for it.
 const logPage = 100
 
-// LogQuery says which log lines are wanted; empty fields want all.
+// LogQuery selects log lines; empty fields match all.
 type LogQuery struct {
 	From, Until  time.Time
 	Level        string
 	User         string
 	Conversation string
 	Workflow     string
-	// Contains is a part of the message, with its case.
+	// Contains is a substring of the message; case matters.
 	Contains string
 	After    *db.Key
 }
 
-// maxNeedle bounds what is searched for, in bytes.
+// maxNeedle bounds LogQuery.Contains, in bytes.
 const maxNeedle = 1000
 
-// BotLogs answers a page of a bot's log lines, newest first; next is nil on the last.
+// BotLogs reads a page of a bot's log lines, newest first; next is nil on the last page.
+// ResourceNotFound when the workspace has no such bot, InvalidQuery for a bad filter.
 func (s *Service) BotLogs(ctx context.Context, w id.Workspace, bot id.Bot, q LogQuery) (lines []Record, next *db.Key, err error) {
 	there := false
 	if storable(string(bot)) {
@@ -45,8 +46,8 @@ func (s *Service) BotLogs(ctx context.Context, w id.Workspace, bot id.Bot, q Log
 	return s.logs(ctx, w, Filter{Bot: bot}, q)
 }
 
-// IntegrationLogs answers a page of the log lines of an integration that the
-// workspace has published, in whichever bot they were written.
+// IntegrationLogs reads a page of the log lines that an integration of the workspace has
+// written, in whichever bot. Its errors are those of BotLogs.
 func (s *Service) IntegrationLogs(ctx context.Context, w id.Workspace, i id.Integration, q LogQuery) (lines []Record, next *db.Key, err error) {
 	own := false
 	if storable(string(i)) {
@@ -74,7 +75,7 @@ func (s *Service) logs(ctx context.Context, w id.Workspace, f Filter, q LogQuery
 		return nil, nil, fault.New(fault.InvalidQuery, "messageContains has %d bytes; at most %d are allowed.", len(q.Contains), maxNeedle)
 	}
 	if !f.Until.IsZero() && f.Until.Before(f.From) {
-		return nil, nil, fault.New(fault.InvalidQuery, "timeEnd is before timeStart.")
+		return nil, nil, fault.New(fault.InvalidQuery, "timeEnd is before timeStart; it must be the same or later.")
 	}
 	if err := s.keeping.bound(ctx, w, &f, Logs); err != nil {
 		return nil, nil, err

@@ -8,22 +8,21 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// What is merged: the blocks of an owner when there are minMerged of them or they
-// fill one, at most maxMerged at once. When the day is over, two are enough.
+// The blocks of an owner are merged when there are at least minMerged of them, or enough
+// for a full block; at most maxMerged at a time. When the day is over, two are enough.
 const (
 	minMerged = 8
 	maxMerged = 256
 	maxPass   = 500 // owners
 	passAfter = 64  // blocks
-	// What is unpacked at once is bounded, in records and in bytes of packed text.
+	// The limits of what is in memory at once, in records and in bytes of compressed text.
 	maxMergedRecords = 4 * maxRecords
 	maxMergedIn      = 2 << 20
 )
 
-// merge brings the small blocks of a volume's owners together. Each owner's is one
-// transaction: a reader sees either the old blocks or the new ones. done says that
-// the day is over, so that nothing is left for later. more says that there may be
-// more to do.
+// merge combines the small blocks of each owner in a volume, in one transaction an owner:
+// readers see either the old blocks or the new ones. done says that the day is over, so
+// nothing is left for later. more says that there may be more to merge.
 func (s *blockStore) merge(ctx context.Context, v *volume, done bool) (more bool, err error) {
 	rolled, err := s.rolled(ctx, v)
 	if err != nil {
@@ -50,8 +49,8 @@ func (s *blockStore) merge(ctx context.Context, v *volume, done bool) (more bool
 	return more || len(debts) == maxPass, nil
 }
 
-// mergeOwner decodes, sorts and encodes outside the transaction; what it read
-// must still be there within it. left says that it stopped at its bounds.
+// mergeOwner decodes, sorts and encodes outside of the transaction, in which the blocks
+// that it read must still be there. left says that it stopped at its limits.
 func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled int64, done bool) (left bool, err error) {
 	blocks, err := selectToMerge(ctx, v.reader(ctx), v, o, rolled, maxMerged)
 	if err != nil {
@@ -105,7 +104,7 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 				return err
 			}
 			if !found {
-				return errMerged // by another server, or erased: nothing happened here
+				return errMerged // by another server, or erased
 			}
 		}
 		for _, b := range made {
@@ -122,10 +121,10 @@ func (s *blockStore) mergeOwner(ctx context.Context, v *volume, o owner, rolled 
 	return swapped && left, err
 }
 
-// worthMerging chooses, of blocks that ascend by size, those that are worth it. What
-// makes a full block is: it is written for the last time. Else a block is written
-// again only together with at least half as much that is smaller, so each record is
-// written a few times and not once for each append.
+// worthMerging selects, from blocks in ascending order of size, those that are worth
+// rewriting. All are if they make a full block, which is never rewritten. Otherwise a
+// block is rewritten only together with smaller ones that have at least half as many
+// records, so that each record is rewritten a few times and not once for each append.
 func worthMerging(blocks []*block) []*block {
 	all := 0
 	for _, b := range blocks {
@@ -145,7 +144,7 @@ func worthMerging(blocks []*block) []*block {
 	return blocks[:n]
 }
 
-// encodeAll makes blocks of sorted records, full ones but the last.
+// encodeAll makes blocks of sorted records; all but the last are full.
 func encodeAll(records []Record) ([]*block, error) {
 	var made []*block
 	for len(records) > 0 {
@@ -165,7 +164,7 @@ func encodeAll(records []Record) ([]*block, error) {
 	return made, nil
 }
 
-// textLength is about what a record adds to a block's text.
+// textLength is roughly what a record adds to the text of a block.
 func textLength(r *Record) int {
 	switch body := r.Body.(type) {
 	case nil:

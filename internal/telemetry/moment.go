@@ -2,20 +2,19 @@ package telemetry
 
 import "math"
 
-// Moments are the count, mean, spread, least and greatest of numbers that were
-// seen once each. Two of them merge into what one over all the numbers would be,
-// whatever the order, so roll-ups need no number twice. The zero Moments are those
-// of no numbers.
+// Moments are the count, mean, variance, minimum and maximum of a set of numbers. They
+// merge, in any order, into those of the union, so a roll-up never needs a number twice.
+// The zero Moments are those of the empty set.
 type Moments struct {
 	Count int64
 	Mean  float64
-	// Squares is the sum of the squared distances to the mean.
+	// Squares is the sum of the squared deviations from the mean.
 	Squares float64
 	Min     float64
 	Max     float64
 }
 
-// Add takes one number in, by Welford's method.
+// Add adds one number, by Welford's method.
 func (m *Moments) Add(x float64) {
 	if m.Count++; m.Count == 1 {
 		*m = Moments{Count: 1, Mean: x, Min: x, Max: x}
@@ -27,7 +26,7 @@ func (m *Moments) Add(x float64) {
 	m.Min, m.Max = min(m.Min, x), max(m.Max, x)
 }
 
-// Merge takes in the numbers of o, by the method of Chan, Golub and LeVeque.
+// Merge adds the numbers of o, by the method of Chan, Golub and LeVeque.
 func (m *Moments) Merge(o Moments) {
 	switch {
 	case o.Count == 0:
@@ -44,8 +43,8 @@ func (m *Moments) Merge(o Moments) {
 	m.Min, m.Max = min(m.Min, o.Min), max(m.Max, o.Max)
 }
 
-// Deviation is the standard deviation of the numbers. They are all there are, not
-// a sample of more, so it divides by their count.
+// Deviation is the population standard deviation: the numbers are not a sample, so it
+// divides by their count.
 func (m Moments) Deviation() float64 {
 	if m.Count == 0 {
 		return 0

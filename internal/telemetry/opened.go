@@ -11,37 +11,37 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// opened is a block whose head is unpacked, column by column. Records are made of it
-// one by one, for those that are wanted.
-type opened struct {
+// openedBlock is a block whose head is decoded, column by column. Only the records that
+// are wanted are made of it.
+type openedBlock struct {
 	*block
 	class     Class
 	at        []int64
 	sequences []int64 // nil: consecutive
 	flags     string
-	ids       [len(idColumns)]texts
-	kinds     string  // of events
-	recordIDs texts   // of events
-	ends      []int32 // of each record's text in all frames' text
+	ids       [len(idColumns)]textColumn
+	kinds     string     // of events
+	recordIDs textColumn // of events
+	ends      []int32    // where each record's text ends in the text of all frames
 	frames    []frame
 	size      int // bytes in memory, about
 }
 
-// frame is a run of records whose text is compressed together.
+// frame is a range of records whose text is compressed together.
 type frame struct {
 	first, end int // records
 	from, to   int // bytes in block.text
 }
 
-// texts is a column of texts: those that differ, end to end, and which one each
-// record has; no numbers when there is one.
-type texts struct {
+// textColumn is a column of texts: the distinct texts, one after the other, and which of
+// them each record has. A column with a single text has no numbers.
+type textColumn struct {
 	all     string
 	ends    []int32
 	numbers []int32
 }
 
-func (t *texts) text(n int32) string {
+func (t *textColumn) text(n int32) string {
 	start := int32(0)
 	if n > 0 {
 		start = t.ends[n-1]
@@ -49,15 +49,15 @@ func (t *texts) text(n int32) string {
 	return t.all[start:t.ends[n]]
 }
 
-func (t *texts) of(record int) string {
+func (t *textColumn) of(record int) string {
 	if t.numbers == nil {
 		return t.text(0)
 	}
 	return t.text(t.numbers[record])
 }
 
-// number is a text's, or -1 when no record has it.
-func (t *texts) number(text string) int32 {
+// number is the number of a text, or -1 when no record has it.
+func (t *textColumn) number(text string) int32 {
 	for n := range t.ends {
 		if t.text(int32(n)) == text {
 			return int32(n)
@@ -66,20 +66,20 @@ func (t *texts) number(text string) int32 {
 	return -1
 }
 
-// has says whether a record has the text of a number.
-func (t *texts) has(record int, number int32) bool {
+// has says whether a record has the text with a number.
+func (t *textColumn) has(record int, number int32) bool {
 	return t.numbers == nil || t.numbers[record] == number
 }
 
-// reading goes through an unpacked head. After the first thing that cannot be there
-// it answers zeros, and bad says so.
-type reading struct {
+// headReader decodes a decompressed head. After the first error bad is true, and it
+// answers zeros.
+type headReader struct {
 	head string
 	next int
 	bad  bool
 }
 
-func (r *reading) uvarint() uint64 {
+func (r *headReader) uvarint() uint64 {
 	if r.next < len(r.head) && r.head[r.next] < 0x80 {
 		r.next++
 		return uint64(r.head[r.next-1])
@@ -87,7 +87,7 @@ func (r *reading) uvarint() uint64 {
 	return r.long()
 }
 
-func (r *reading) long() (v uint64) {
+func (r *headReader) long() (v uint64) {
 	for i := range min(len(r.head)-r.next, binary.MaxVarintLen64) {
 		b := r.head[r.next+i]
 		v |= uint64(b&0x7f) << (7 * i)
@@ -100,15 +100,15 @@ func (r *reading) long() (v uint64) {
 	return 0
 }
 
-func (r *reading) fail() { r.bad, r.next = true, len(r.head) }
+func (r *headReader) fail() { r.bad, r.next = true, len(r.head) }
 
-// varint is binary.AppendVarint's: the sign is the lowest bit.
-func (r *reading) varint() int64 {
+// varint reads what binary.AppendVarint wrote: the sign is in the lowest bit.
+func (r *headReader) varint() int64 {
 	v := r.uvarint()
 	return int64(v>>1) ^ -int64(v&1)
 }
 
-func (r *reading) bytes(n uint64) string {
+func (r *headReader) bytes(n uint64) string {
 	if n > uint64(len(r.head)-r.next) {
 		r.fail()
 		return ""
@@ -117,8 +117,8 @@ func (r *reading) bytes(n uint64) string {
 	return r.head[r.next-int(n) : r.next]
 }
 
-// texts reads a column of so many records.
-func (r *reading) texts(records int) (t texts) {
+// texts reads the column of a number of records.
+func (r *headReader) texts(records int) (t textColumn) {
 	n := r.uvarint()
 	if n > uint64(records) || n == 0 {
 		r.bad, n = true, 1
@@ -155,10 +155,10 @@ func (r *reading) texts(records int) (t texts) {
 	return t
 }
 
-// maxHead bounds an unpacked head, as decoder does.
+// maxHead bounds a decompressed head, as decoder does.
 const maxHead = 64 << 20
 
-// unpackings keeps the memory that heads and frames are unpacked in for the next ones.
+// unpackings pools the buffers that heads and frames are decompressed into.
 var unpackings = sync.Pool{New: func() any { return new([]byte) }}
 
 func unpackText(packed []byte) (string, error) {
@@ -171,9 +171,9 @@ func unpackText(packed []byte) (string, error) {
 	return string(unpacked), err
 }
 
-// open unpacks the head. Records are in the order of time and sequence, those of
-// fresh blocks in that of their arrival.
-func (b *block) open(class Class) (*opened, error) {
+// open decodes the head. The records of a merged block are in the order of time and
+// sequence, those of a fresh one in the order of arrival.
+func (b *block) open(class Class) (*openedBlock, error) {
 	if b.records <= 0 || b.records > 1<<20 || len(b.head) == 0 || b.head[0] != blockVersion {
 		return nil, fmt.Errorf("%w: block %d of %d records", errBlock, b.sequence, b.records)
 	}
@@ -181,8 +181,8 @@ func (b *block) open(class Class) (*opened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: block %d: %w", errBlock, b.sequence, err)
 	}
-	r := &reading{head: head}
-	o := &opened{block: b, class: class, at: make([]int64, b.records), ends: make([]int32, b.records)}
+	r := &headReader{head: head}
+	o := &openedBlock{block: b, class: class, at: make([]int64, b.records), ends: make([]int32, b.records)}
 	at, sequence := int64(0), int64(0)
 	for i := range o.at {
 		at += r.varint()
@@ -219,17 +219,17 @@ func (b *block) open(class Class) (*opened, error) {
 		f = frame{f.end, f.end + int(records), f.to, f.to + int(length)}
 		o.frames = append(o.frames, f)
 	}
-	// Of a record: its time, sequence, end of text and, for each column of ids, a
-	// number and often a text of its own.
+	// For each record: its time, sequence, end of text, and for each column of ids a number
+	// and often a text of its own.
 	o.size = len(head) + b.records*(8+8+4+len(o.ids)*8)
 	if r.bad {
-		return nil, fmt.Errorf("%w: block %d has a head that is not whole", errBlock, b.sequence)
+		return nil, fmt.Errorf("%w: block %d has a damaged head", errBlock, b.sequence)
 	}
 	return o, nil
 }
 
-// record is one without its text.
-func (o *opened) record(i int) Record {
+// record makes a record without its text.
+func (o *openedBlock) record(i int) Record {
 	r := Record{
 		Kind: KindLog, At: o.at[i], Workspace: o.workspace, Bot: o.bot, Integration: o.integration, Sequence: o.sequence + int64(i),
 		Level: Level(o.flags[i] & 0xf), HiddenFromBot: o.flags[i]&flagHiddenFromBot != 0, HiddenFromIntegration: o.flags[i]&flagHiddenFromIntegration != 0,
@@ -244,18 +244,18 @@ func (o *opened) record(i int) Record {
 	return r
 }
 
-func (o *opened) position(i int) position {
+func (o *openedBlock) position(i int) position {
 	if o.sequences != nil {
 		return position{o.at[i], o.sequences[i]}
 	}
 	return position{o.at[i], o.sequence + int64(i)}
 }
 
-// wanted are the places of the records that pass what heads know of a filter and are
-// older than start. Ids are compared by their numbers, before any record is made.
-func (o *opened) wanted(f *Filter, start position) (places []int) {
+// wanted lists the positions of the records that are older than start and pass the part
+// of a filter that heads can answer. Ids are compared by their numbers in the columns.
+func (o *openedBlock) wanted(f *Filter, start position) (places []int) {
 	type column struct {
-		*texts
+		*textColumn
 		number int32
 	}
 	var named []column
@@ -279,15 +279,14 @@ func (o *opened) wanted(f *Filter, start position) (places []int) {
 	return places
 }
 
-// excerpt is a part of a block's packed text.
+// excerpt is a part of a block's compressed text.
 type excerpt struct {
 	text []byte
-	from int // where it begins
+	from int // its offset
 }
 
-// unpack answers the text of a frame; it begins where the text of its first record
-// does.
-func (o *opened) unpack(f frame, packed excerpt) (string, error) {
+// unpack decompresses a frame. The text begins with that of the frame's first record.
+func (o *openedBlock) unpack(f frame, packed excerpt) (string, error) {
 	from, to := f.from-packed.from, f.to-packed.from
 	if from < 0 || to > len(packed.text) {
 		return "", fmt.Errorf("%w: block %d has %d bytes of text and not %d", errBlock, o.sequence, len(packed.text), to)
@@ -302,17 +301,17 @@ func (o *opened) unpack(f frame, packed excerpt) (string, error) {
 	return text, nil
 }
 
-func (o *opened) start(i int) int {
+func (o *openedBlock) start(i int) int {
 	if i == 0 {
 		return 0
 	}
 	return o.end(i - 1)
 }
 
-func (o *opened) end(i int) int { return int(o.ends[i]) }
+func (o *openedBlock) end(i int) int { return int(o.ends[i]) }
 
-// fill puts a record's own text into it.
-func (o *opened) fill(r *Record, text string) error {
+// fill sets the message or the body of a record from its text.
+func (o *openedBlock) fill(r *Record, text string) error {
 	if r.Kind == KindLog {
 		r.Message = text
 		return nil
@@ -327,8 +326,8 @@ func (o *opened) fill(r *Record, text string) error {
 	return nil
 }
 
-// whole makes all records, in the order of the block, behind those that are there.
-func (o *opened) whole(records []Record) ([]Record, error) {
+// whole appends all records to a list, in the order of the block.
+func (o *openedBlock) whole(records []Record) ([]Record, error) {
 	records = slices.Grow(records, o.block.records)
 	for _, f := range o.frames {
 		text, err := o.unpack(f, excerpt{text: o.text})
@@ -347,7 +346,7 @@ func (o *opened) whole(records []Record) ([]Record, error) {
 	return records, nil
 }
 
-// all decodes everything, sorted by time and sequence.
+// all decodes all records, sorted by time and sequence.
 func (b *block) all(class Class) ([]Record, error) {
 	o, err := b.open(class)
 	if err != nil {
@@ -360,22 +359,22 @@ func (b *block) all(class Class) ([]Record, error) {
 	return records, err
 }
 
-// frameOf is the frame that a record lies in.
-func (o *opened) frameOf(record int) frame {
+// frameOf is the frame that contains the text of a record.
+func (o *openedBlock) frameOf(record int) frame {
 	n, _ := slices.BinarySearchFunc(o.frames, record, func(f frame, record int) int { return f.end - record - 1 })
 	return o.frames[n]
 }
 
-// containing makes the records at some places of one frame whose message holds the
-// needle. It looks through the text as a whole, which is many times faster than
-// message by message when the needle is rare. The records keep nothing of the block
-// in memory.
-func (o *opened) containing(f frame, packed excerpt, needle string, places []int) (records []Record, err error) {
+// containing makes those of the records at some positions of one frame whose message
+// contains the needle. It searches the text of the frame as a whole, which is many times
+// faster than message by message when the needle is rare. The records do not keep the
+// block's memory alive.
+func (o *openedBlock) containing(f frame, packed excerpt, needle string, places []int) (records []Record, err error) {
 	text, err := o.unpack(f, packed)
 	if err != nil {
 		return nil, err
 	}
-	base, next := o.start(f.first), -1 // next is where the needle is, not before the record at hand
+	base, next := o.start(f.first), -1 // next is the first occurrence in or after the current record
 	for _, i := range places {
 		start, end := o.start(i)-base, o.end(i)-base
 		if needle != "" {
@@ -386,8 +385,7 @@ func (o *opened) containing(f frame, packed excerpt, needle string, places []int
 				}
 				next = start + found
 			}
-			// An occurrence that ends in the next message is none of this one, and there
-			// is none before it.
+			// An occurrence that extends into the next message is not one of this message.
 			if next+len(needle) > end {
 				continue
 			}

@@ -5,21 +5,20 @@ import (
 	"sync"
 )
 
-// openedBlocks keeps the unpacked heads of the blocks that were read last, since
-// first pages are read again and again. What it has may be merged or erased
-// meanwhile: who uses it finds that out when it reads the text. The zero value is
-// ready for use.
+// openedBlocks caches the decoded heads of the blocks that were read last, since first
+// pages are read again and again. A cached block may have been merged or erased in the
+// meantime: readers find out when they read its text. The zero value is ready for use.
 type openedBlocks struct {
 	mu     sync.Mutex
 	places map[blockName]*list.Element
-	recent list.List // of *keptBlock, those used last first
+	recent list.List // of *keptBlock, the most recently used first
 	size   int
 }
 
-// maxOpened bounds the memory of the heads, in bytes: about a hundred full blocks.
+// maxOpened bounds the memory of the cache, in bytes: about a hundred full blocks.
 const maxOpened = 32 << 20
 
-// blockName is a block of one volume.
+// blockName identifies a block among all volumes.
 type blockName struct {
 	volume *volume
 	identity
@@ -27,15 +26,15 @@ type blockName struct {
 
 type keptBlock struct {
 	name   blockName
-	opened *opened
+	opened *openedBlock
 }
 
 func nameOf(v *volume, b *block) blockName {
 	return blockName{v, b.identity()}
 }
 
-// get answers the head of a block, or nil. It is shared: nobody changes it.
-func (k *openedBlocks) get(v *volume, b *block) *opened {
+// get answers the decoded head of a block, or nil. It is shared and must not be changed.
+func (k *openedBlocks) get(v *volume, b *block) *openedBlock {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e := k.places[nameOf(v, b)]
@@ -46,8 +45,8 @@ func (k *openedBlocks) get(v *volume, b *block) *opened {
 	return e.Value.(*keptBlock).opened
 }
 
-// put keeps a head. Fresh blocks are not kept: they are merged soon.
-func (k *openedBlocks) put(v *volume, o *opened) {
+// put caches a head. Fresh blocks are not cached: they will soon be merged.
+func (k *openedBlocks) put(v *volume, o *openedBlock) {
 	if o.fresh || o.size > maxOpened/16 {
 		return
 	}
@@ -60,7 +59,7 @@ func (k *openedBlocks) put(v *volume, o *opened) {
 	if k.places == nil {
 		k.places = map[blockName]*list.Element{}
 	}
-	// The block's own bytes are not needed any more.
+	// The encoded parts are not needed any more.
 	o.block.head, o.block.ids, o.block.words = nil, nil, nil
 	k.places[name] = k.recent.PushFront(&keptBlock{name, o})
 	for k.size += o.size; k.size > maxOpened; {

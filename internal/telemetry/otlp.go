@@ -21,26 +21,26 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// OpenTelemetry logs, as exporters send them over HTTP. The request,
-// ExportLogsServiceRequest, has the fields of LogsData, which is read in its place:
-// the request's own package brings gRPC with it.
+// OpenTelemetry logs, as exporters send them over HTTP. The package of the request,
+// ExportLogsServiceRequest, would link gRPC, so LogsData is decoded in its place: it has
+// the same fields.
 //
 // https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
-// readOTLP reads the log records of a request one by one and hands each to take, or
-// what is wrong with it. The request is never unfolded as a whole: a message of two
-// bytes becomes a structure of more than a hundred, so that a small body would fill
-// the memory. InvalidPayload when it is no request, and what take says.
+// readOTLP decodes the log records of a request one by one, and passes each to take, or a
+// problem with it. The request is never decoded as a whole: a message of two bytes becomes
+// a struct of more than a hundred, so a small body could exhaust the memory. The error is
+// InvalidPayload when the body is not a request, or that of take.
 func readOTLP(body []byte, asJSON bool, take func(r Record, problem string) error) error {
 	err := error(nil)
 	if asJSON {
 		d := jsontext.NewDecoder(bytes.NewBuffer(body))
 		if err = walkJSON(d, otlpNames, func(text []byte) error {
-			// Ids of traces come in hexadecimal there, which reads as some bytes or other:
-			// they are not used.
+			// Trace ids are in hexadecimal there, which protojson takes for base64. They are
+			// not used.
 			return takeOTLP(text, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal, take)
 		}); err == nil && len(bytes.TrimSpace(body[d.InputOffset():])) > 0 {
-			err = errors.New("it goes on after its end")
+			err = errors.New("there is something after its end")
 		}
 	} else {
 		err = walkBinary(body, otlpFields, func(message []byte) error {
@@ -51,7 +51,7 @@ func readOTLP(body []byte, asJSON bool, take func(r Record, problem string) erro
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return fault.New(fault.InvalidPayload, "The body is no OTLP ExportLogsServiceRequest: %s.", fault.BoundedTo(err.Error(), 300)).Because(err)
+	return fault.New(fault.InvalidPayload, "The body is not an OTLP ExportLogsServiceRequest: %s. Send one as protobuf, or as JSON with Content-Type application/json.", fault.BoundedTo(err.Error(), 300)).Because(err)
 }
 
 func takeOTLP(text []byte, read func([]byte, proto.Message) error, take func(Record, string) error) error {
@@ -65,15 +65,15 @@ func takeOTLP(text []byte, read func([]byte, proto.Message) error, take func(Rec
 	return take(ofOTLP(&r), "")
 }
 
-// The way from a request to its log records: resource_logs, scope_logs, log_records.
+// The path from a request to its log records: resource_logs, scope_logs, log_records.
 var (
 	otlpFields = []protowire.Number{1, 2, 2}
-	// otlpNames are those of the JSON form; readers must take the fields' own as well.
+	// otlpNames are the names in the JSON form; parsers must accept the original ones too.
 	otlpNames = [][]string{{"resourceLogs", "resource_logs"}, {"scopeLogs", "scope_logs"}, {"logRecords", "log_records"}}
 )
 
-// walkBinary calls use with every message at the end of the way. The fields beside it
-// are passed over.
+// walkBinary calls use with every message at the end of a path of fields, and skips all
+// other fields.
 func walkBinary(message []byte, way []protowire.Number, use func([]byte) error) error {
 	if len(way) == 0 {
 		return use(message)
@@ -98,7 +98,7 @@ func walkBinary(message []byte, way []protowire.Number, use func([]byte) error) 
 	return nil
 }
 
-// walkJSON is walkBinary of the JSON form.
+// walkJSON is walkBinary for the JSON form.
 func walkJSON(d *jsontext.Decoder, way [][]string, use func([]byte) error) error {
 	if len(way) == 0 {
 		text, err := d.ReadValue()
@@ -137,7 +137,7 @@ func walkJSON(d *jsontext.Decoder, way [][]string, use func([]byte) error) error
 	return err
 }
 
-// opens reads the beginning of an object or of an array.
+// opens reads the opening token of an object or array.
 func opens(d *jsontext.Decoder, want jsontext.Kind) error {
 	token, err := d.ReadToken()
 	if err == nil && token.Kind() != want {
@@ -146,8 +146,8 @@ func opens(d *jsontext.Decoder, want jsontext.Kind) error {
 	return err
 }
 
-// The attributes that say what a line is about, in the order in which they are
-// looked for: botyard's own names, then OpenTelemetry's.
+// The attributes that say what a line is about, in order of preference: botyard's own
+// names come before OpenTelemetry's.
 var (
 	userAttributes         = []string{"userId", "user.id", "enduser.id"}
 	conversationAttributes = []string{"conversationId", "conversation.id", "gen_ai.conversation.id", "session.id"}
@@ -155,8 +155,8 @@ var (
 	botAttributes          = []string{"botId", "bot.id"}
 )
 
-// ofOTLP makes a log line of an OpenTelemetry log record: its body is the message,
-// behind which stand, as JSON, the attributes that have no place of their own.
+// ofOTLP makes a log line of an OpenTelemetry log record. The message is the body, followed
+// by the remaining attributes as JSON.
 func ofOTLP(r *logspb.LogRecord) Record {
 	record := Record{Kind: KindLog, Level: levelOf(r)}
 	for _, ns := range []uint64{r.GetTimeUnixNano(), r.GetObservedTimeUnixNano()} {
@@ -178,8 +178,8 @@ func ofOTLP(r *logspb.LogRecord) Record {
 	}
 	record.User, record.Conversation, record.Workflow = take(userAttributes), take(conversationAttributes), take(workflowAttributes)
 	record.Bot = id.Bot(take(botAttributes))
-	// As the SDK's lines say it: those of an integration are for its owner alone, unless
-	// they say that they are for the bot's.
+	// As in lines of the SDK, those of an integration are hidden from the owner of the bot
+	// unless they say otherwise.
 	record.HiddenFromBot = take([]string{"visible_to_bot_owner"}) != "true"
 	record.HiddenFromIntegration = take([]string{"hidden_to_integration_owner"}) == "true"
 	record.Message = textOf(r.GetBody())
@@ -189,8 +189,8 @@ func ofOTLP(r *logspb.LogRecord) Record {
 	return record
 }
 
-// levelOf is the level of a severity: the first of each name's four numbers is the
-// least grave.
+// levelOf is the level of a severity. Each severity has four numbers, of which the constant
+// is the lowest.
 func levelOf(r *logspb.LogRecord) Level {
 	switch n := r.GetSeverityNumber(); {
 	case n >= logspb.SeverityNumber_SEVERITY_NUMBER_ERROR:
@@ -213,7 +213,7 @@ func levelOf(r *logspb.LogRecord) Level {
 	return Info
 }
 
-// textOf is a value as a line of text: a text as it is, all else as JSON.
+// textOf is a value as text: a string as it is, anything else as JSON.
 func textOf(v *commonpb.AnyValue) string {
 	switch v.GetValue().(type) {
 	case nil:
@@ -224,7 +224,7 @@ func textOf(v *commonpb.AnyValue) string {
 	return jsonOf(jsonValue(v))
 }
 
-// clean drops what cannot be kept.
+// clean removes what cannot be stored.
 func clean(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "")
 }
@@ -232,12 +232,12 @@ func clean(text string) string {
 func jsonOf(v any) string {
 	text, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), json.FormatNilSliceAsNull(false))
 	if err != nil {
-		return fmt.Sprint(v) // a number that is none, which JSON does not have
+		return fmt.Sprint(v) // such as NaN, which JSON does not have
 	}
 	return clean(string(text))
 }
 
-// jsonValue is a value as JSON has it; bytes are base64.
+// jsonValue is a value in the form that json.Marshal takes; bytes become base64.
 func jsonValue(v *commonpb.AnyValue) any {
 	switch x := v.GetValue().(type) {
 	case *commonpb.AnyValue_StringValue:
@@ -276,15 +276,14 @@ const (
 	rejectedRecords, errorMessage = 1, 2
 )
 
-// answerOTLP is the answer to a request of which so many records were refused, the
-// first of them for the reason; a request that was taken whole is answered by an
-// empty message.
+// answerOTLP is the answer to a request of which a number of records were refused; reason
+// is that of the first. When none was, it is an empty message.
 func answerOTLP(refused int, reason string, asJSON bool) []byte {
 	if asJSON {
 		if refused == 0 {
 			return []byte(`{}`)
 		}
-		// int64 is a text in the JSON mapping. Texts do not fail to be JSON.
+		// The JSON mapping of int64 is a string. Quoting valid UTF-8 does not fail.
 		quoted, _ := jsontext.AppendQuote(nil, clean(reason))
 		return fmt.Appendf(nil, `{"partialSuccess":{"rejectedLogRecords":"%d","errorMessage":%s}}`, refused, quoted)
 	}

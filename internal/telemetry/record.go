@@ -8,7 +8,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Kind says what a record tells of. Its number is kept on disk: append only.
+// Kind is the kind of a record. Its number is stored on disk: new kinds go to the end.
 type Kind uint8
 
 // The kinds.
@@ -29,7 +29,7 @@ var kindNames = [...]string{
 	KindEvent: "event", KindCustomEvent: "custom_event", KindLLMCall: "llm_call", KindUsage: "usage",
 }
 
-// String is the kind as it is written in a record's "kind".
+// String is the kind as senders write it in a record's "kind"; "" for an unknown one.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -37,7 +37,7 @@ func (k Kind) String() string {
 	return ""
 }
 
-// KindNamed is the kind of a name; false when there is none.
+// KindNamed finds a kind by its name.
 func KindNamed(name string) (Kind, bool) {
 	for k, n := range kindNames {
 		if n == name && n != "" {
@@ -47,7 +47,7 @@ func KindNamed(name string) (Kind, bool) {
 	return 0, false
 }
 
-// Level is how grave a log line is. Its number is kept on disk.
+// Level is the severity of a log line. Its number is stored on disk.
 type Level uint8
 
 // The levels.
@@ -60,7 +60,7 @@ const (
 
 var levelNames = [...]string{Debug: "debug", Info: "info", Warn: "warn", Error: "error"}
 
-// String is the level as it is written; "" for one that is none.
+// String is the level as senders write it; "" for an unknown one.
 func (l Level) String() string {
 	if int(l) < len(levelNames) {
 		return levelNames[l]
@@ -68,7 +68,7 @@ func (l Level) String() string {
 	return ""
 }
 
-// LevelNamed is the level of a name, in lower case; false when there is none.
+// LevelNamed finds a level by its name, which is in lower case.
 func LevelNamed(name string) (Level, bool) {
 	for l, n := range levelNames {
 		if n == name && n != "" {
@@ -78,54 +78,54 @@ func LevelNamed(name string) (Level, bool) {
 	return 0, false
 }
 
-// Record is one thing that happened.
+// Record is one thing that happened, as it was reported.
 type Record struct {
 	Kind Kind
-	// ID is the sender's, and empty when it gave none; activities and action runs
-	// then get one of our making. Log lines do not keep theirs.
+	// ID is the one that the sender gave, or empty. Activities and action runs without
+	// one get one from us. The ids of log lines are not stored with them.
 	ID string
 	// At is when it happened, in Unix milliseconds.
 	At int64
-	// Sequence numbers the records in the order in which they became durable; it is
-	// unique and set by Append.
+	// Sequence numbers the records in the order in which they became durable. It is
+	// unique, and assigned by Append.
 	Sequence int64
 
 	Workspace   id.Workspace // of the bot, or of the integration when there is no bot
-	Bot         id.Bot       // empty when an integration speaks outside of any bot
+	Bot         id.Bot       // empty when an integration logs outside of any bot
 	Integration id.Integration
 
 	User         string
 	Conversation string
 	Workflow     string
 
-	// Level and Message are of log lines.
+	// Level and Message are set for log lines only.
 	Level   Level
 	Message string
-	// HiddenFromBot and HiddenFromIntegration keep a log line of an integration
-	// from the owner of the bot, or from that of the integration.
+	// HiddenFromBot and HiddenFromIntegration hide a log line of an integration from
+	// the owner of the bot, or from the owner of the integration.
 	HiddenFromBot         bool
 	HiddenFromIntegration bool
 
-	// Body is what only this kind has; nil for log lines.
+	// Body has the fields of this kind alone; nil for log lines.
 	Body Body
 
-	// made says that the ID is of our making: no duplicate can have it.
+	// made says that we made the ID up, so no duplicate can have it.
 	made bool
 }
 
-// Time is when it happened, UTC.
+// Time is At as a time, in UTC.
 func (r *Record) Time() time.Time { return time.UnixMilli(r.At).UTC() }
 
-// Body is what only one kind of record has: a pointer to one of the types below.
-// Bodies are kept as their JSON.
+// Body is the part of a record that differs from kind to kind: a pointer to one of the
+// types below. Bodies are stored as JSON.
 type Body interface {
 	kind() Kind
-	// check says what is wrong with the body, in words for the sender, or "". It cuts
-	// what may be cut.
+	// check says what is wrong with the body, in words for the sender, or "". It
+	// truncates the texts that may be truncated.
 	check() string
 }
 
-// ActionRun is the call of an action of an integration.
+// ActionRun is one call of an action of an integration.
 type ActionRun struct {
 	IntegrationName string         `json:"integrationName"`
 	ActionType      string         `json:"actionType"`
@@ -137,11 +137,11 @@ type ActionRun struct {
 	DurationMs      float64        `json:"durationMs"`
 	Cached          bool           `json:"cached,omitempty"`
 	ErrorMessage    string         `json:"errorMessage,omitempty"`
-	// CostNanoUSD is what the run says it cost, for which a billable action is charged.
+	// CostNanoUSD is the cost that the run's output states; billable actions are charged it.
 	CostNanoUSD int64 `json:"costNanoUsd,omitzero"`
 }
 
-// Issue is something wrong that lasts, as it showed itself once.
+// Issue is one occurrence of a lasting fault.
 type Issue struct {
 	Code           string                `json:"code"`
 	Category       string                `json:"category"` // user_code, limits, configuration or other
@@ -152,13 +152,13 @@ type Issue struct {
 	ResolutionLink string                `json:"resolutionLink,omitempty"`
 }
 
-// IssueDatum is one value of an issue's data: as it is, and as people read it.
+// IssueDatum is one value of an issue's data: raw, and formatted for people.
 type IssueDatum struct {
 	Raw    string `json:"raw"`
 	Pretty string `json:"pretty,omitempty"`
 }
 
-// Activity is a step of a task.
+// Activity is one step of a task.
 type Activity struct {
 	TaskID      string         `json:"taskId"`
 	Category    string         `json:"category"`
@@ -166,24 +166,24 @@ type Activity struct {
 	Data        jsontext.Value `json:"data,omitempty"`
 }
 
-// Message is a message between a bot and a user: Record.User and
-// Record.Conversation say whose and where.
+// Message is a message between a bot and the user Record.User, in
+// Record.Conversation.
 type Message struct {
 	Direction string `json:"direction"` // incoming or outgoing
 }
 
-// Event is an event that a bot was sent.
+// Event is an event that a bot received.
 type Event struct {
 	Type string `json:"type"`
 }
 
-// CustomEvent is what a bot counts by itself.
+// CustomEvent is a counter of the bot's own.
 type CustomEvent struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
 }
 
-// LLMCall is the call of a language model.
+// LLMCall is one call of a language model.
 type LLMCall struct {
 	Model        string  `json:"model,omitempty"`
 	InputTokens  int64   `json:"inputTokens"`
@@ -193,7 +193,7 @@ type LLMCall struct {
 	Error        string  `json:"error,omitempty"`
 }
 
-// Usage is a use of something that a plan counts.
+// Usage is a use of something that plans meter.
 type Usage struct {
 	Type     string         `json:"type"`
 	Value    int64          `json:"value"`
@@ -209,7 +209,7 @@ func (*CustomEvent) kind() Kind { return KindCustomEvent }
 func (*LLMCall) kind() Kind     { return KindLLMCall }
 func (*Usage) kind() Kind       { return KindUsage }
 
-// newBody is an empty body of a kind; nil for log lines.
+// newBody is an empty body for a kind; nil for log lines.
 func newBody(k Kind) Body {
 	switch k {
 	case KindActionRun:

@@ -15,15 +15,14 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Retention is how many days records are kept, where a workspace has no number of
-// its own.
+// Retention is for how many days records are kept, unless a workspace has its own numbers.
 type Retention struct{ Logs, Events int64 }
 
-// DefaultRetention is the published one: log lines for 30 days, messages, events
-// and the like for 90.
+// DefaultRetention is that of Botpress Cloud: log lines for 30 days, everything else for
+// 90.
 var DefaultRetention = Retention{Logs: 30, Events: 90}
 
-// orDefault has the published numbers where there is none.
+// orDefault replaces zeros by the defaults.
 func (r Retention) orDefault() Retention {
 	return Retention{cmp.Or(r.Logs, DefaultRetention.Logs), cmp.Or(r.Events, DefaultRetention.Events)}
 }
@@ -31,7 +30,7 @@ func (r Retention) orDefault() Retention {
 // maxRetention bounds a retention.
 const maxRetention = 3650
 
-// Check says what is wrong with the numbers.
+// Check answers InvalidPayload when a number is out of range.
 func (r Retention) Check() error {
 	for class, days := range map[Class]int64{Logs: r.Logs, Events: r.Events} {
 		if days < 1 || days > maxRetention {
@@ -48,8 +47,8 @@ func (r Retention) of(class Class) int64 {
 	return r.Events
 }
 
-// retention knows how long the records of a workspace are kept. The numbers of
-// workspaces are read again every retentionEvery.
+// retention knows for how long the records of each workspace are kept. The workspaces' own
+// numbers are cached for retentionEvery.
 type retention struct {
 	db      *db.DB
 	clock   clock.Clock
@@ -83,7 +82,7 @@ func (r *retention) all(ctx context.Context) (map[Class]map[id.Workspace]int64, 
 	return own, nil
 }
 
-// since is the time of the oldest record that a workspace still has.
+// since is the oldest timestamp that a workspace still keeps.
 func (r *retention) since(ctx context.Context, w id.Workspace, class Class) (time.Time, error) {
 	own, err := r.all(ctx)
 	if err != nil {
@@ -96,8 +95,8 @@ func (r *retention) since(ctx context.Context, w id.Workspace, class Class) (tim
 	return r.clock.Now().Add(-time.Duration(days) * 24 * time.Hour), nil
 }
 
-// bound keeps a filter from what a workspace does not keep any more, whether it is
-// deleted yet or not.
+// bound restricts a filter to what the workspace still keeps. Older records are hidden
+// even when they have not been deleted yet.
 func (r *retention) bound(ctx context.Context, w id.Workspace, f *Filter, class Class) error {
 	since, err := r.since(ctx, w, class)
 	if f.From.Before(since) {
@@ -106,16 +105,15 @@ func (r *retention) bound(ctx context.Context, w id.Workspace, f *Filter, class 
 	return err
 }
 
-// SetRetention has a workspace keep its records for other numbers of days than the
-// rest; a number that is 0 stays as it was. A longer one does not bring back what is
-// gone. It is for the operator: no operation of the API leads here. InvalidPayload
-// when a number is out of bounds or none is given, ResourceNotFound when there is no
-// such workspace.
+// SetRetention gives a workspace its own retention; a number that is 0 stays as it is. A
+// longer one does not bring back records that are gone. It is for the operator: no
+// operation of the API calls it. InvalidPayload when a number is out of range or none is
+// given, ResourceNotFound when there is no such workspace.
 func (s *Service) SetRetention(ctx context.Context, w id.Workspace, own Retention) error {
 	if own == (Retention{}) {
-		return fault.New(fault.InvalidPayload, "Say for how many days the workspace keeps %s or %s, from 1 to %d.", Logs, Events, maxRetention)
+		return fault.New(fault.InvalidPayload, "Neither a retention of %s nor one of %s is given; say for how many days, from 1 to %d, the workspace keeps one of them.", Logs, Events, maxRetention)
 	}
-	// What is not given is within the bounds.
+	// The defaults are in range.
 	if err := own.orDefault().Check(); err != nil {
 		return err
 	}
@@ -145,8 +143,8 @@ func (s *Service) SetRetention(ctx context.Context, w id.Workspace, own Retentio
 	})
 }
 
-// Expire drops the volumes of which nobody keeps a record any more, and deletes
-// from the others what their workspaces do not keep.
+// Expire drops the volumes that are older than anyone's retention, and deletes from the
+// others the records of workspaces with a shorter one.
 func (s *Service) Expire(ctx context.Context) error {
 	own, err := s.keeping.all(ctx)
 	if err != nil {
@@ -164,8 +162,8 @@ func (s *Service) Expire(ctx context.Context) error {
 			return err
 		}
 		if class == Events {
-			// What records can still change is kept as long as the records, and a day and
-			// a session more.
+			// The rows that a late record can change are kept as long as records are taken, and
+			// a day and a session longer.
 			errs = append(errs, s.forget(ctx, s.clock.Now().Add(-time.Duration(longest+2)*dayLength)))
 		}
 		for _, day := range days {
@@ -193,8 +191,8 @@ func (s *Service) dropVolume(ctx context.Context, class Class, day int64) error 
 	})
 }
 
-// thin deletes the records of those who keep less than the volume's age, when
-// others keep theirs.
+// thin deletes the records of the workspaces whose retention is shorter than the age of
+// the volume.
 func (s *Service) thin(ctx context.Context, class Class, day, age, general int64, own map[id.Workspace]int64) error {
 	shorter := age > general
 	for _, days := range own {
@@ -203,7 +201,7 @@ func (s *Service) thin(ctx context.Context, class Class, day, age, general int64
 	if !shorter {
 		return nil
 	}
-	err := s.blocks.in(ctx, class, day, func(v *volume) error {
+	err := s.blocks.withVolume(ctx, class, day, func(v *volume) error {
 		workspaces, err := selectWorkspaces(ctx, v.reader(ctx), v)
 		if err != nil {
 			return err

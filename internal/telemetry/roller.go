@@ -9,9 +9,8 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// maxRolled bounds the fresh blocks of one transaction of the roll-ups,
-// maxRolledRecords their records and maxRolledBytes their texts. They are read
-// stepRolled at a time.
+// The limits of one roll-up transaction: maxRolled in blocks, maxRolledRecords in records
+// and maxRolledBytes in bytes of text. Blocks are read stepRolled at a time.
 const (
 	maxRolled        = 512
 	maxRolledRecords = 5_000
@@ -19,11 +18,10 @@ const (
 	stepRolled       = 16
 )
 
-// roll brings the roll-ups up to what is appended. The place up to which a volume
-// is rolled up is kept in the transaction of the roll-up itself: whichever server
-// does it, and wherever it dies, each record counts once. A volume that cannot be
-// rolled up keeps no other from it, and is left alone for a while unless the caller
-// is eager.
+// roll rolls up everything that has been appended. The cursor of a volume moves in the
+// same transaction: whichever server does it, and whenever it crashes, each record counts
+// once. A volume that cannot be rolled up does not hold up the others, and is retried with
+// backoff, unless the caller is eager.
 func (s *blockStore) roll(ctx context.Context, rollUp rollUpFunc, eager bool) error {
 	days, err := s.archive.days(ctx, Events)
 	if err == nil {
@@ -48,7 +46,7 @@ func (s *blockStore) roll(ctx context.Context, rollUp rollUpFunc, eager bool) er
 			errs = append(errs, fmt.Errorf("the roll-up of %s: %w", name, err))
 		}
 	}
-	// A volume that was dropped while it stalled keeps nobody waiting any more.
+	// The stall of a volume that was dropped ends with it.
 	for _, name := range s.stalls.volumes() {
 		if !slices.ContainsFunc(days, func(day int64) bool { return volumeName(Events, day) == name }) {
 			s.resume(ctx, name)
@@ -62,11 +60,11 @@ func (s *blockStore) rollDay(ctx context.Context, day int64, rollUp rollUpFunc) 
 	if err != nil {
 		return err
 	}
-	marks, err := selectMarks(ctx, v.reader(ctx), v)
+	sealed, err := v.isSealed(ctx)
 	if err != nil {
 		return s.archive.failed(ctx, v, err)
 	}
-	if marks.sealed {
+	if sealed {
 		return nil
 	}
 	return s.rollVolume(ctx, v, rollUp)
@@ -79,7 +77,8 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp rollUpFun
 		if err != nil {
 			return err
 		}
-		// What failed may have been too much for the time that a transaction has.
+		// After a failure fewer records are tried, in case they took longer than a
+		// transaction may.
 		records, to, err := s.fresh(ctx, v, from, max(1, maxRolled>>s.stalls.tries(v.name())))
 		if err != nil {
 			return s.archive.failed(ctx, v, err)
@@ -106,8 +105,8 @@ func (s *blockStore) rollVolume(ctx context.Context, v *volume, rollUp rollUpFun
 	}
 }
 
-// fresh reads the records of the blocks behind a place, of so many blocks at most, and
-// answers the place behind them.
+// fresh reads the records of the blocks after a cursor, at most most blocks, and answers
+// the cursor after them.
 func (s *blockStore) fresh(ctx context.Context, v *volume, from int64, most int) (records []Record, to int64, err error) {
 	to = from
 	for size := 0; most > 0; {
@@ -140,16 +139,17 @@ func (s *blockStore) fresh(ctx context.Context, v *volume, from int64, most int)
 	return records, to, nil
 }
 
-// noteFunc keeps, in the transaction of a roll-up, that good records are counted in it and
-// bad ones are not. It answers errOvertaken when another server has counted some of them.
+// noteFunc records, in the transaction of a roll-up, that the good records are counted and
+// the bad ones are not. It returns errOvertaken when another server has counted some of
+// them.
 type noteFunc func(ctx context.Context, tx *db.Tx, good []Record, bad []refusal) error
 
-// errOvertaken undoes a roll-up of records of which another server has counted some
-// meanwhile. What is left to be counted has to be looked up again.
+// errOvertaken rolls a transaction back, some of whose records another server has counted
+// in the meantime. What is left to count must be read again.
 var errOvertaken = errors.New("another server was faster")
 
-// count rolls records up in one transaction with the note. When some of them are the
-// reason that it fails, it finds out which, and counts the others. When another server
+// count rolls records up in one transaction with noted. When the transaction fails because
+// of some of the records, it finds out which, and counts the others. When another server
 // was faster it does nothing.
 func (s *blockStore) count(ctx context.Context, records []Record, rollUp rollUpFunc, noted noteFunc) error {
 	attempt := func(good []Record, bad []refusal) error {
@@ -170,14 +170,14 @@ func (s *blockStore) count(ctx context.Context, records []Record, rollUp rollUpF
 	}
 	good, bad, err := s.sift(ctx, records, rollUp)
 	if err != nil || len(bad) == 0 {
-		// What failed together and passes in parts is tried again later.
+		// Records that fail together but pass in parts are retried later.
 		return errors.Join(failure, err)
 	}
 	return attempt(good, bad)
 }
 
-// attempt is a transaction of the roll-ups. A panic fails it: of the records that it
-// is about, only one may be the reason, and the process has more to do than that.
+// attempt runs a roll-up transaction. A panic becomes its error: a single record may cause
+// it, which must not take the process down.
 func (s *blockStore) attempt(ctx context.Context, fn func(ctx context.Context, tx *db.Tx) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -7,12 +7,12 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// keySource gives sorted keys, one after the other.
+// keySource iterates over sorted keys.
 type keySource interface {
 	// peek is the next key; false at the end.
 	peek() (key, bool)
 	advance(ctx context.Context) error
-	// size bounds how many there are.
+	// size is an upper bound of how many there are.
 	size() int
 }
 
@@ -32,7 +32,7 @@ func (s *keySlice) advance(context.Context) error {
 
 func (s *keySlice) size() int { return len(s.keys) }
 
-// runSource reads a run bucket by bucket.
+// runSource iterates over a run on disk, bucket by bucket.
 type runSource struct {
 	keySlice
 	q    db.Querier
@@ -59,7 +59,7 @@ func (s *runSource) advance(ctx context.Context) error {
 	return s.fill(ctx)
 }
 
-// fill reads buckets until there is a key.
+// fill reads on to the next bucket that is not empty.
 func (s *runSource) fill(ctx context.Context) error {
 	for len(s.keys) == 0 && s.next < s.run.buckets {
 		hashes, found, err := selectBucket(ctx, s.q, s.v, s.run.id, int64(s.next))
@@ -77,7 +77,7 @@ func (s *runSource) fill(ctx context.Context) error {
 
 func (s *runSource) size() int { return len(s.run.filter) / bloomBytes }
 
-// writeRun writes the keys of all sources as one run.
+// writeRun merges the keys of all sources into one run.
 func writeRun(ctx context.Context, tx *db.Tx, v *volume, id int64, sources []keySource) error {
 	total := 0
 	for _, s := range sources {
@@ -119,7 +119,7 @@ func writeRun(ctx context.Context, tx *db.Tx, v *volume, id int64, sources []key
 	return insertBucket(ctx, tx, v, id, headerBucket, r.header())
 }
 
-// least is the source of the least key; nil when all have ended.
+// least is the source with the smallest key; nil when all are exhausted.
 func least(sources []keySource) (from keySource) {
 	var k key
 	for _, s := range sources {

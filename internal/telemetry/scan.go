@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// class is that of the wanted kinds. It is an error when nobody is named whose
-// records they are.
+// class is the class of the wanted kinds. It is an error when neither a bot nor an
+// integration is set.
 func (f *Filter) class() (Class, error) {
 	if f.Bot == "" && f.Integration == "" {
 		return "", errors.New("a filter of telemetry names neither a bot nor an integration")
@@ -31,7 +31,7 @@ func (f *Filter) class() (Class, error) {
 	return class, nil
 }
 
-// until is Until in milliseconds; without one, for ever.
+// until is Until in milliseconds, or the end of time.
 func (f *Filter) until() int64 {
 	if f.Until.IsZero() {
 		return math.MaxInt64
@@ -39,26 +39,26 @@ func (f *Filter) until() int64 {
 	return f.Until.UnixMilli()
 }
 
-// position is a place in the order of a list: newest first.
+// position is the place of a record in a list, which has the newest first.
 type position struct{ at, sequence int64 }
 
 func (p position) newer(q position) bool {
 	return p.at > q.at || p.at == q.at && p.sequence > q.sequence
 }
 
-// before is where the list goes on: only what is older.
+// before is the position that only older records follow.
 func (f *Filter) before() (position, error) {
 	if f.Before == nil {
 		return position{math.MaxInt64, math.MaxInt64}, nil
 	}
 	sequence, err := strconv.ParseInt(f.Before.ID, 10, 64)
 	if err != nil {
-		return position{}, fault.New(fault.InvalidQuery, "nextToken is not one that this list gave. Start again without it.")
+		return position{}, fault.New(fault.InvalidQuery, "nextToken was not issued by this list. Start again without it.")
 	}
 	return position{f.Before.At, sequence}, nil
 }
 
-// mayHold says whether a block's summary leaves it possible that a record passes.
+// mayHold says whether, by its summary, a block may contain a record that passes.
 func (f *Filter) mayHold(b *block) bool {
 	kinds := uint64(0)
 	for _, k := range f.Kinds {
@@ -80,8 +80,8 @@ func (f *Filter) mayHoldIDs(b *block) bool {
 	return true
 }
 
-// fits says whether a record passes all but Contains and Match, which need more
-// than its head, and Before.
+// fits says whether a record passes, apart from Before, and from Contains and Match, which
+// need its text.
 func (f *Filter) fits(r *Record) bool {
 	return slices.Contains(f.Kinds, r.Kind) &&
 		(f.From.IsZero() || r.At >= f.From.UnixMilli()) && r.At <= f.until() &&
@@ -94,26 +94,27 @@ func (f *Filter) fits(r *Record) bool {
 		(f.Workflow == "" || r.Workflow == f.Workflow)
 }
 
-// passes is fits and Contains, for a record that is read.
+// passes is fits and Contains, for a record with its text.
 func (f *Filter) passes(r *Record) bool {
 	return f.fits(r) && (f.Contains == "" || strings.Contains(r.Message, f.Contains))
 }
 
-// source is something that records come from, with a bound of their positions: a
-// volume whose blocks are not listed (to the end), a block that is not opened, places
-// in one that is, or records, both the oldest first.
+// source is where records come from, with an upper bound of their positions. It is one of
+// four things: a volume with blocks still to be listed, a block, a block that is opened
+// with the positions of the records that are wanted, or records. The last two are in
+// ascending order, so the newest is at the end.
 type source struct {
 	position
 	volume  *volume
 	listed  bound
 	block   *block
-	opened  *opened
+	opened  *openedBlock
 	packed  []excerpt // of the block's text, in their order
 	places  []int
 	records []Record
 }
 
-// sources is a heap, the source with the newest records first.
+// sources is a heap with the newest source on top.
 type sources []source
 
 func (s sources) Len() int           { return len(s) }
@@ -126,8 +127,8 @@ func (s *sources) Pop() any {
 	return last
 }
 
-// errMerged says that a block went away while it was being read: others hold its
-// records now.
+// errMerged says that a block disappeared while it was being read, since it was merged into
+// another one.
 var errMerged = errors.New("a block was merged while it was read")
 
 const (
@@ -151,13 +152,13 @@ func (s *blockStore) Scan(ctx context.Context, f Filter, visit func(*Record) boo
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		// After a merge the list goes on behind what was visited last.
+		// After a merge the scan continues after the record that was visited last.
 		err := s.scan(ctx, class, &f, &start, visit)
 		if !errors.Is(err, errMerged) {
 			return err
 		}
 		if attempt == 20 {
-			return fault.New(fault.ResourceLockedConflict, "The records were rearranged while they were read, again and again. Repeat the request.").Because(err)
+			return fault.New(fault.ResourceLockedConflict, "The records were merged again and again while they were read. Repeat the request.").Because(err)
 		}
 	}
 }
@@ -176,8 +177,8 @@ func (s *blockStore) scan(ctx context.Context, class Class, f *Filter, start *po
 		heapOf = append(heapOf, source{position: position{v.latest(), math.MaxInt64}, volume: v, listed: bound{math.MaxInt64, math.MaxInt64}})
 	}
 	heap.Init(&heapOf)
-	// One block is opened first and then twice as many each time: most pages end in the
-	// first one, and those that need many are not to wait for the database for each.
+	// Most pages need one block. Those that need many should not wait for the database for
+	// each, so every step opens twice as many blocks as the one before.
 	ahead := 1
 	for heapOf.Len() > 0 {
 		if err := ctx.Err(); err != nil {
@@ -231,12 +232,12 @@ func of(records []Record) source {
 	return source{position: position{r.At, r.Sequence}, records: records}
 }
 
-// list puts the next blocks of a volume on the heap, and the volume again when it
-// has more.
+// list pushes the next blocks of a volume on the heap, and the volume itself when it has
+// more.
 func (s *blockStore) list(ctx context.Context, f *Filter, start position, from source, to *sources) error {
 	var v *volume
 	var blocks []*block
-	err := s.in(ctx, from.volume.class, from.volume.day, func(of *volume) (err error) {
+	err := s.withVolume(ctx, from.volume.class, from.volume.day, func(of *volume) (err error) {
 		v = of
 		blocks, err = selectCandidates(ctx, v.reader(ctx), v, f, from.listed, maxListed)
 		return err
@@ -256,11 +257,11 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 	return nil
 }
 
-// blocksAfter takes off the heap the blocks of the same volume that come right after one
-// and are not opened either. With that one they are most at the most.
-func (s *sources) blocksAfter(first source, most int) []source {
+// blocksAfter pops the unopened blocks of the same volume that directly follow one, and
+// answers them with it, at most limit in all.
+func (s *sources) blocksAfter(first source, limit int) []source {
 	group := []source{first}
-	for len(group) < most && s.Len() > 0 {
+	for len(group) < limit && s.Len() > 0 {
 		if next := (*s)[0]; next.block == nil || next.opened != nil || next.volume != first.volume {
 			break
 		}
@@ -269,9 +270,9 @@ func (s *sources) blocksAfter(first source, most int) []source {
 	return group
 }
 
-// open unpacks the heads of blocks of one volume, notes the places of what passes, and
-// reads the frames that these lie in. A block that cannot be decoded is noted and has
-// none.
+// open decodes the heads of blocks of one volume, determines which of their records are
+// wanted, and reads the frames with the text of these. A block that cannot be decoded is
+// noted as damaged and has none.
 func (s *blockStore) open(ctx context.Context, f *Filter, start position, group []source) error {
 	v := group[0].volume
 	if err := s.openHeads(ctx, v, group); err != nil {
@@ -308,7 +309,7 @@ func (s *blockStore) open(ctx context.Context, f *Filter, start position, group 
 	return nil
 }
 
-// openHeads unpacks the heads of blocks of one volume that are not in memory.
+// openHeads decodes the heads of blocks of one volume, unless they are in the cache.
 func (s *blockStore) openHeads(ctx context.Context, v *volume, group []source) error {
 	var missing []*block
 	for i := range group {
@@ -342,12 +343,12 @@ func (s *blockStore) openHeads(ctx context.Context, v *volume, group []source) e
 	return nil
 }
 
-// maxGap is how many bytes of text between two frames are read with them rather than to
-// look for the second anew.
+// maxGap is how many bytes between two frames are read along with them: that costs less
+// than reading each frame by itself.
 const maxGap = 8 << 10
 
-// ranges are the parts of the text that have the frames of some places.
-func (o *opened) ranges(places []int) (all []textRange) {
+// ranges are the parts of the compressed text with the frames of some positions.
+func (o *openedBlock) ranges(places []int) (all []textRange) {
 	var f frame
 	for _, i := range places {
 		if i < f.end {
@@ -363,8 +364,8 @@ func (o *opened) ranges(places []int) (all []textRange) {
 	return all
 }
 
-// newest bounds the positions of some places.
-func (o *opened) newest(places []int) position {
+// newest is the newest position of some records.
+func (o *openedBlock) newest(places []int) position {
 	newest := o.position(places[len(places)-1])
 	if o.fresh {
 		for _, i := range places {
@@ -376,8 +377,8 @@ func (o *opened) newest(places []int) position {
 	return newest
 }
 
-// read reads the newest frame of a source in which places are, and leaves the places
-// before it.
+// read makes the wanted records of the newest frame of a source, which keeps those of the
+// frames before.
 func (s *blockStore) read(ctx context.Context, f *Filter, from *source) (records []Record) {
 	o := from.opened
 	frame := o.frameOf(from.places[len(from.places)-1])

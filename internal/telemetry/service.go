@@ -16,15 +16,14 @@ type Options struct {
 	DB    *db.DB
 	Clock clock.Clock
 	Log   *slog.Logger
-	// Dir is the data directory: the day files of SQLite are in its folder
-	// telemetry.
+	// Dir is the data directory. The day files of SQLite are in its subdirectory telemetry.
 	Dir string
-	// Synchronous is that of the SQLite files; see db.Options.
+	// Synchronous is the durability of the SQLite files; see db.Options.
 	Synchronous string
-	// Retention is how long records are kept; DefaultRetention when zero.
+	// Retention is for how long records are kept; zeros mean DefaultRetention.
 	Retention Retention
-	// Silence ends a session; half an hour when zero. All servers of an installation
-	// have the same.
+	// Silence is the inactivity that ends a session; zero means half an hour. All servers
+	// of an installation must have the same.
 	Silence time.Duration
 
 	Bots         bots
@@ -33,11 +32,11 @@ type Options struct {
 	Actions      actions
 	Integrations integrations
 	Trail        trail
-	// Queue is where erasures wait.
+	// Queue takes the jobs that erase records; nil for commands.
 	Queue queue
 }
 
-// Service takes records in and answers what is kept of them.
+// Service ingests records and answers queries about them.
 type Service struct {
 	db           *db.DB
 	clock        clock.Clock
@@ -57,11 +56,11 @@ type Service struct {
 	dir, synchronous string
 }
 
-// defaultSilence is how long a user is silent before a session ends.
+// defaultSilence is the inactivity that ends a session.
 const defaultSilence = 30 * time.Minute
 
-// New makes the service over a migrated database. Nothing can be sent to it or read
-// of it but what is rolled up before Open.
+// New makes the service on a migrated database. Before Open it can only read what is
+// rolled up.
 func New(o Options) *Service {
 	return &Service{
 		db: o.DB, clock: o.Clock, log: o.Log, silence: cmp.Or(o.Silence, defaultSilence),
@@ -88,7 +87,7 @@ func (s *Service) Open(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the appending and closes the files.
+// Close waits for the last append and closes the files.
 func (s *Service) Close() error {
 	if s.blocks == nil {
 		return nil
@@ -96,13 +95,13 @@ func (s *Service) Close() error {
 	return s.blocks.close()
 }
 
-// Check opens every day and says which were set aside because they cannot be read.
+// Check opens every volume, and names what cannot be read.
 func (s *Service) Check(ctx context.Context) (damaged []string, err error) {
 	err = s.blocks.Check(ctx)
 	return s.blocks.Damaged(), err
 }
 
-// Damaged names the days and blocks that cannot be read and are not served.
+// Damaged names the days and blocks that cannot be read and are left out of answers.
 func (s *Service) Damaged() []string {
 	if s.blocks == nil {
 		return nil

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// span is a session: a run of activity in which no silence lasts as long as the
-// silence that ends a session. It begins and ends with an activity.
+// span is a session: a period of activity without a silence long enough to end it. It
+// begins and ends with an activity.
 type span struct{ from, to int64 } // milliseconds
 
-// runs are the sessions of some times, in any order: two that are less than
-// silence apart are of one session.
+// runs are the sessions that activities at some times make, in any order: two activities
+// less than silence apart are in one session.
 func runs(times []int64, silence time.Duration) []span {
 	spans := make([]span, len(times))
 	for i, at := range times {
@@ -20,10 +20,10 @@ func runs(times []int64, silence time.Duration) []span {
 	return joined(spans, silence)
 }
 
-// joined are the sessions that spans make together. A session's activities lie
-// less than silence apart, so its ends say all of it: a new activity that falls
-// inside, or near an end, is of it, and nothing else is. That makes the result the
-// same whatever order activities come in.
+// joined are the sessions that spans make together. Within a session activities are less
+// than silence apart, so its two ends are enough to know: a new activity belongs to it if
+// and only if it is inside or less than silence from an end. Hence the result does not
+// depend on the order in which activities arrive.
 func joined(spans []span, silence time.Duration) []span {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	var all []span

@@ -10,23 +10,23 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// refusal is a record that cannot be rolled up, and why.
+// refusal is a record that cannot be rolled up, with the reason.
 type refusal struct {
 	record *Record
 	cause  error
-	// errorID is of the cause: records that fail alike at one time share it.
+	// errorID identifies the cause in the log. Records that fail together in the same way
+	// share it.
 	errorID string
 }
 
-// maxTrials bounds how often one sifting tries the records of a bot in parts. When it
-// is used up, the records of a bot that are left fail together; those of different bots
-// are always told apart.
+// maxTrials bounds the trials of one sifting. Beyond it the remaining records of a bot fail
+// together; records of different bots are always told apart.
 const maxTrials = 256
 
-// errTrial ends a transaction that only tried something.
+// errTrial rolls back a transaction that was only a trial.
 var errTrial = errors.New("this was a trial")
 
-// sieve tells records that can be rolled up from those that cannot.
+// sieve separates the records that can be rolled up from those that cannot.
 type sieve struct {
 	store  *blockStore
 	rollUp rollUpFunc
@@ -35,9 +35,9 @@ type sieve struct {
 	bad    []refusal
 }
 
-// sift finds the records for which rolling up fails: by rolling up halves, and halves
-// of halves, in transactions that are undone. The records of one bot stay together as
-// long as there are several, so that nobody's fail for another's.
+// sift finds the records for which the roll-up fails, by bisection with transactions that
+// are rolled back. It first separates the bots from each other, so that no bot's records
+// fail because of another's.
 func (s *blockStore) sift(ctx context.Context, records []Record, rollUp rollUpFunc) (good []Record, bad []refusal, err error) {
 	byBot := slices.Clone(records)
 	slices.SortStableFunc(byBot, func(a, b Record) int { return cmp.Compare(a.Bot, b.Bot) })
@@ -57,7 +57,7 @@ func (s *blockStore) sift(ctx context.Context, records []Record, rollUp rollUpFu
 	return v.good, v.bad, nil
 }
 
-// pass sorts records of which it is not known whether they pass.
+// pass tries records together, and splits them when they fail.
 func (v *sieve) pass(ctx context.Context, records []Record) error {
 	v.trials++
 	failure := v.store.attempt(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -71,7 +71,7 @@ func (v *sieve) pass(ctx context.Context, records []Record) error {
 		v.good = append(v.good, records...)
 		return nil
 	case !db.OfData(failure):
-		return failure // it says nothing of the records
+		return failure // which is not due to the records
 	case len(records) == 1 || v.trials >= maxTrials && oneBot(records):
 		for i := range records {
 			v.bad = append(v.bad, refusal{record: &records[i], cause: failure})
@@ -81,7 +81,7 @@ func (v *sieve) pass(ctx context.Context, records []Record) error {
 	return v.split(ctx, records)
 }
 
-// split sorts records that do not pass together.
+// split tries the two halves of records that fail together.
 func (v *sieve) split(ctx context.Context, records []Record) error {
 	if len(records) == 1 {
 		return v.pass(ctx, records)
@@ -95,8 +95,8 @@ func (v *sieve) split(ctx context.Context, records []Record) error {
 
 func oneBot(records []Record) bool { return records[0].Bot == records[len(records)-1].Bot }
 
-// halfway is where records that are sorted by their bots are cut: between two bots,
-// while there are two.
+// halfway is where a list of records, sorted by bot, is split: between two bots if there
+// are two.
 func halfway(records []Record) int {
 	half := len(records) / 2
 	if oneBot(records) {
@@ -110,5 +110,5 @@ func halfway(records []Record) int {
 	if first > 0 {
 		return first
 	}
-	return ofBot(records[half].Bot + "\x00") // the first bot has more than half: behind it
+	return ofBot(records[half].Bot + "\x00") // after the first bot, which has more than half
 }

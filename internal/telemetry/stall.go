@@ -15,26 +15,25 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Stall is a volume that cannot be rolled up at the moment. What comes in is kept, and
-// counted as soon as it can be.
+// Stall is a volume that cannot be rolled up at the moment. New records are stored, and
+// counted as soon as possible.
 type Stall struct {
 	Volume string
-	// ErrorID is what the log has the causes under.
+	// ErrorID identifies the causes in the log.
 	ErrorID string
-	Message string // for whoever sees the probes
+	Message string // which is safe to show on probes
 	Tries   int64
 	Since   time.Time
 }
 
-// longestStall bounds the time between two tries.
+// longestStall bounds the backoff.
 const longestStall = time.Minute
 
-// recallEvery is how often a server looks for stalls that others have noted: those of a
-// server that is gone are ended by whoever can roll the volume up.
+// recallEvery is how often a server reads the stalls that others have noted, so that it can
+// end those of a server that no longer runs.
 const recallEvery = 30 * time.Second
 
-// stalls are what this server knows of volumes that cannot be rolled up. The zero value
-// knows of none.
+// stalls are the stalled volumes that this server knows of. The zero value has none.
 type stalls struct {
 	mu       sync.Mutex
 	all      map[string]*stalled
@@ -45,11 +44,11 @@ type stalls struct {
 type stalled struct {
 	errorID string
 	since   time.Time
-	tries   int // of this server
+	tries   int // by this server
 	tried   clock.Started
 }
 
-// wait is how long the next try is put off: twice as long after each.
+// wait is the backoff before the next attempt; it doubles with each.
 func (s *stalled) wait() time.Duration {
 	if s.tries == 0 {
 		return 0
@@ -57,7 +56,7 @@ func (s *stalled) wait() time.Duration {
 	return min(rollEvery<<min(s.tries-1, 10), longestStall)
 }
 
-// waits says whether it is too early to try a volume again.
+// waits says whether it is too early to retry a volume.
 func (s *stalls) waits(volume string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,14 +64,14 @@ func (s *stalls) waits(volume string) bool {
 	return one != nil && one.tried.Elapsed() < one.wait()
 }
 
-// volumes are those that stall.
+// volumes names the stalled volumes.
 func (s *stalls) volumes() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.all))
 }
 
-// tries is how often in a row this server has failed to roll a volume up.
+// tries counts the attempts in a row at which this server has failed to roll a volume up.
 func (s *stalls) tries(volume string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +81,8 @@ func (s *stalls) tries(volume string) int {
 	return 0
 }
 
-// stall notes that a volume could not be rolled up: in the log, where the cause is, and
-// in the database, where every server and botyard doctor see it.
+// stall records that a volume could not be rolled up: in the log with the cause, and in
+// the database, where every server and botyard doctor see it.
 func (s *blockStore) stall(ctx context.Context, volume string, cause error) {
 	now := s.clock.Now()
 	s.stalls.failures.Add(1)
@@ -109,7 +108,7 @@ func (s *blockStore) stall(ctx context.Context, volume string, cause error) {
 	}
 }
 
-// resume ends the stall of a volume, when there is one.
+// resume ends the stall of a volume, if there is one.
 func (s *blockStore) resume(ctx context.Context, volume string) {
 	s.stalls.mu.Lock()
 	one := s.stalls.all[volume]
@@ -118,7 +117,7 @@ func (s *blockStore) resume(ctx context.Context, volume string) {
 		return
 	}
 	if err := s.main.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return deleteStall(ctx, tx, volume) }); err != nil {
-		return // the next pass tries again
+		return // the next pass retries
 	}
 	s.stalls.mu.Lock()
 	delete(s.stalls.all, volume)
@@ -126,7 +125,7 @@ func (s *blockStore) resume(ctx context.Context, volume string) {
 	s.log.InfoContext(ctx, "telemetry is rolled up again", "volume", volume, "id", one.errorID)
 }
 
-// recall takes up the stalls that the database has noted, now and then.
+// recall reads the stalls in the database, if it has not done so for recallEvery.
 func (s *blockStore) recall(ctx context.Context) error {
 	s.stalls.mu.Lock()
 	due := s.stalls.all == nil || s.stalls.recalled.Elapsed() >= recallEvery
@@ -152,13 +151,13 @@ func (s *blockStore) recall(ctx context.Context) error {
 	return nil
 }
 
-// publicText is what of an error may be shown outside of the log.
+// publicText is the part of an error that may be shown outside of the log.
 func publicText(err error) string { return fault.From(err).Message }
 
-// maxCause bounds the text of an error that is kept.
+// maxCause bounds the text of an error that is stored, in bytes.
 const maxCause = 2000
 
-// causeText is an error as both engines can keep it.
+// causeText is the text of an error in a form that both engines can store.
 func causeText(err error) string {
 	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "\uFFFD"), "\x00", "\uFFFD"), maxCause)
 }

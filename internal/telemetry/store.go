@@ -25,7 +25,7 @@ const (
 	schemaMarks = `(name TEXT PRIMARY KEY, value BIGINT NOT NULL)`
 )
 
-// schemaIndexes are made for {blocks} of every volume.
+// schemaIndexes are created for {blocks} of every volume.
 var schemaIndexes = []string{
 	`CREATE UNIQUE INDEX IF NOT EXISTS {blocks}_by_sequence ON {blocks} (sequence)`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_by_bot ON {blocks} (bot_id, last_at, sequence)`,
@@ -41,11 +41,11 @@ const (
 	markSealed = "sealed"
 )
 
-// marks are what a volume says of itself.
+// marks are the state of a volume.
 type marks struct {
 	next int64 // the sequence of the next record; 0 before the first
-	// sealed says that the day is over and everything in it is merged. It is taken back
-	// when something is appended all the same.
+	// sealed says that the day is over and everything in it is merged. It is unset when
+	// something is appended after all.
 	sealed bool
 }
 
@@ -76,7 +76,7 @@ func insertBlock(ctx context.Context, q db.Querier, v *volume, b *block) error {
 	return err
 }
 
-// orEmpty keeps nil from becoming NULL.
+// orEmpty answers a slice that the driver does not write as NULL.
 func orEmpty[B ~[]byte](b B) []byte {
 	if b == nil {
 		return []byte{}
@@ -100,19 +100,19 @@ func scanBlock(rows *sql.Rows, more ...any) (*block, error) {
 	return b, err
 }
 
-// bound is where a list of blocks goes on: before this last time and sequence.
+// bound is where a list of blocks continues: before this last time and sequence.
 type bound struct{ at, sequence int64 }
 
 // selectCandidates lists blocks of a bot or an integration, those with the latest
-// records first, without their heads and texts, and with their filters where the
-// filter needs them.
+// records first, without their heads and texts. It reads the Bloom filter and the
+// trigrams only when f needs them.
 func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, before bound, most int) ([]*block, error) {
 	column, name := "bot_id", string(f.Bot)
 	if f.Bot == "" {
 		// SQLite uses an index with a condition only for statements with the same one.
 		column, name = "integration_id <> '' AND integration_id", string(f.Integration)
 	}
-	// A column that is not needed is read as something short.
+	// A short column stands in for one that is not needed.
 	ids, words := "volume", "volume"
 	if f.User != "" || f.Conversation != "" || f.Workflow != "" {
 		ids = "ids"
@@ -147,8 +147,8 @@ func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, b
 	return blocks, rows.Err()
 }
 
-// identity is what tells whether a block is the one that was listed: a merge that makes
-// one of the same sequences, times and number of records has not changed it.
+// identity tells whether a block is the one that was listed. A block with the same
+// sequences, times and number of records has the same content.
 type identity struct {
 	sequence, lastSequence, firstAt, lastAt int64
 	records                                 int
@@ -164,8 +164,8 @@ func (i *identity) fields() []any {
 	return []any{&i.sequence, &i.lastSequence, &i.firstAt, &i.lastAt, &i.records}
 }
 
-// selectHeads reads the heads of blocks. Those that were merged or erased meanwhile get
-// none.
+// selectHeads sets the heads of blocks, apart from those that were merged or erased in the
+// meantime.
 func selectHeads(ctx context.Context, q db.Querier, v *volume, blocks []*block) error {
 	var s db.Statement
 	s.Add(v.text(`SELECT ` + identityColumns + `, b.head FROM {blocks} b WHERE b.sequence IN `))
@@ -187,29 +187,29 @@ func selectHeads(ctx context.Context, q db.Querier, v *volume, blocks []*block) 
 	})
 }
 
-// powerOfTwo is the least that is not less than n. Statements for so many rows have a few
-// texts, which stay prepared.
+// powerOfTwo is the smallest that is at least n. Statements with so many rows come in few
+// variants, which stay prepared.
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
 
-// textRange is a part of the packed text of a block, in bytes.
+// textRange is a part of the compressed text of a block, in bytes.
 type textRange struct {
 	*block
 	from, to int
 }
 
-// selectTexts reads parts of texts. Those of blocks that were merged or erased meanwhile
-// are missing.
+// selectTexts reads parts of texts, apart from those of blocks that were merged or erased
+// in the meantime.
 func selectTexts(ctx context.Context, q db.Querier, v *volume, ranges []textRange) (map[textRange]excerpt, error) {
 	var s db.Statement
 	s.Add(`WITH wanted (place, sequence, start, length) AS (VALUES `)
 	for i := range powerOfTwo(len(ranges)) {
 		switch {
-		case i == 0: // the first row says what types the columns have
+		case i == 0: // the first row determines the types of the columns
 			s.Add(`(CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS INTEGER), CAST(? AS INTEGER))`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
 		case i < len(ranges):
 			s.Add(`, (?, ?, ?, ?)`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
 		default:
-			s.Add(`, (?, ?, ?, ?)`, i, -1, 1, 0) // no block
+			s.Add(`, (?, ?, ?, ?)`, i, -1, 1, 0) // padding, which matches no block
 		}
 	}
 	s.Add(v.text(`) SELECT ` + identityColumns + `, w.place, substr(b.text, w.start, w.length) FROM wanted w JOIN {blocks} b ON b.sequence = w.sequence`))
@@ -234,14 +234,14 @@ func foundRow(err error) (bool, error) {
 	return err == nil, err
 }
 
-// selectFresh reads fresh blocks with all parts in the order of their appending.
+// selectFresh reads whole fresh blocks in the order in which they were appended.
 func selectFresh(ctx context.Context, q db.Querier, v *volume, after int64, most int) ([]*block, error) {
 	return selectWhole(ctx, q, v.text(`
 		SELECT `+blockColumns+`, head, text FROM {blocks} WHERE fresh AND sequence > $1 ORDER BY sequence LIMIT $2`), after, most)
 }
 
-// selectAfter reads blocks of an owner that have records after a sequence: those that
-// begin past one, in their order.
+// selectAfter reads whole blocks of an owner that have records after a sequence, in the
+// order of their first sequence, which is greater than past.
 func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after, past int64, most int) ([]*block, error) {
 	if f.Bot != "" {
 		return selectWhole(ctx, q, v.text(`
@@ -277,14 +277,14 @@ func selectWhole(ctx context.Context, q db.Querier, query string, args ...any) (
 	return blocks, rows.Err()
 }
 
-// debt is an owner with blocks to merge.
+// debt is an owner with blocks that are to be merged.
 type debt struct {
 	owner
 	blocks, records int
 }
 
-// selectDebts lists the owners with the most blocks that may be merged, at least
-// least of them or as many as fill one. Fresh blocks count up to the sequence rolled.
+// selectDebts lists the owners with the most blocks that may be merged: at least least
+// blocks, or enough records for a full one. Fresh blocks count up to the sequence rolled.
 func selectDebts(ctx context.Context, q db.Querier, v *volume, rolled int64, least, most int) ([]debt, error) {
 	rows, err := q.Query(ctx, v.text(`
 		SELECT workspace_id, bot_id, integration_id, COUNT(*), SUM(records) FROM {blocks}
@@ -306,7 +306,7 @@ func selectDebts(ctx context.Context, q db.Querier, v *volume, rolled int64, lea
 	return debts, rows.Err()
 }
 
-// selectToMerge reads whole blocks of an owner that may be merged, small ones first.
+// selectToMerge reads whole blocks of an owner that may be merged, the smallest first.
 func selectToMerge(ctx context.Context, q db.Querier, v *volume, o owner, rolled int64, most int) ([]*block, error) {
 	return selectWhole(ctx, q, v.text(`
 		SELECT `+blockColumns+`, head, text FROM {blocks}
@@ -349,7 +349,7 @@ func selectWorkspaces(ctx context.Context, q db.Querier, v *volume) ([]id.Worksp
 	return all, rows.Err()
 }
 
-// selectOwnersIn lists whose records of a workspace a volume has.
+// selectOwnersIn lists the owners in a workspace that have records in a volume.
 func selectOwnersIn(ctx context.Context, q db.Querier, v *volume, w id.Workspace) ([]owner, error) {
 	rows, err := q.Query(ctx, v.text(`SELECT DISTINCT workspace_id, bot_id, integration_id FROM {blocks} WHERE workspace_id = $1`), string(w))
 	if err != nil {

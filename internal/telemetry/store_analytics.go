@@ -8,8 +8,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// selectOwners answers in which workspaces bots are; those that are gone are
-// missing.
+// selectOwners answers the workspaces of bots. Bots that are gone are missing.
 func selectOwners(ctx context.Context, q db.Querier, bots []id.Bot) (map[id.Bot]id.Workspace, error) {
 	owners := make(map[id.Bot]id.Workspace, len(bots))
 	err := ofKeys(ctx, q, bots, `SELECT bot_id, workspace_id FROM bot_workspaces`, "bot_id",
@@ -25,7 +24,7 @@ func selectOwners(ctx context.Context, q db.Querier, bots []id.Bot) (map[id.Bot]
 	return owners, err
 }
 
-// selectLatestBots reads the bots of a workspace that were changed last, most at most.
+// selectLatestBots reads the bots of a workspace that were changed last, up to most.
 func selectLatestBots(ctx context.Context, q db.Querier, w id.Workspace, most int) ([]id.Bot, error) {
 	rows, err := q.Query(ctx, `SELECT bot_id FROM bot_workspaces WHERE workspace_id = $1 ORDER BY updated_at DESC, bot_id LIMIT $2`, string(w), most)
 	if err != nil {
@@ -47,8 +46,7 @@ func unreadableDay(bot id.Bot, on date, err error) error {
 	return fmt.Errorf("the analytics of bot %s on day %d cannot be read: %w", bot, on, err)
 }
 
-// selectDays reads the days of a range that one bot has anything of. A bot of
-// another workspace has nothing.
+// selectDays reads the stored days in a range. A bot of another workspace has none.
 func selectDays(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot, from, until date) (map[date]Day, error) {
 	var s db.Statement
 	s.Add(`
@@ -72,7 +70,7 @@ func selectDays(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot, f
 	return days, err
 }
 
-// mergeDays adds to days.
+// mergeDays adds to the stored days.
 func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*Day) error {
 	merged := make(map[botDay]Day, len(keys))
 	err := ofKeys(ctx, tx, keys, `SELECT bot_id, day, totals FROM analytics_days`, "bot_id, day",
@@ -103,7 +101,7 @@ func mergeDays(ctx context.Context, tx *db.Tx, keys []botDay, added map[botDay]*
 		` ON CONFLICT (bot_id, day) DO UPDATE SET totals = excluded.totals`, rows)
 }
 
-// insertUserDays notes who was active when, and answers what was not known.
+// insertUserDays stores on which days users were active, and answers what was new.
 func insertUserDays(ctx context.Context, tx *db.Tx, active []botUserDay) (unknown []botUserDay, err error) {
 	for chunk := range db.Chunks(active, maxKeys) {
 		var s db.Statement
@@ -131,8 +129,8 @@ func insertUserDays(ctx context.Context, tx *db.Tx, active []botUserDay) (unknow
 	return unknown, nil
 }
 
-// selectFirstDays answers when users were first active; users without an answer
-// never were.
+// selectFirstDays answers the first active days of users. Users who were never active are
+// missing.
 func selectFirstDays(ctx context.Context, q db.Querier, users []botUser) (map[botUser]date, error) {
 	first := make(map[botUser]date, len(users))
 	err := ofKeys(ctx, q, users, `SELECT bot_id, user_id, first_day FROM analytics_users`, "bot_id, user_id",
@@ -149,7 +147,7 @@ func selectFirstDays(ctx context.Context, q db.Querier, users []botUser) (map[bo
 	return first, err
 }
 
-// writeFirstDays sets when users were first active.
+// writeFirstDays stores the first active days of users.
 func writeFirstDays(ctx context.Context, tx *db.Tx, first []botUserDay) error {
 	rows := make([][]any, len(first))
 	for i, u := range first {
@@ -159,8 +157,7 @@ func writeFirstDays(ctx context.Context, tx *db.Tx, first []botUserDay) error {
 		` ON CONFLICT (bot_id, user_id) DO UPDATE SET first_day = excluded.first_day`, rows)
 }
 
-// selectSessions reads the sessions of lanes that end after a time, and so may be
-// joined by activity that comes later.
+// selectSessions reads the sessions of lanes that end after a time.
 func selectSessions(ctx context.Context, q db.Querier, lanes []lane, after int64) (map[lane][]span, error) {
 	sessions := make(map[lane][]span, len(lanes))
 	for chunk := range db.Chunks(lanes, maxKeys) {
@@ -199,11 +196,12 @@ func insertSessions(ctx context.Context, tx *db.Tx, made []laneSpan) error {
 	return db.InsertRows(ctx, tx, `INSERT INTO analytics_sessions (bot_id, conversation_id, user_id, starts_at, ends_at) VALUES `, "", rows)
 }
 
-// maxForgotten bounds what one transaction forgets: on SQLite it holds the writer.
+// maxForgotten bounds the rows that one transaction deletes: on SQLite it blocks the
+// writer.
 const maxForgotten = 2000
 
-// forgetActivity drops user days and sessions that no record can add to any more,
-// a bounded number of them, and says whether more are left.
+// forgetActivity deletes user days and sessions before a time, up to maxForgotten of each,
+// and says whether there may be more.
 func forgetActivity(ctx context.Context, tx *db.Tx, before int64) (more bool, err error) {
 	days, err := tx.Exec(ctx, `
 		DELETE FROM analytics_user_days WHERE (bot_id, user_id, day) IN

@@ -17,7 +17,7 @@ func insertAside(ctx context.Context, tx *db.Tx, volume string, bad []refusal, n
 	return db.InsertRows(ctx, tx, `INSERT INTO telemetry_aside (volume, sequence, bot_id, kind, error_id, error, tries, set_aside_at, next_at) VALUES `, ``, rows)
 }
 
-// selectAside reads records that are to be tried again, those of one bot together.
+// selectAside reads records that are due for a retry, those of one bot together.
 func selectAside(ctx context.Context, q db.Querier, due int64, most int) (all []asideRow, err error) {
 	var s db.Statement
 	s.Add(`SELECT volume, sequence, bot_id, tries FROM telemetry_aside WHERE next_at <= ? ORDER BY next_at LIMIT ?`, due, most)
@@ -52,14 +52,14 @@ func updateAside(ctx context.Context, q db.Querier, volume string, sequence int6
 	return err
 }
 
-// hastenAside has all that was set aside tried again at once.
+// hastenAside makes all records that were set aside due at once.
 func hastenAside(ctx context.Context, q db.Querier) error {
 	_, err := q.Exec(ctx, `UPDATE telemetry_aside SET next_at = 0 WHERE next_at > 0`)
 	return err
 }
 
-// selectReasons reads why records are set aside, the latest reasons first, and how many
-// records are.
+// selectReasons reads the latest reasons for which records are set aside, newest first, and
+// the number of records.
 func selectReasons(ctx context.Context, q db.Querier, most int) (reasons []SetAside, records int64, err error) {
 	if err := q.QueryRow(ctx, `SELECT COUNT(*) FROM telemetry_aside`).Scan(&records); err != nil || records == 0 {
 		return nil, 0, err
@@ -107,7 +107,7 @@ func selectStalls(ctx context.Context, q db.Querier) (all []Stall, err error) {
 	return all, err
 }
 
-// deleteTroubles forgets what was noted of the roll-up of a volume that is dropped.
+// deleteTroubles deletes the set-aside records and the stall of a volume.
 func deleteTroubles(ctx context.Context, q db.Querier, volume string) error {
 	if _, err := q.Exec(ctx, `DELETE FROM telemetry_aside WHERE volume = $1`, volume); err != nil {
 		return err

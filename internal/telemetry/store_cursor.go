@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// selectCursor reads how far a reader has come; 0 when it has not begun.
+// selectCursor reads the cursor of a reader: the last sequence it has processed, or 0.
 func selectCursor(ctx context.Context, q db.Querier, name string) (sequence int64, err error) {
 	err = q.QueryRow(ctx, `SELECT sequence FROM telemetry_cursors WHERE name = $1`, name).Scan(&sequence)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -30,8 +30,8 @@ func deleteCursor(ctx context.Context, q db.Querier, name string) error {
 	return err
 }
 
-// selectRetention reads the workspaces that keep a class for another time than the
-// default, in days.
+// selectRetention reads the retention, in days, of the workspaces that have their own for a
+// class.
 func selectRetention(ctx context.Context, q db.Querier, class Class) (map[id.Workspace]int64, error) {
 	rows, err := q.Query(ctx, `SELECT workspace_id, days FROM telemetry_retention WHERE class = $1`, string(class))
 	if err != nil {
@@ -50,7 +50,7 @@ func selectRetention(ctx context.Context, q db.Querier, class Class) (map[id.Wor
 	return own, rows.Err()
 }
 
-// selectKeeps says whether there is such a workspace.
+// selectKeeps says whether the workspace exists.
 func selectKeeps(ctx context.Context, q db.Querier, w id.Workspace) (there bool, err error) {
 	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM keeping_workspaces WHERE workspace_id = $1)`, string(w)).Scan(&there)
 	return there, err

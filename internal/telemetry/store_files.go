@@ -97,7 +97,7 @@ func (f *files) create(ctx context.Context, class Class, day int64) (*volume, er
 	return f.get(class, day, func() (*volume, error) { return f.connect(ctx, class, day) })
 }
 
-// connect opens the file, which makes it when it is not there.
+// connect opens the file, and creates it when it does not exist.
 func (f *files) connect(ctx context.Context, class Class, day int64) (*volume, error) {
 	d, err := db.Open(ctx, db.Options{File: f.path(class, day), Archive: true, Synchronous: f.synchronous, CacheKiB: 2 << 10, Readers: 4, Log: f.log})
 	if err != nil {
@@ -142,7 +142,7 @@ func (f *files) forget(class Class, day int64) {
 	delete(f.shelf.open, place{class, day})
 	f.mu.Unlock()
 	if v != nil {
-		_ = v.db.Close() // the file is on its way out
+		_ = v.db.Close() // the file is about to be deleted or set aside
 	}
 }
 
@@ -160,8 +160,8 @@ func (f *files) failed(ctx context.Context, v *volume, err error) error {
 	return err
 }
 
-// setAside renames a damaged file, so that what can be saved of it is there for who
-// can do it, and the day goes on with a new one.
+// setAside renames a damaged file, so that someone may still recover records from it, and
+// a new file can take its place.
 func (f *files) setAside(ctx context.Context, class Class, day int64, cause error) {
 	path := f.path(class, day)
 	aside := fmt.Sprintf("%s%s%d", strings.TrimSuffix(path, ".db"), asideMark, f.clock.Now().UnixMilli())
@@ -177,7 +177,7 @@ func (f *files) setAside(ctx context.Context, class Class, day int64, cause erro
 	f.aside = append(f.aside, filepath.Base(aside))
 }
 
-// tidy takes steps of 8 MiB, between which others may write.
+// tidy shrinks the file in steps of 8 MiB, between which others can write.
 func (f *files) tidy(ctx context.Context, v *volume) error {
 	for before := int64(math.MaxInt64); ; {
 		var free int64 // pages

@@ -13,9 +13,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// mergeIssues opens issues, or adds to those that are open. The texts are those of
-// the event with the greatest id, which is the newest, whichever comes first. Each issue
-// is among them once.
+// mergeIssues opens issues, or adds to open ones. Their texts are those of the event with
+// the greatest id, which is the newest, in whatever order events arrive. Each issue occurs
+// once in the list.
 func mergeIssues(ctx context.Context, tx *db.Tx, issues []*issueDelta) error {
 	for chunk := range db.Chunks(issues, maxIssues) {
 		var s db.Statement
@@ -67,7 +67,7 @@ func mergeIssues(ctx context.Context, tx *db.Tx, issues []*issueDelta) error {
 	return nil
 }
 
-// insertIssueEvents adds the events of meetings to their issues.
+// insertIssueEvents adds the events to their issues.
 func insertIssueEvents(ctx context.Context, tx *db.Tx, issues []*issueDelta, opened map[issueKey]id.Issue) error {
 	var rows [][]any
 	for _, m := range issues {
@@ -85,7 +85,7 @@ func insertIssueEvents(ctx context.Context, tx *db.Tx, issues []*issueDelta, ope
 // maxIssues is how many issues one statement writes.
 const maxIssues = 64
 
-// trimIssues drops the events that issues have too many of, the oldest.
+// trimIssues deletes the oldest events beyond maxIssueEvents.
 func trimIssues(ctx context.Context, q db.Querier, issues []id.Issue) error {
 	for chunk := range db.Chunks(issues, maxIssues) {
 		s := whereAny(chunk, `
@@ -187,10 +187,10 @@ func deleteIssue(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, iss
 	return true, err
 }
 
-// insightTables are those whose rows belong to a bot.
+// insightTables are the tables of roll-ups whose rows belong to a bot.
 var insightTables = []string{"issues", "analytics_days", "analytics_users", "analytics_user_days", "analytics_sessions", "telemetry_aside"}
 
-// deleteInsight forgets what was made of a bot's records.
+// deleteInsight deletes everything that was rolled up of a bot.
 func deleteInsight(ctx context.Context, tx *db.Tx, bot id.Bot) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM issue_events WHERE issue_id IN (SELECT id FROM issues WHERE bot_id = $1)`, string(bot)); err != nil {
 		return err
@@ -203,8 +203,8 @@ func deleteInsight(ctx context.Context, tx *db.Tx, bot id.Bot) error {
 	return nil
 }
 
-// deleteInsightOf forgets what was made of the records of a workspace's bots, which
-// are still there.
+// deleteInsightOf deletes everything that was rolled up of a workspace's bots, whose rows
+// must still exist.
 func deleteInsightOf(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	const bots = `(SELECT bot_id FROM bot_workspaces WHERE workspace_id = $1)`
 	if _, err := tx.Exec(ctx, `DELETE FROM issue_events WHERE issue_id IN (SELECT id FROM issues WHERE bot_id IN `+bots+`)`, string(w)); err != nil {

@@ -11,8 +11,8 @@ func insertKeys(ctx context.Context, q db.Querier, v *volume, sequence int64, ke
 	return err
 }
 
-// selectKeys calls visit with the keys that were appended after a sequence and are
-// in no run yet.
+// selectKeys calls visit with the keys that were appended after a sequence and are not in
+// a run yet.
 func selectKeys(ctx context.Context, q db.Querier, v *volume, after int64, visit func([]key)) error {
 	rows, err := q.Query(ctx, v.text(`SELECT hashes FROM {keys} WHERE sequence > $1 ORDER BY sequence`), after)
 	if err != nil {
@@ -55,7 +55,7 @@ func selectRuns(ctx context.Context, q db.Querier, v *volume) ([]int64, error) {
 	return ids, rows.Err()
 }
 
-// selectBucket reads a bucket, or the header; found is false when the run is gone.
+// selectBucket reads a bucket or the header of a run; found is false when it was deleted.
 func selectBucket(ctx context.Context, q db.Querier, v *volume, run, bucket int64) (hashes []byte, found bool, err error) {
 	found, err = foundRow(q.QueryRow(ctx, v.text(`SELECT hashes FROM {runs} WHERE run = $1 AND bucket = $2`), run, bucket).Scan(&hashes))
 	return hashes, found, err

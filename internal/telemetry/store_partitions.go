@@ -14,9 +14,9 @@ import (
 )
 
 // partitions is the archive of an installation on PostgreSQL: the table blocks has a
-// partition for each class and day, beside which stand the day's keys. They are made
-// when they are needed, as the day files are, and not by a migration, and stand in a
-// schema of their own: migrations know nothing of them.
+// partition for each class and day, and the keys of the day are in tables beside it. Like
+// the day files, they are created when they are needed, and not by a migration. They have
+// a schema of their own.
 type partitions struct {
 	db     *db.DB
 	schema string // quoted
@@ -36,7 +36,7 @@ func openPartitions(ctx context.Context, d *db.DB, c clock.Clock) (*partitions, 
 	return &partitions{db: d, schema: `"` + strings.ReplaceAll(current+"_telemetry", `"`, `""`) + `"`, clock: c, shelf: shelf{open: map[place]*volume{}}, listed: map[Class][]int64{}, at: map[Class]time.Time{}}, nil
 }
 
-// listEvery is how long a list of days is believed when today is on it.
+// listEvery is how long a list of days is cached, if it includes today.
 const listEvery = 10 * time.Second
 
 func (p *partitions) days(ctx context.Context, class Class) ([]int64, error) {
@@ -113,7 +113,8 @@ func (p *partitions) create(ctx context.Context, class Class, day int64) (*volum
 	}
 	return p.get(class, day, func() (*volume, error) {
 		v := p.volume(class, day)
-		// Compressed bytes do not get smaller: EXTERNAL spares PostgreSQL the trial.
+		// The values are compressed already: EXTERNAL keeps PostgreSQL from trying again, and
+		// lets it read a part of a value without the rest.
 		statements := append([]string{
 			`CREATE SCHEMA IF NOT EXISTS {schema}`,
 			`CREATE TABLE IF NOT EXISTS {schema}.blocks ` + schemaBlocks + ` PARTITION BY LIST (volume)`,
@@ -152,7 +153,7 @@ func (p *partitions) drop(ctx context.Context, class Class, day int64) error {
 	return err
 }
 
-// forget has the days listed again, and the volume opened, when they are asked for next.
+// forget discards the cached volume and the cached lists of days.
 func (p *partitions) forget(class Class, day int64) {
 	p.mu.Lock()
 	delete(p.shelf.open, place{class, day})
@@ -160,8 +161,8 @@ func (p *partitions) forget(class Class, day int64) {
 	p.unlist()
 }
 
-// failed finds out whether another server has dropped the volume. Damage is
-// PostgreSQL's own to mend.
+// failed finds out whether another server has dropped the volume. Damaged tables are the
+// business of PostgreSQL and its operator.
 func (p *partitions) failed(ctx context.Context, v *volume, err error) error {
 	if !db.NoTable(err) {
 		return err
@@ -173,7 +174,7 @@ func (p *partitions) failed(ctx context.Context, v *volume, err error) error {
 	return fmt.Errorf("%w: %w", errDropped, err)
 }
 
-// tidy does nothing: autovacuum does it.
+// tidy does nothing: that is what autovacuum is for.
 func (p *partitions) tidy(context.Context, *volume) error { return nil }
 
 func (p *partitions) damaged() []string { return nil }

@@ -6,10 +6,10 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// maxKeys is how many rows are looked for by one statement.
+// maxKeys is how many rows one statement looks up.
 const maxKeys = 256
 
-// scanAll runs a query and calls scan for each of its rows.
+// scanAll runs a query and calls scan for each row.
 func scanAll(ctx context.Context, q db.Querier, s *db.Statement, scan func(func(...any) error) error) error {
 	rows, err := q.Query(ctx, s.Text(), s.Args()...)
 	if err != nil {
@@ -24,9 +24,9 @@ func scanAll(ctx context.Context, q db.Querier, s *db.Statement, scan func(func(
 	return rows.Err()
 }
 
-// ofKeys runs a query for the rows that keys name, some hundreds at a time. columns are
-// those of an index, and values what they are of one key: on both engines the rows are
-// then found by it, one by one. The values are texts and numbers.
+// ofKeys runs a query for the rows with the given keys, some hundreds at a time. columns
+// are those of an index, and values are the values of these columns for one key, texts or
+// numbers: both engines then look each row up in the index.
 func ofKeys[K any](ctx context.Context, q db.Querier, keys []K, query, columns string, values func(K) []any, scan func(func(...any) error) error) error {
 	for chunk := range db.Chunks(keys, maxKeys) {
 		if err := scanAll(ctx, q, whereAny(chunk, query, columns, values), scan); err != nil {
@@ -36,8 +36,8 @@ func ofKeys[K any](ctx context.Context, q db.Querier, keys []K, query, columns s
 	return nil
 }
 
-// whereAny names rows by a list of values and not by conditions that are joined by OR,
-// of which PostgreSQL makes a plan for each.
+// whereAny selects rows by a list of values. Conditions joined by OR would make PostgreSQL
+// plan each of them.
 func whereAny[K any](keys []K, statement, columns string, values func(K) []any) *db.Statement {
 	var s db.Statement
 	s.Add(statement + " WHERE (" + columns + ") IN (VALUES ")
@@ -51,7 +51,7 @@ func whereAny[K any](keys []K, statement, columns string, values func(K) []any) 
 			if j > 0 {
 				s.Add(", ")
 			}
-			// The first row says what type a column has.
+			// The first row determines the types of the columns.
 			if _, isText := value.(string); isText || i > 0 {
 				s.Add("?", value)
 			} else {
@@ -64,7 +64,7 @@ func whereAny[K any](keys []K, statement, columns string, values func(K) []any) 
 	return &s
 }
 
-// deleteKeys deletes the rows that keys name; table is DELETE FROM it.
+// deleteKeys deletes the rows with the given keys; table is a DELETE FROM clause.
 func deleteKeys[K any](ctx context.Context, tx *db.Tx, keys []K, table, columns string, values func(K) []any) error {
 	for chunk := range db.Chunks(keys, maxKeys) {
 		s := whereAny(chunk, table, columns, values)

@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// tailPoll is how often a tail looks for what other servers took in. What this one
-	// takes in wakes it.
+	// tailPoll is how often a tail looks for lines that other servers have received. Those
+	// that this server receives wake it.
 	tailPoll = 500 * time.Millisecond
-	// maxTailed is how many lines a tail has in memory. A reader that is slower than
-	// the bot goes on reading from what is kept.
+	// maxTailed is how many lines a tail holds in memory. A slow reader continues from what
+	// is stored.
 	maxTailed = 500
 )
 
-// TailEnd is the place after which a tail shows only what comes in from now on.
+// TailEnd is the sequence from which a tail shows only lines that come in from now on.
 func (s *Service) TailEnd(ctx context.Context) (int64, error) {
 	last, err := s.blocks.Latest(ctx, Logs)
 	return last, db.Convert(err)
 }
 
-// Tail sends the log lines of a workspace's bot that come in after a place, in the order
-// in which they became durable, until ctx ends or send fails. Lines that are hidden from
-// the bot's owner, or older than the workspace keeps them, are left out.
+// Tail sends the log lines of a bot after a sequence, in the order in which they became
+// durable, until ctx ends or send fails. It leaves out lines that are hidden from the
+// bot's owner, or older than the retention of the workspace.
 func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after int64, least Level, send func([]Record) error) error {
 	f := Filter{Kinds: []Kind{KindLog}, Bot: bot}
 	if err := s.keeping.bound(ctx, w, &f, Logs); err != nil {
@@ -35,7 +35,7 @@ func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after in
 	looks := time.NewTicker(tailPoll)
 	defer looks.Stop()
 	for {
-		appended := s.blocks.appended() // before the look: what comes meanwhile is seen by the next
+		appended := s.blocks.appended() // asked for first, so that no append goes unnoticed
 		records, err := s.blocks.After(ctx, f, after, maxTailed)
 		if err != nil {
 			return db.Convert(err)

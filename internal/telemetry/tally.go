@@ -4,8 +4,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// dayTally is what a batch of records adds to the analytics of bots, as far as the
-// records alone can say.
+// dayTally is what a batch of records adds to the analytics of bots, as far as it can be
+// told without the database.
 type dayTally struct {
 	days  map[botDay]*Day
 	users map[botUserDay]struct{}
@@ -25,18 +25,18 @@ type (
 		botUser
 		day date
 	}
-	// lane is where a session can be: a conversation, or what one user does outside
-	// of any.
+	// lane is the scope of sessions: a conversation, or what one user does outside of
+	// conversations.
 	lane struct {
 		bot                id.Bot
 		conversation, user string
 	}
 )
 
-// nanoUSD is how many nano-dollars are a dollar.
+// nanoUSD is the number of nano-dollars in a dollar.
 const nanoUSD = 1e9
 
-// tallyOf reads records of bots; others count nowhere.
+// tallyOf counts records of bots.
 func tallyOf(records []Record) dayTally {
 	t := dayTally{days: map[botDay]*Day{}, users: map[botUserDay]struct{}{}, lanes: map[lane][]int64{}}
 	for i := range records {
@@ -75,8 +75,7 @@ func (t *dayTally) add(r *Record) {
 	}
 }
 
-// active notes that the user of a record did something: sent a message, or caused
-// an event.
+// active notes that the user of a record was active: sent a message, or caused an event.
 func (t *dayTally) active(r *Record) {
 	if r.User == "" {
 		return
@@ -103,7 +102,7 @@ func (l *LLM) add(c *LLMCall) {
 	}
 	l.Latency.Add(c.LatencyMs)
 	if c.Error == "" && c.OutputTokens > 0 {
-		// A latency of next to nothing would make the speed, and all that is made of it, infinite.
+		// A latency near zero would make the speed infinite, and with it the mean of the day.
 		l.TokensPerSecond.Add(min(float64(c.OutputTokens)/(c.LatencyMs/1000), maxCount))
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"math"
 )
 
-// A Day is stored as bytes: the version, its numbers in the order of the struct,
-// then its names with their counts. Counts are varints and floats their eight bytes,
-// so nothing is rounded, and a year of a busy bot is read in a fraction of the time
-// that its JSON would take.
+// A Day is stored in a binary form: a version, its numbers in the order of the struct,
+// then its names with their counts. Integers are varints and floats have eight bytes, so
+// nothing is rounded, and a year of a busy bot is read in a fraction of the time that JSON
+// would take.
 const dayVersion = 1
 
-var errDay = errors.New("it is no day of this version, or it is cut off")
+var errDay = errors.New("it is not a day of this version, or it is damaged")
 
 func (d *Day) counts() [10]*int64 {
 	return [...]*int64{
@@ -27,7 +27,7 @@ func (d *Day) moments() [3]*Moments {
 
 func (m *Moments) floats() [4]*float64 { return [...]*float64{&m.Mean, &m.Squares, &m.Min, &m.Max} }
 
-// encode is the day as it is stored. The same day has the same bytes.
+// encode is the stored form of the day. Equal days have equal bytes.
 func (d *Day) encode() []byte {
 	b := append(make([]byte, 0, 256), dayVersion)
 	for _, n := range d.counts() {
@@ -77,8 +77,8 @@ func decodeDay(b []byte) (d Day, err error) {
 	return d, nil
 }
 
-// dayReader reads the parts of a day. After what is not there it has failed, and
-// answers nothing but zeros.
+// dayReader decodes the parts of a day. After the first error failed is true, and it
+// answers zeros.
 type dayReader struct {
 	left   []byte
 	failed bool
@@ -116,7 +116,7 @@ func (r *dayReader) float() float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(b))
 }
 
-// names reads counts, whose names ascend.
+// names reads counts, which are in ascending order of their names.
 func (r *dayReader) names() Counts {
 	n := r.uvarint()
 	if n == 0 || n > maxNames+1 {

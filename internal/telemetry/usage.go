@@ -18,8 +18,8 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// costOf is what an action's output says that it cost, in nano-dollars: the number
-// of dollars at botpress.cost, as the actions of language models report it.
+// costOf is the cost that the output of an action states, in nano-dollars. The actions of
+// language models report it in dollars, as botpress.cost.
 func costOf(output jsontext.Value) int64 {
 	if !bytes.Contains(output, []byte(`"botpress"`)) {
 		return 0
@@ -30,7 +30,7 @@ func costOf(output jsontext.Value) int64 {
 		} `json:"botpress"`
 	}
 	if json.Unmarshal(output, &says, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
-		return 0 // another integration's own member of that name
+		return 0 // a member of that name with another meaning
 	}
 	cost := math.Round(says.Botpress.Cost * nanoUSD)
 	if !(cost > 0) { // NaN is not
@@ -46,13 +46,14 @@ type calls struct {
 	hour      int64
 }
 
-// uses is what records use, as the meter counts it.
+// uses collects the usage of a batch of records for the meter.
 type uses struct {
 	calls map[calls]*plan.Usage
 	all   []plan.Usage
 }
 
-// use names a usage by the record that it is of, so that the meter knows it again.
+// use adds the usage of one record. Its id is made of the record's, so that the meter
+// recognises it.
 func (u *uses) use(r *Record, t plan.Type, value int64, metadata map[string]string) {
 	if value > 0 {
 		u.all = append(u.all, plan.Usage{
@@ -63,8 +64,8 @@ func (u *uses) use(r *Record, t plan.Type, value int64, metadata map[string]stri
 
 func usageID(sequence int64) string { return "record " + strconv.FormatInt(sequence, 10) }
 
-// call counts an incoming message or event. Those of an hour and a batch are one
-// usage: a busy bot has thousands.
+// call adds an incoming message or event. Those of one hour in a batch become one usage,
+// since a busy bot has thousands.
 func (u *uses) call(r *Record) {
 	key := calls{r.Workspace, r.Bot, r.At / time.Hour.Milliseconds()}
 	c := u.calls[key]
@@ -78,8 +79,8 @@ func (u *uses) call(r *Record) {
 	}
 }
 
-// rollUpUsage tells the meter what records use: incoming messages and events, what
-// calls of language models and billable actions cost, and what is reported as such.
+// rollUpUsage reports usage to the meter: incoming messages and events, the cost of calls
+// of language models and of billable actions, and usage records.
 func (s *Service) rollUpUsage(ctx context.Context, tx *db.Tx, records []Record) error {
 	u := uses{calls: map[calls]*plan.Usage{}}
 	billable, err := s.billable(ctx, tx, records)
@@ -119,7 +120,7 @@ func (s *Service) rollUpUsage(ctx context.Context, tx *db.Tx, records []Record) 
 	return s.meter.Add(ctx, tx, u.all)
 }
 
-// textsOf are the members of an object that are texts.
+// textsOf are the members of an object that are strings.
 func textsOf(object jsontext.Value) map[string]string {
 	if len(object) == 0 {
 		return nil
@@ -137,10 +138,10 @@ func textsOf(object jsontext.Value) map[string]string {
 	return texts
 }
 
-// billing knows, for one batch, which actions are billable: by integration and bot.
+// billing has the billable actions for one batch, by integration and bot.
 type billing map[string]map[id.Bot][]string
 
-// billable asks for the runs of a batch that say what they cost: once an integration.
+// billable looks up which runs of a batch are billable, with one query an integration.
 func (s *Service) billable(ctx context.Context, q db.Querier, records []Record) (billing, error) {
 	asked := map[string][]id.Bot{}
 	for i := range records {
@@ -161,5 +162,5 @@ func (s *Service) billable(ctx context.Context, q db.Querier, records []Record) 
 	return known, nil
 }
 
-// costs says whether a run says what it cost, and did anything for it.
+// costs says whether a run states a cost and was not answered from a cache.
 func (a *ActionRun) costs() bool { return a.CostNanoUSD != 0 && !a.Cached }

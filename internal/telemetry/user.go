@@ -10,10 +10,10 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// rollUpAnalytics adds records to the days of their bots. Whoever was active is
-// counted once a day, and as new on the first of all days; a session on the day
-// it began. A late record may so change several days: the user who was new on one
-// was new on an earlier one, two sessions were one.
+// rollUpAnalytics adds records to the days of their bots. An active user is counted once a
+// day, and as new on the first day of all; a session is counted on the day it began. So a
+// late record may change several days: a user turns out to be new on an earlier day, or
+// two sessions turn out to be one.
 func (s *Service) rollUpAnalytics(ctx context.Context, tx *db.Tx, records []Record) error {
 	t := tallyOf(records)
 	if err := t.countUsers(ctx, tx); err != nil {
@@ -26,8 +26,8 @@ func (s *Service) rollUpAnalytics(ctx context.Context, tx *db.Tx, records []Reco
 	return mergeDays(ctx, tx, keys, t.days)
 }
 
-// The batches of two servers take rows in one order, or PostgreSQL would have to
-// end one of the two.
+// All servers write rows in the same order; else PostgreSQL would have to end one of two
+// transactions in a deadlock.
 func (d botDay) compare(o botDay) int {
 	return cmp.Or(cmp.Compare(d.bot, o.bot), cmp.Compare(d.day, o.day))
 }
@@ -44,8 +44,8 @@ func (l lane) compare(o lane) int {
 	return cmp.Or(cmp.Compare(l.bot, o.bot), cmp.Compare(l.conversation, o.conversation), cmp.Compare(l.user, o.user))
 }
 
-// countUsers counts who was active on days that did not know of them, and corrects
-// which day was their first.
+// countUsers counts users on the days on which they were not known to be active yet, and
+// corrects their first days.
 func (t *dayTally) countUsers(ctx context.Context, tx *db.Tx) error {
 	unknown, err := insertUserDays(ctx, tx, slices.SortedFunc(maps.Keys(t.users), botUserDay.compare))
 	if err != nil || len(unknown) == 0 {
@@ -78,7 +78,7 @@ func (t *dayTally) countUsers(ctx context.Context, tx *db.Tx) error {
 	return writeFirstDays(ctx, tx, changed)
 }
 
-// forget drops what only records before a time could change.
+// forget deletes the rows that only records before a time could change.
 func (s *Service) forget(ctx context.Context, before time.Time) error {
 	for more := true; more; {
 		err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
@@ -92,7 +92,7 @@ func (s *Service) forget(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// countSessions joins the activity of the batch with the sessions it belongs to.
+// countSessions merges the activity of the batch into the sessions it belongs to.
 func (t *dayTally) countSessions(ctx context.Context, tx *db.Tx, silence time.Duration) error {
 	if len(t.lanes) == 0 {
 		return nil

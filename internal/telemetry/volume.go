@@ -9,25 +9,53 @@ import (
 	"sync"
 	"time"
 
+	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
 )
 
-// volume is where the records of one class and one day of arrival are kept: an
-// SQLite file, or tables in PostgreSQL. It is dropped as a whole.
+// volume holds the records of one class that arrived on one day: an SQLite file, or a set
+// of tables in PostgreSQL. It is dropped as a whole.
 //
-// Records are kept by the day they arrive, not the day they tell of: then one
-// volume is written at a time, one commit makes a batch durable, and a record that
-// comes weeks late needs no old volume. Blocks know the times of their records, so
-// readers find those too.
+// Records are stored by the day of their arrival and not by that of their timestamp. So
+// only one volume is written at a time, one commit makes a batch durable, and a record
+// that is weeks late does not need an old volume. Blocks know the range of their
+// timestamps, so readers find late records too.
 type volume struct {
 	class Class
 	day   int64 // since 1970-01-01, UTC
 	db    *db.DB
 	names *strings.Replacer
-	texts sync.Map // statements with the names of this volume
+	texts sync.Map // statements with this volume's table names, by their template
+
+	sealedMu sync.Mutex
+	sealed   bool          // as it was read last
+	readAt   clock.Started // when that was
 }
 
-// sequenceBits are the low bits of a sequence, which count within a day.
+// sealedFor is how long a volume that was found sealed is taken to be: background work
+// asks for every day of the retention, many times a second.
+const sealedFor = time.Minute
+
+// isSealed says whether the volume is finished, so that there is no work to do in it.
+func (v *volume) isSealed(ctx context.Context) (bool, error) {
+	v.sealedMu.Lock()
+	defer v.sealedMu.Unlock()
+	if v.sealed && v.readAt.Elapsed() < sealedFor {
+		return true, nil
+	}
+	marks, err := selectMarks(ctx, v.reader(ctx), v)
+	v.sealed, v.readAt = marks.sealed, clock.Start()
+	return v.sealed, err
+}
+
+// reopened notes that something was appended to the volume.
+func (v *volume) reopened() {
+	v.sealedMu.Lock()
+	defer v.sealedMu.Unlock()
+	v.sealed = false
+}
+
+// sequenceBits are the low bits of a sequence, which count within a day. The day is above.
 const sequenceBits = 40
 
 const millisPerDay = 24 * 60 * 60 * 1000
@@ -38,7 +66,7 @@ func dayName(day int64) string {
 	return time.UnixMilli(day * millisPerDay).UTC().Format(time.DateOnly)
 }
 
-// name is the volume's among all, and that of its cursor in the roll-ups.
+// name identifies the volume among all, such as logs-2026-11-21.
 func (v *volume) name() string { return volumeName(v.class, v.day) }
 
 func volumeName(class Class, day int64) string { return string(class) + "-" + dayName(day) }
@@ -53,20 +81,19 @@ func placeOf(name string) (Class, int64, error) {
 	return Class(class), dayOf(t), nil
 }
 
-// latest bounds the times of its records, in Unix milliseconds.
+// latest is an upper bound of the timestamps in it, in Unix milliseconds.
 func (v *volume) latest() int64 {
 	return (v.day+1)*millisPerDay + int64(maxFuture/time.Millisecond)
 }
 
-// firstSequence is where a volume begins to count. It moves with the time of the
-// day, so that a volume which takes the place of a damaged one does not count again
-// what readers have passed.
+// firstSequence is the first sequence of a volume. It depends on the time of day, so that
+// a volume that replaces a damaged one does not reuse sequences that readers have passed.
 func firstSequence(day int64, now time.Time) int64 {
 	inDay := min(max(now.UnixMilli()-day*millisPerDay, 0), millisPerDay-1)
 	return day<<sequenceBits | inDay<<13
 }
 
-// text is a statement with this volume's tables in it.
+// text puts the names of this volume's tables into a statement.
 func (v *volume) text(statement string) string {
 	if v.names == nil {
 		return statement
@@ -79,39 +106,39 @@ func (v *volume) text(statement string) string {
 	return text
 }
 
-// exclusive runs fn in a transaction beside which nothing is appended to the class,
-// by any server.
+// exclusive runs fn in a transaction that holds the lock of the class: no server appends
+// to the class meanwhile.
 func (v *volume) exclusive(ctx context.Context, fn func(ctx context.Context, tx *db.Tx) error) error {
 	return v.db.Exclusive(ctx, "telemetry "+string(v.class), fn)
 }
 
-// reader reads what was committed.
+// reader reads committed data.
 func (v *volume) reader(ctx context.Context) db.Querier { return v.db.Reader(ctx) }
 
-// archive is where volumes are.
+// archive is the set of all volumes.
 type archive interface {
-	// days are those of the volumes that there are, the oldest first. One that another
-	// server has made or dropped in the last seconds may be missing, or still listed.
+	// days lists the days of a class that have a volume, oldest first. It may be some
+	// seconds behind what other servers have created and dropped.
 	days(ctx context.Context, class Class) ([]int64, error)
-	// open answers the volume of a day, errDropped when there is none.
+	// open answers the volume of a day; errDropped when there is none.
 	open(ctx context.Context, class Class, day int64) (*volume, error)
-	// create is open, but makes the volume when there is none.
+	// create answers the volume of a day, and creates it when there is none.
 	create(ctx context.Context, class Class, day int64) (*volume, error)
-	// drop deletes a volume with all that is in it.
+	// drop deletes a volume and everything in it.
 	drop(ctx context.Context, class Class, day int64) error
-	// failed looks at an error that a volume caused, and answers errDropped when the
-	// reason is that the volume is gone, else the error. A volume that is damaged is set
-	// aside, so that the next create makes a new one.
+	// failed examines an error of a statement on a volume. It answers errDropped when the
+	// cause is that the volume no longer exists, and the error itself otherwise. A damaged
+	// volume is set aside, so that the next create makes a new one.
 	failed(ctx context.Context, v *volume, err error) error
-	// tidy gives back the space of what was deleted.
+	// tidy returns the space of deleted rows to the file system.
 	tidy(ctx context.Context, v *volume) error
-	// damaged names what was set aside.
+	// damaged names the volumes that were set aside.
 	damaged() []string
 	close() error
 }
 
-// errDropped says that a volume was dropped, by this server or another, or set aside:
-// it has no records any more. Whoever goes through all volumes passes over it.
+// errDropped says that a volume no longer exists: it was dropped, by this server or
+// another, or set aside as damaged. Whoever iterates over volumes skips it.
 var errDropped = errors.New("the volume was dropped")
 
 type place struct {
@@ -119,13 +146,13 @@ type place struct {
 	day   int64
 }
 
-// shelf is the open volumes of an archive.
+// shelf holds the open volumes of an archive.
 type shelf struct {
 	mu   sync.Mutex
 	open map[place]*volume
 }
 
-// get answers the open volume of a place, or puts there what make answers.
+// get answers the open volume of a place, or the one that make opens.
 func (s *shelf) get(class Class, day int64, make func() (*volume, error)) (*volume, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,11 +7,11 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// How often the work behind the records is looked for when nothing calls for it.
+// How often background work is looked for when no append triggers it.
 const (
 	rollEvery  = time.Second
 	mergeEvery = 300 * time.Millisecond
-	// passEvery is how long small blocks wait when there are few.
+	// passEvery is how long small blocks wait when there are few of them.
 	passEvery = 30 * time.Second
 	sealEvery = time.Minute
 )
@@ -32,7 +32,7 @@ func (s *Service) runRolls(ctx context.Context) {
 	defer looks.Stop()
 	asides := time.NewTicker(asideEvery)
 	defer asides.Stop()
-	// A server that starts may know better.
+	// A new release may be able to roll them up.
 	retry := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return hastenAside(ctx, tx) }) == nil
 	for ctx.Err() == nil {
 		appended := s.blocks.appended()
@@ -50,7 +50,7 @@ func (s *Service) runRolls(ctx context.Context) {
 		case <-asides.C:
 			retry = true
 		case <-appended:
-			// What comes in the next moments goes into the same transaction.
+			// Records that arrive in the next moments join the same transaction.
 			pause(ctx, 20*time.Millisecond)
 		case <-looks.C:
 		case <-ctx.Done():
@@ -103,11 +103,11 @@ func (s *Service) runMerges(ctx context.Context) {
 	}
 }
 
-// mergeOpen merges in the volumes that are not sealed.
+// mergeOpen merges blocks in the volumes that are not sealed.
 func (s *blockStore) mergeOpen(ctx context.Context, class Class) (more bool, err error) {
-	err = s.eachOf(ctx, class, func(v *volume) error {
-		marks, err := selectMarks(ctx, v.reader(ctx), v)
-		if err != nil || marks.sealed {
+	err = s.eachInClass(ctx, class, func(v *volume) error {
+		sealed, err := v.isSealed(ctx)
+		if err != nil || sealed {
 			return err
 		}
 		again, err := s.merge(ctx, v, false)
@@ -117,26 +117,25 @@ func (s *blockStore) mergeOpen(ctx context.Context, class Class) (more bool, err
 	return more, err
 }
 
-// seal finishes the volumes of days that are over: their small blocks and their
-// keys are merged as far as they go, their space is given back, and nobody looks
-// for work in them any more.
+// seal finishes the volumes of days that are over: it merges their remaining small blocks
+// and their keys, returns free space, and marks them, so that nobody looks for work in
+// them any more.
 func (s *blockStore) seal(ctx context.Context) error {
 	return s.each(ctx, func(v *volume) error {
 		if s.clock.Now().UnixMilli() < (v.day+1)*millisPerDay+sealAfter.Milliseconds() {
 			return nil
 		}
-		q := v.reader(ctx)
-		marks, err := selectMarks(ctx, q, v)
-		if err != nil || marks.sealed {
+		sealed, err := v.isSealed(ctx)
+		if err != nil || sealed {
 			return err
 		}
 		rolled, err := s.rolled(ctx, v)
 		if err != nil {
 			return err
 		}
-		left, err := selectFresh(ctx, q, v, rolled, 1)
+		left, err := selectFresh(ctx, v.reader(ctx), v, rolled, 1)
 		if err != nil || len(left) > 0 {
-			return err // to be rolled up first
+			return err // they must be rolled up first
 		}
 		for more := true; more; {
 			if more, err = s.merge(ctx, v, true); err != nil {
@@ -151,7 +150,7 @@ func (s *blockStore) seal(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			// The mark moves, so that other servers read the seal.
+			// The mark moves, so that other servers notice the seal.
 			if err := putMark(ctx, tx, v, markNext, marks.next+1); err != nil {
 				return err
 			}
@@ -163,7 +162,7 @@ func (s *blockStore) seal(ctx context.Context) error {
 	})
 }
 
-// Settle returns when everything that was appended before is rolled up.
+// Settle rolls up everything that was appended before.
 func (s *Service) Settle(ctx context.Context) error {
 	return s.blocks.roll(ctx, s.rollUp, true)
 }

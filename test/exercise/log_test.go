@@ -185,7 +185,7 @@ func TestIngestLines(t *testing.T) {
 			`{"kind":"log","level":"info","message":"m"}x`: "cannot be read",
 			`{"kind":"log","level":"info","message":"m","timestamp":"soon"}`:                   "timestamp",
 			`{"kind":"log","level":"info","message":"m","timestamp":"2999-01-01T00:00:00Z"}`:   "ahead",
-			`{"kind":"log","level":"info","message":"m","timestamp":0}`:                        "kept since",
+			`{"kind":"log","level":"info","message":"m","timestamp":0}`:                        "kept from",
 			`{"kind":"log","level":"info","message":"m","userId":"` + long(200) + `"}`:         "userId",
 			"{\"kind\":\"log\",\"level\":\"info\",\"message\":\"m\",\"userId\":\"a\\u0000b\"}": "U+0000",
 			`{"kind":"log","level":"info","message":"m","botId":"another"}`:                    "botId",
