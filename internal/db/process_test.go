@@ -143,7 +143,7 @@ func TestBusyFileIsShared(t *testing.T) {
 	stop()
 	all.Wait()
 	t.Logf("the slowest of 20 took %s", slowest)
-	if slowest > 10*time.Second {
+	if slowest > 25*time.Second { // patience is 30
 		t.Errorf("a transaction waited %s for its turn", slowest)
 	}
 }

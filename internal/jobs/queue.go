@@ -47,6 +47,7 @@ type Queue struct {
 	worker string
 	wake   chan struct{}
 	atOnce int
+	poll   time.Duration
 
 	kinds    map[string]kind
 	handled  []string
@@ -65,7 +66,7 @@ type kind struct {
 func New(db *db.DB, clock clock.Clock, log *slog.Logger) *Queue {
 	return &Queue{
 		db: db, clock: clock, log: log, worker: id.NewWorker(clock.Now()), wake: make(chan struct{}, 1),
-		atOnce: concurrency, kinds: map[string]kind{}, periodic: map[string]time.Duration{}, running: map[id.Job]struct{}{},
+		atOnce: concurrency, poll: poll, kinds: map[string]kind{}, periodic: map[string]time.Duration{}, running: map[id.Job]struct{}{},
 	}
 }
 
@@ -128,7 +129,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	all.Go(func() { q.renewLeases(work) })
 
 	ended := make(chan struct{}, q.atOnce)
-	looks, busy := time.NewTicker(poll), 0
+	looks, busy := time.NewTicker(q.poll), 0
 	defer looks.Stop()
 	for ctx.Err() == nil {
 		var wake <-chan struct{}
