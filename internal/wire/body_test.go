@@ -227,14 +227,14 @@ func TestLateBody(t *testing.T) {
 // of the body, which is there, does not end the request.
 func TestIdempotentBodyHasNoDeadline(t *testing.T) {
 	limits := roomy
-	limits.BodyTime = 50 * time.Millisecond
+	limits.BodyTime = 500 * time.Millisecond
 	s := newSample(t, limits)
 	Register(s.Mux, Operation{ID: "note", Method: http.MethodPost, Path: "/v1/notes", Scope: Outside, Permission: access.Self, Outward: true},
 		func(ctx context.Context, _ *noteInput) (*noteOutput, error) {
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
-			case <-time.After(20 * limits.BodyTime):
+			case <-time.After(4 * limits.BodyTime):
 				return &noteOutput{}, nil
 			}
 		})

@@ -20,7 +20,7 @@ const (
 )
 
 // systems are those that releases are built for: what is linked differs a little.
-var systems = []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"}
+var systems = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64"}
 
 func main() {
 	toOutput := flag.Bool("print", false, "write to standard output")
