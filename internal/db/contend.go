@@ -6,25 +6,25 @@ import (
 	"sync/atomic"
 )
 
-// contention is the key of what Contend says.
+// contention is the context key of Contend.
 type contention struct{}
 
-// Contend says that transactions begun with the answered context and the same key
-// are likely to conflict, say because they change one workspace. On PostgreSQL
-// those of one process then go one after the other while conflicts are being seen,
-// instead of repeating each other's work. Nothing but speed rests on it.
+// Contend marks transactions started with the returned context as likely to conflict
+// with others of the same key, for example because they change one workspace. On
+// PostgreSQL those of one process then run one after the other while conflicts occur,
+// instead of undoing each other's work. It affects nothing but speed.
 func Contend(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, contention{}, key)
 }
 
-// heat is how many transactions of a lane go one by one after a conflict.
+// heat is how many transactions of a lane run one by one after a conflict.
 const heat = 32
 
 // lanes are the queues that Contend's keys are spread over.
 type lanes struct {
 	seed maphash.Seed
 	all  [256]lane
-	// late takes those without a key, once they have conflicted twice.
+	// late is for transactions without a key that have conflicted twice.
 	late lane
 }
 
@@ -51,8 +51,8 @@ func (l *lanes) of(ctx context.Context) *lane {
 	return &l.all[maphash.String(l.seed, key)%uint64(len(l.all))]
 }
 
-// enter waits for the turn of a run when the lane is hot or the run is not the
-// first or second; the answered function gives the turn back.
+// enter waits for its turn if the lane is hot, or from the third attempt on; the returned
+// function passes the turn on.
 func (l *lane) enter(ctx context.Context, attempt int) (release func(), err error) {
 	if attempt <= 2 && l.hot.Load() <= 0 {
 		return func() {}, nil
@@ -66,7 +66,7 @@ func (l *lane) enter(ctx context.Context, attempt int) (release func(), err erro
 	}
 }
 
-// conflicted heats the lane of a key.
+// conflicted makes the lane of a key hot.
 func (l *lane) conflicted() {
 	if l.keyed {
 		l.hot.Store(heat)

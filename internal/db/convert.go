@@ -15,15 +15,14 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// Convert turns an error of the driver into one that a caller understands. What
-// is a *fault.Error already, sql.ErrNoRows and context.Canceled stay as they are:
-// the first was decided by who knew more, the second is for the store to name, of
-// the third nobody will read an answer.
+// Convert turns a driver's error into one that a caller understands. It leaves three
+// kinds alone: a *fault.Error, which somebody who knew more has made; sql.ErrNoRows,
+// which the store translates; and context.Canceled, whose answer nobody will read.
 //
-// A key that is taken is AlreadyExists and a row that others refer to, or that is
-// not there to be referred to, is ReferenceConstraint; whoever can name the thing
-// replaces the message. A text that PostgreSQL cannot hold is InvalidPayload. What only the operator can mend is Internal with a message
-// that says so; anything else is Internal.
+// A duplicate key becomes AlreadyExists, a violated foreign key ReferenceConstraint;
+// whoever can name the object replaces the message. Text that PostgreSQL cannot store
+// becomes InvalidPayload. What only the operator can fix becomes Internal with a message
+// that says so, and so does everything else, without one.
 func Convert(err error) error {
 	var known *fault.Error
 	if err == nil || errors.As(err, &known) || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) {
@@ -35,23 +34,23 @@ func Convert(err error) error {
 	return fault.From(err)
 }
 
-// What callers are told of failures that have a name.
+// The messages of failures that are recognised.
 const (
-	messageTaken       = "Something with the same key exists already; the key must be unique."
-	messageReference   = "Something else refers to this, or what this refers to does not exist."
-	messageCharacter   = "A text holds a character that cannot be kept, such as U+0000; texts must be valid Unicode without it."
+	messageTaken       = "An object with the same key exists already; the key must be unique."
+	messageReference   = "Another object refers to this one, or an object that this one refers to does not exist."
+	messageCharacter   = "A text contains a character that cannot be stored, such as U+0000; texts must be valid Unicode without it."
 	messageDiskFull    = "The database has no space left on its disk. Nothing was changed. The operator of this server must free space; then repeat the request."
-	messageDisk        = "The database cannot read or write its disk. Nothing was changed. The operator of this server must look at its log."
-	messageReadOnly    = "The database can only be read at the moment. Nothing was changed. The operator of this server must make it writable."
+	messageDisk        = "The database cannot read or write its disk. Nothing was changed. The operator of this server must look at the log."
+	messageReadOnly    = "The database is read-only at the moment. Nothing was changed. The operator of this server must make it writable."
 	messageDamaged     = "The database file is damaged. Nothing was changed. The operator of this server must restore a backup."
 	messageBusy        = "The database was busy for too long. Nothing was changed; repeat the request."
 	messageUnreachable = "The database cannot be reached. Nothing was changed; repeat the request later."
-	messageUnknown     = "The connection to the database was lost while the change was being committed. Look whether it happened before you repeat the request."
+	messageUnknown     = "The connection to the database was lost while the change was being committed. Check whether it took effect before you repeat the request."
 	messageTimeout     = "The database did not finish in time. Nothing was changed; repeat the request."
 	messageClosed      = "This server is shutting down. Nothing was changed; repeat the request."
 )
 
-// describe names a failure by its code; an empty message says it has no name.
+// describe recognises a failure by its code; the message is empty for an unknown one.
 func describe(err error) (fault.Type, string) {
 	var u *unknown
 	switch {
@@ -116,7 +115,7 @@ func describePostgres(state string) (fault.Type, string) {
 	case "57014":
 		return fault.OperationTimeout, messageTimeout
 	}
-	for _, class := range []string{"08", "53", "57"} { // connection, resources, the operator's intervention
+	for _, class := range []string{"08", "53", "57"} { // connection, resources, operator intervention
 		if strings.HasPrefix(state, class) {
 			return fault.Internal, messageUnreachable
 		}

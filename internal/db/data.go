@@ -8,10 +8,11 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// OfData says whether an error is of what a transaction was given, and not of the
-// database: the function made it itself, or the database refused a value. Tried again
-// it comes again, while with other data all is well. After a failure of the database,
-// of its disk or of the way to it, and after a conflict, the same may work later.
+// OfData reports whether an error was caused by the data that a transaction was given,
+// rather than by the database: its function returned it, or the database rejected a
+// value. A retry with the same data fails again, while other data may well succeed.
+// After a failure of the database, its disk or the network, and after a conflict, a retry
+// with the same data may succeed.
 func OfData(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false

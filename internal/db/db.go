@@ -31,32 +31,32 @@ const fileName = "botyard.db"
 // File is the SQLite file of a data directory.
 func File(dir string) string { return filepath.Join(dir, fileName) }
 
-// Options say where the data is and how the connections behave. The zero value
-// of every field but Dir is the default.
+// Options say where the data is and how the connections behave. The zero value of
+// every field except Dir selects its default.
 type Options struct {
 	// URL is empty for the SQLite file botyard.db in Dir, or a postgres:// URL.
 	URL string
 	// Dir is the data directory; it exists. PostgreSQL does not need it.
 	Dir string
-	// File is an SQLite file of its own instead of botyard.db in Dir.
+	// File is the path of an SQLite file to open instead of botyard.db in Dir.
 	File string
-	// Archive prepares a new File for large values that are deleted by the thousand:
-	// larger pages, and space that "PRAGMA incremental_vacuum" gives back.
+	// Archive lays a new File out for large values that are deleted by the thousand:
+	// with larger pages, and with space that "PRAGMA incremental_vacuum" returns.
 	Archive bool
-	// CacheKiB bounds the pages that each SQLite connection keeps; 0 is 16 MiB.
+	// CacheKiB bounds the page cache of each SQLite connection; 0 is 16 MiB.
 	CacheKiB int
 	// Readers bounds the SQLite connections that read; 0 is the number of
-	// processors, and 4 at the least.
+	// processors, but at least 4.
 	Readers int
 	// MaxConnections bounds the PostgreSQL pool; 0 is 20.
 	MaxConnections int
 	// ExecMode is pgx's default_query_exec_mode. Behind PgBouncer in transaction
 	// mode it must be cache_describe, describe_exec or exec.
 	ExecMode string
-	// Synchronous is SQLite's: FULL, the default, keeps what was acknowledged
-	// through a power cut; NORMAL only through the death of the process.
+	// Synchronous is SQLite's setting: with FULL, the default, acknowledged
+	// transactions survive a power failure; with NORMAL only the death of the process.
 	Synchronous string
-	// Log receives migrations and repaired connections; nil discards them.
+	// Log receives what migrations do; nil discards it.
 	Log *slog.Logger
 }
 
@@ -65,7 +65,7 @@ type DB struct {
 	engine Engine
 	log    *slog.Logger
 	path   string  // of the SQLite file
-	pool   *sql.DB // SQLite: the readers; PostgreSQL: everyone
+	pool   *sql.DB // SQLite: the readers; PostgreSQL: all connections
 	reads  *statements
 	writer *writer // SQLite only
 	lanes  *lanes  // PostgreSQL only
@@ -78,12 +78,12 @@ type DB struct {
 //
 // Rows must be closed before the next statement of the same transaction.
 type Querier interface {
-	// Exec runs a statement that returns no rows and answers how many it changed.
+	// Exec runs a statement that returns no rows, and reports how many it changed.
 	Exec(ctx context.Context, query string, args ...any) (int64, error)
 	// Query runs a statement that returns rows; the caller closes them.
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	// QueryRow runs a statement that returns one row; its errors, sql.ErrNoRows
-	// among them, come from Scan.
+	// QueryRow runs a statement that returns one row; Scan reports its errors,
+	// including sql.ErrNoRows.
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
 }
 
@@ -126,8 +126,7 @@ func (d *DB) Close() error {
 	return d.pool.Close()
 }
 
-// Ping asks whether statements can run: on a reader, and on SQLite whether the
-// writer answers too.
+// Ping checks that statements can run; on SQLite, on the writer too.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.pool.PingContext(ctx); err != nil {
 		return Convert(err)
@@ -152,11 +151,11 @@ func (d *DB) within(ctx context.Context) *Tx {
 	return nil
 }
 
-// Reader is for reading outside a transaction: each statement sees what was
-// committed when it began. Within a transaction, that is with the context its
-// function was given, it is the transaction itself and sees its writes.
+// Reader reads outside a transaction: each statement sees what was committed when it
+// started. With the context of a transaction's function, it is that transaction, and
+// sees its writes.
 //
-// It does not write: Exec is refused outside a transaction.
+// Outside a transaction, Exec is refused.
 func (d *DB) Reader(ctx context.Context) Querier {
 	if tx := d.within(ctx); tx != nil {
 		return tx
@@ -166,15 +165,15 @@ func (d *DB) Reader(ctx context.Context) Querier {
 
 // Tx runs fn in a write transaction and commits when it returns nil.
 //
-// fn may be run several times before one run counts, so it must touch nothing but
-// the database and variables it sets anew. It must not start goroutines that use
-// tx, nor wait for anything but the database: on SQLite it holds the one writer.
-// The context it is given carries tx: Tx and Reader calls with it join.
+// fn may run several times before one run counts, so it must change nothing but the
+// database and variables that it resets at its start. It must not start goroutines
+// that use tx, nor wait for anything but the database: on SQLite it occupies the only
+// writer. The context it is given carries tx: calls of Tx and Reader with it join tx.
 //
-// When ctx ends before fn begins, Tx returns its error and nothing happens. On
-// SQLite a transaction that has begun is carried to its end whatever ctx does. The
-// error is fn's own, or the one of Convert. A panic of fn rolls back and goes on
-// in the caller's goroutine, on SQLite as a *Panic.
+// If ctx ends before fn starts, Tx returns its error and nothing happens. On SQLite a
+// transaction that has started runs to its end whatever happens to ctx. The error is
+// fn's own, or that of Convert. A panic in fn rolls back and continues in the caller's
+// goroutine, on SQLite as a *Panic.
 func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	if tx := d.within(ctx); tx != nil {
 		return tx.join(ctx, fn)
@@ -203,7 +202,7 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error)
 	return nil
 }
 
-// describe says in its span which engine ran a transaction, and how it ended.
+// describe records in the span which engine ran a transaction and how it ended.
 func (d *DB) describe(span trace.Span, err error) {
 	span.Text("db.system.name", map[Engine]string{SQLite: "sqlite", PostgreSQL: "postgresql"}[d.engine])
 	if err == nil {
@@ -221,10 +220,10 @@ type Stats struct {
 	// Batches counts SQLite's commits and Transactions what they held together;
 	// on PostgreSQL both count committed transactions.
 	Batches, Transactions uint64
-	// Retries counts the runs of a function beyond its first.
+	// Retries counts the runs of functions beyond the first of each.
 	Retries uint64
-	// Open, InUse and Waited are those of the pool: connections, connections at
-	// work, and how often someone had to wait for one.
+	// Open and InUse count the pool's connections, Waited how often a caller had to
+	// wait for one.
 	Open, InUse int
 	Waited      int64
 }
@@ -243,7 +242,7 @@ func (d *DB) Stats() Stats {
 // reader runs statements outside a transaction.
 type reader struct{ db *DB }
 
-var errReader = errors.New("a Reader does not write; a write needs Tx")
+var errReader = errors.New("a Reader does not write; use Tx")
 
 func (r reader) Exec(context.Context, string, ...any) (int64, error) { return 0, errReader }
 

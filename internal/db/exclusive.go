@@ -9,19 +9,19 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Exclusive runs fn in a write transaction beside which no other Exclusive of the
-// same key runs, in any process, and commits when it returns nil. Each statement
-// sees what was committed when it began, all of the transactions of the key that
-// went before among it. On SQLite it is Tx.
+// Exclusive runs fn in a write transaction and commits when it returns nil. At most one
+// Exclusive transaction per key runs at a time, across all processes. Each statement sees
+// what was committed when it started, including all earlier transactions of the key. On
+// SQLite it is Tx.
 //
-// It is for appending in an order that readers may rely on: what was committed
-// first is seen first. The transactions of Tx may run beside it.
+// It is for appending in an order that readers may rely on: what was committed first is
+// seen first. Transactions of Tx may run at the same time.
 func (d *DB) Exclusive(ctx context.Context, key string, fn func(ctx context.Context, tx *Tx) error) error {
 	if d.engine == SQLite {
 		return d.Tx(ctx, fn)
 	}
 	if d.within(ctx) != nil {
-		return errors.New("an Exclusive transaction cannot be a part of another")
+		return errors.New("an Exclusive transaction cannot be nested in another")
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(key)) // never fails
@@ -45,7 +45,7 @@ func (d *DB) Exclusive(ctx context.Context, key string, fn func(ctx context.Cont
 	return nil
 }
 
-// Damaged says whether err is SQLite's word for a file that is damaged or is no
+// Damaged reports whether err is SQLite's error for a file that is damaged or not a
 // database.
 func Damaged(err error) bool {
 	switch code(err) {

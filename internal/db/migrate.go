@@ -24,7 +24,7 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// versions is goose's table of what was applied.
+// versions is goose's table of applied migrations.
 const versions = "goose_db_version"
 
 // migrationID names the advisory lock of PostgreSQL: the letters of "botyard".
@@ -38,10 +38,10 @@ type Migration struct {
 	AppliedAt time.Time
 }
 
-// Pending says that the migration was not applied.
+// Pending reports whether the migration has not been applied.
 func (m Migration) Pending() bool { return m.AppliedAt.IsZero() }
 
-// ErrNewer says that a newer botyard has changed the schema.
+// ErrNewer is the error for a schema that a newer botyard has migrated.
 var ErrNewer = errors.New("the database was written by a newer version of botyard")
 
 // Migrate brings the schema up to date. Several processes may do so at once.
@@ -51,8 +51,8 @@ var ErrNewer = errors.New("the database was written by a newer version of botyar
 // it, where version is the first migration that is about to be applied.
 func (d *DB) Migrate(ctx context.Context) error { return d.migrate(ctx, migrations()) }
 
-// MigrateTo brings the schema of an empty database to a version that this program
-// knows, for what was written at that version; Migrate does the rest.
+// MigrateTo brings an empty database to an older version of the schema, for data that was
+// written at that version; Migrate does the rest.
 func (d *DB) MigrateTo(ctx context.Context, version int64) error {
 	return d.migrate(ctx, until{migrations(), version})
 }
@@ -86,9 +86,9 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) error {
 	if err != nil {
 		return fmt.Errorf("the migrations of this program are wrong: %w", err)
 	}
-	// Two processes may migrate one SQLite file at the same moment. A migration and
-	// the note that it was applied are one transaction, so the loser fails, finds
-	// the work done, and goes on from there.
+	// Two processes may migrate one SQLite file at the same time. A migration and its row
+	// in goose's table are one transaction, so the loser fails, finds the work done, and
+	// continues from there.
 	for {
 		before, err := d.status(ctx, files)
 		if err != nil {
@@ -118,7 +118,7 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) error {
 		case now == target:
 			return nil
 		case now == current && code(failure) == sqlite3.SQLITE_BUSY && ctx.Err() == nil:
-			// Another process is at it for longer than SQLite waits.
+			// Another process is migrating for longer than SQLite waits.
 		case now == current && failure != nil:
 			return fmt.Errorf("the schema stays at version %d: %w", now, failure)
 		case now == current:
@@ -166,8 +166,7 @@ func (d *DB) copyBefore(ctx context.Context, pool *sql.DB, version int64, still 
 	return nil
 }
 
-// Status lists the migrations of this program by version. A schema that is newer
-// than they are is ErrNewer.
+// Status lists this program's migrations by version. A newer schema is ErrNewer.
 func (d *DB) Status(ctx context.Context) ([]Migration, error) { return d.status(ctx, migrations()) }
 
 func (d *DB) status(ctx context.Context, files fs.FS) ([]Migration, error) {
@@ -225,19 +224,19 @@ func (d *DB) applied(ctx context.Context) (map[int64]time.Time, error) {
 	return applied, rows.Err()
 }
 
-// until hides the migrations behind a version.
+// until hides the migrations after a version.
 type until struct {
 	fs.FS
 	version int64
 }
 
-// Glob answers the names of the migrations up to the version.
+// Glob returns the names of the migrations up to the version.
 func (u until) Glob(pattern string) ([]string, error) {
 	names, err := fs.Glob(u.FS, pattern)
 	return slices.DeleteFunc(names, u.hidden), err
 }
 
-// ReadDir answers the migrations up to the version.
+// ReadDir returns the migrations up to the version.
 func (u until) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(u.FS, name)
 	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return u.hidden(e.Name()) }), err

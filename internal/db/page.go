@@ -1,9 +1,9 @@
 package db
 
-// Page is the part of a list that is asked for: at most Size items after a key.
+// Page is the requested part of a list: at most Size items after a key.
 type Page struct {
 	Size  int
-	After *Key // nil: from the beginning
+	After *Key // nil: from the start
 }
 
 // Key is the place of an item in a list: the number it is sorted by, usually
@@ -13,8 +13,8 @@ type Key struct {
 	ID string
 }
 
-// Cut shortens items, read with one more than the page's size, to the page, and
-// answers the key of the last one when more follow.
+// Cut shortens items, which were read with one more than the page's size, to the page,
+// and returns the key of its last item if more follow.
 func Cut[T any](items []T, page Page, key func(T) Key) ([]T, *Key) {
 	if len(items) <= page.Size {
 		return items, nil

@@ -22,7 +22,7 @@ import (
 // maxAttempts bounds the runs of one function on PostgreSQL.
 const maxAttempts = 60
 
-// The waits between runs: full jitter below a bound that doubles.
+// The backoff between runs: full jitter below a limit that doubles.
 const (
 	firstWait = 2 * time.Millisecond
 	maxWait   = 250 * time.Millisecond
@@ -65,11 +65,11 @@ func (d *DB) openPostgres(ctx context.Context, o Options) error {
 	return nil
 }
 
-// transact runs fn in a serializable transaction, again when PostgreSQL says that
-// it conflicted with another.
+// transact runs fn in a serializable transaction, and retries it when PostgreSQL reports
+// a conflict with another one.
 //
-// A unique violation is not repeated: PostgreSQL reports one that hides a conflict
-// as a conflict, so what is left is a key that is taken.
+// A unique violation is not retried: PostgreSQL reports those that hide a conflict as a
+// conflict, so the key is really taken.
 func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, span trace.Span) (*Tx, error) {
 	lane := d.lanes.of(ctx)
 	lost := false
@@ -90,7 +90,7 @@ func (d *DB) transact(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 		}
 		if attempt == maxAttempts {
 			return nil, fault.New(fault.ResourceLockedConflict,
-				"The change conflicted with other changes of the same things %d times. Nothing was changed; repeat the request.", attempt).Because(err)
+				"The change conflicted with other changes to the same objects %d times. Nothing was changed; repeat the request.", attempt).Because(err)
 		}
 		d.counts.retries.Add(1)
 		if !pause(ctx, id.Jitter(min(firstWait<<min(attempt, 10), maxWait))) {
@@ -110,7 +110,7 @@ func (d *DB) attemptInLane(ctx context.Context, l *lane, attempt int, fn func(ct
 	return d.attempt(ctx, sql.LevelSerializable, fn)
 }
 
-// unknown is an error of COMMIT that leaves open whether it happened.
+// unknown is an error of COMMIT after which it is unknown whether it took effect.
 type unknown struct{ cause error }
 
 func (u *unknown) Error() string {
@@ -118,11 +118,11 @@ func (u *unknown) Error() string {
 }
 func (u *unknown) Unwrap() error { return u.cause }
 
-// attempt runs fn once. The answered Tx is nil when the transaction did not begin.
+// attempt runs fn once. The returned Tx is nil if the transaction did not start.
 //
-// The end of ctx stops the waiting for a connection and the statements, but not
-// the commit: a commit that is given up halfway has an unknown outcome. The time limit
-// holds for everything.
+// The end of ctx interrupts the wait for a connection and the statements, but not the
+// commit: abandoned halfway, its outcome would be unknown. The time limit applies to all
+// three.
 func (d *DB) attempt(ctx context.Context, isolation sql.IsolationLevel, fn func(ctx context.Context, tx *Tx) error) (*Tx, error) {
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.longest)
 	defer cancel()
@@ -161,9 +161,9 @@ func (d *DB) attempt(ctx context.Context, isolation sql.IsolationLevel, fn func(
 	return tx, &unknown{err}
 }
 
-// conflicted says whether another run can succeed. A function may hide the
-// conflict behind an error of its own, so what its statements met counts too, and
-// 25P02, which says that an earlier statement failed.
+// conflicted reports whether another run can succeed. A function may hide the conflict
+// behind an error of its own, so the errors of its statements count too, and so does
+// 25P02, the error of statements after a failed one.
 func conflicted(err error, tx *Tx) bool {
 	var failure error
 	if tx != nil {
@@ -182,7 +182,7 @@ func conflicted(err error, tx *Tx) bool {
 	return errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
-// disconnected says whether the connection was lost before the commit was sent.
+// disconnected reports whether the connection was lost before the commit was sent.
 func disconnected(err error, tx *Tx) bool {
 	var u *unknown
 	if errors.As(err, &u) {
@@ -206,7 +206,7 @@ func lostConnection(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err) || unexpectedEnd(err) || errors.As(err, &network)
 }
 
-// session runs statements in a transaction of PostgreSQL.
+// session runs statements in a PostgreSQL transaction.
 type session struct{ tx *sql.Tx }
 
 func (n session) exec(ctx context.Context, query string, args []any) (sql.Result, error) {

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Sealer seals values for their places, and opens them; package secret.
+// Sealer seals values for one place each, and opens them; see package secret.
 type Sealer interface {
 	Seal(plain []byte, table, row, field string) string
 	Open(sealed, table, row, field string) ([]byte, error)
-	// NeedsRotation says that an older key than the primary one sealed the value.
+	// NeedsRotation reports whether the value was sealed by an older key than the
+	// primary one.
 	NeedsRotation(sealed string) bool
 }
 
-// SealedColumn is a column of sealed values. A value is sealed for its table, for
-// its row, which is the key's columns with slashes between them, and for its
-// column, so it opens in no other place. Of several key columns, only the last may
-// hold a slash.
+// SealedColumn is a column of sealed values. A value is bound to its table, its row (the
+// key's columns joined by slashes) and its column, so it opens in no other place. Of
+// several key columns, only the last may contain a slash.
 type SealedColumn struct {
 	Table  string
 	Key    []string
@@ -33,13 +33,13 @@ func (c SealedColumn) Open(keys Sealer, sealed string, key ...string) ([]byte, e
 	return keys.Open(sealed, c.Table, strings.Join(key, "/"), c.Column)
 }
 
-// resealBatch is how many rows one transaction looks at: few enough for a server
-// that runs on the same database not to wait.
+// resealBatch is how many rows one transaction examines: few enough not to hold up a
+// server on the same database.
 const resealBatch = 200
 
-// Reseal seals anew whatever of the columns an older key than the primary one
-// sealed, and answers how many values that were. It works in batches, each in a
-// transaction of its own; when it is interrupted, the next run does the rest.
+// Reseal seals the columns' values again that were sealed by an older key than the primary
+// one, and returns how many those were. It works in batches, one transaction each; if it
+// is interrupted, the next run does the rest.
 func (d *DB) Reseal(ctx context.Context, keys Sealer, columns ...SealedColumn) (resealed int, err error) {
 	for _, c := range columns {
 		for after, more := make([]string, len(c.Key)), true; more; {
@@ -64,8 +64,8 @@ type sealedRow struct {
 	sealed string
 }
 
-// reseal does the batch of rows behind a key, and answers the last row's key when
-// more may follow.
+// reseal handles the batch of rows after a key, and returns the last row's key if more
+// may follow.
 func (c SealedColumn) reseal(ctx context.Context, tx *Tx, keys Sealer, after []string) (last []string, n int, err error) {
 	rows, err := c.batch(ctx, tx, after)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ColumnType is how a column's values are written elsewhere than in a database.
+// ColumnType is the engine-independent type of a column, for copies outside a database.
 type ColumnType string
 
 // The types that the schema uses, on both engines.
@@ -20,7 +20,7 @@ const (
 	BytesColumn   ColumnType = "bytes"
 )
 
-// columnTypes are the names that the engines have for them.
+// columnTypes maps the engines' names of types.
 var columnTypes = map[string]ColumnType{
 	"text": TextColumn, "character varying": TextColumn,
 	"bigint": IntegerColumn, "integer": IntegerColumn, "smallint": IntegerColumn, "int": IntegerColumn,
@@ -51,9 +51,8 @@ func (t Table) names() string {
 	return strings.Join(names, ", ")
 }
 
-// Snapshot gives fn a view of the database as it is at one moment, however long fn
-// takes and whatever is written meanwhile. q does not write, and serves one
-// statement at a time.
+// Snapshot gives fn a view of the database as of one moment, however long fn takes and
+// whatever is written meanwhile. q is read-only, and serves one statement at a time.
 func (d *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, q Querier) error) (err error) {
 	options := &sql.TxOptions{ReadOnly: true}
 	if d.engine == PostgreSQL {
@@ -85,8 +84,8 @@ func (s snapshot) QueryRow(ctx context.Context, query string, args ...any) *sql.
 	return s.tx.QueryRowContext(ctx, query, args...)
 }
 
-// Tables lists the tables that migrations made, by name, without the one that
-// keeps which migrations were applied. A partitioned table is one table.
+// Tables lists the tables created by migrations, sorted by name, without the one that
+// records which migrations were applied. A partitioned table counts as one.
 func (d *DB) Tables(ctx context.Context, q Querier) ([]Table, error) {
 	rows, err := q.Query(ctx, catalogs[d.engine])
 	if err != nil {
@@ -115,8 +114,8 @@ func (d *DB) Tables(ctx context.Context, q Querier) ([]Table, error) {
 	return tables, Convert(rows.Err())
 }
 
-// Describe answers the columns of a table that no migration made; name may say its
-// schema.
+// Describe returns the columns of a table that was not created by a migration; name may
+// include a schema.
 func Describe(ctx context.Context, q Querier, name string) (Table, error) {
 	t := Table{Name: name}
 	rows, err := q.Query(ctx, "SELECT * FROM "+name+" LIMIT 0")
@@ -153,9 +152,9 @@ var catalogs = map[Engine]string{
 		ORDER BY t.relname COLLATE "C", a.attnum`,
 }
 
-// EachRow reads a whole table, a row at a time. A value is nil, a string, an int64,
-// a bool, a float64 or a []byte, as its column's type says; the slice is used again
-// for the next row.
+// EachRow reads a whole table, one row at a time. A value is nil, or a string, int64,
+// bool, float64 or []byte according to its column's type; the slice is reused for the
+// next row.
 func EachRow(ctx context.Context, q Querier, t Table, each func(values []any) error) error {
 	rows, err := q.Query(ctx, "SELECT "+t.names()+" FROM "+t.Name)
 	if err != nil {
@@ -218,7 +217,7 @@ func valueOf(cell any) any {
 	return nil
 }
 
-// InsertInto inserts whole rows of a table, with the values of EachRow.
+// InsertInto inserts whole rows as EachRow reads them.
 func InsertInto(ctx context.Context, tx *Tx, t Table, rows [][]any) error {
 	return Convert(InsertRows(ctx, tx, "INSERT INTO "+t.Name+" ("+t.names()+") VALUES ", "", rows))
 }

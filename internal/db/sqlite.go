@@ -20,16 +20,16 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 )
 
-// patience is how long SQLite waits for another process: to open the file, or to
-// begin a transaction for a caller without a deadline.
+// patience is how long to wait for another process: to open the SQLite file, or to begin
+// a transaction for a caller without a deadline.
 const patience = 30 * time.Second
 
-// dsn names the SQLite file for a connection that writes, or one that reads.
-// busy_timeout stands first: the pragmas after it may have to wait.
+// dsn is the data source name for a connection that writes, or only reads. busy_timeout
+// comes first because the pragmas after it may have to wait.
 func dsn(path, synchronous string, o Options, reads bool) string {
 	pragmas := []string{"busy_timeout(5000)"}
 	if o.Archive {
-		// Both hold only while the file is new, and before the journal is made.
+		// Both take effect only in a new file, before the journal is created.
 		pragmas = append(pragmas, "page_size(8192)", "auto_vacuum(2)")
 	}
 	cache := max(o.CacheKiB, 0)
@@ -103,8 +103,8 @@ func makePrivate(path string) error {
 	return file.Close()
 }
 
-// settle runs open until another process, which is opening the same file, no
-// longer stands in its way.
+// settle retries open while another process, which is opening the same file, is in its
+// way.
 func settle(ctx context.Context, open func() error) error {
 	started := clock.Start()
 	for {
@@ -118,7 +118,7 @@ func settle(ctx context.Context, open func() error) error {
 	}
 }
 
-// pause waits, and answers false when ctx ended first.
+// pause waits, and returns false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -142,8 +142,8 @@ func extendedCode(err error) int {
 	return 0
 }
 
-// breaks says whether an error of SQLite may have ended the whole transaction, or
-// left the connection in doubt, rather than undone one statement.
+// breaks reports whether an error of SQLite may have ended the whole transaction, or left
+// the connection in an unknown state, rather than undone a single statement.
 func breaks(err error) bool {
 	switch code(err) {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
@@ -151,15 +151,15 @@ func breaks(err error) bool {
 		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_MISUSE:
 		return true
 	}
-	// The driver answers an interrupted statement with the error of its context.
+	// The driver returns the context's error for an interrupted statement.
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// maxStatements bounds the prepared statements of a cache. The statements of the
-// program are fewer; those beyond, of lists with free filters, are not kept.
+// maxStatements bounds a cache of prepared statements. The program has fewer fixed
+// statements; of lists with free filters, those beyond the bound are not cached.
 const maxStatements = 512
 
-// statements keeps prepared statements by their text.
+// statements caches prepared statements by their text.
 type statements struct {
 	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
 	mu      sync.RWMutex
@@ -170,9 +170,9 @@ func newStatements(prepare func(ctx context.Context, query string) (*sql.Stmt, e
 	return &statements{prepare: func(ctx context.Context, query string) (*sql.Stmt, error) { return prepare(ctx, unnumbered(query)) }, byText: map[string]*sql.Stmt{}}
 }
 
-// unnumbered writes the placeholders $1, $2, … as ?, where they come once each and in
-// order. To SQLite a numbered one is a name, which it looks for among all names for every
-// value that is bound: with a thousand values that took half the time of an insert.
+// unnumbered writes the placeholders $1, $2, … as ?, if each occurs once and in order.
+// SQLite treats a numbered one as a name, and searches all names for every value that is
+// bound: with a thousand values, that took half the time of an insert.
 func unnumbered(query string) string {
 	var b strings.Builder
 	quoted, from := false, 0
@@ -196,8 +196,8 @@ func unnumbered(query string) string {
 	return b.String() + query[from:]
 }
 
-// get is the statement, or nil when it is not kept: then the query is to be run as
-// it is, and says itself what is wrong with it. A nil cache keeps nothing.
+// get returns the prepared statement, or nil if it is not cached: then the caller runs the
+// query as it is, which also reports what is wrong with it. A nil cache holds nothing.
 func (s *statements) get(ctx context.Context, query string) *sql.Stmt {
 	if s == nil {
 		return nil
@@ -222,7 +222,7 @@ func (s *statements) get(ctx context.Context, query string) *sql.Stmt {
 	return stmt
 }
 
-// close gives the statements back.
+// close closes the statements.
 func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Statement is SQL that is put together from fragments of the program's own, never
-// of a caller, with the values that its placeholders stand for.
+// Statement assembles SQL from fragments, which must be the program's own and never a
+// caller's, and collects the values of its placeholders.
 type Statement struct {
 	text strings.Builder
 	args []any
 }
 
 // Add writes a fragment, in which every ? becomes the placeholder of the next value.
-// It panics when there are fewer values than that.
+// It panics if there are too few values.
 func (s *Statement) Add(fragment string, values ...any) {
 	for {
 		before, after, found := strings.Cut(fragment, "?")
@@ -30,7 +30,7 @@ func (s *Statement) Add(fragment string, values ...any) {
 	}
 }
 
-// AddList writes values in parentheses, each as a placeholder.
+// AddList writes a parenthesised list with a placeholder for each value.
 func (s *Statement) AddList(values ...any) {
 	s.text.WriteByte('(')
 	for i, value := range values {
@@ -48,11 +48,11 @@ func (s *Statement) Text() string { return s.text.String() }
 // Args are the values of the placeholders, in their order.
 func (s *Statement) Args() []any { return s.args }
 
-// maxValues bounds the placeholders of one statement. Both engines take many more.
+// maxValues bounds the placeholders of one statement; both engines accept many more.
 const maxValues = 1024
 
-// Chunks cuts rows into parts of at most so many, the sizes of which are powers of two:
-// statements for so many rows have a few texts, which stay prepared.
+// Chunks splits rows into parts of at most most rows whose sizes are powers of two: their
+// statements then have only a few different texts, which stay prepared.
 func Chunks[T any](rows []T, most int) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		size := 1
@@ -71,8 +71,8 @@ func Chunks[T any](rows []T, most int) iter.Seq[[]T] {
 	}
 }
 
-// InsertRows inserts rows, some hundred values a statement. insert ends with VALUES,
-// conflict is empty or an ON CONFLICT clause. No rows are no statement.
+// InsertRows inserts rows in statements of up to a thousand values. insert ends with
+// VALUES; conflict is empty or an ON CONFLICT clause.
 func InsertRows(ctx context.Context, q Querier, insert, conflict string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil

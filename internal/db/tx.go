@@ -11,33 +11,33 @@ import (
 	"github.com/botyard/botyard/internal/trace"
 )
 
-// Tx is a write transaction; it is a Querier. It belongs to the function it was
-// given to: it must not be kept, nor used by two goroutines at once.
+// Tx is a write transaction, and a Querier. It belongs to the function that it was
+// passed to: it must not be kept, nor used by two goroutines at once.
 type Tx struct {
 	db    *DB
 	run   conn
 	ended bool
-	// failure is the first error of a statement; no statement runs after it.
+	// failure is the first error of a statement; no further statement runs.
 	failure error
-	// wrote says that rows may have been changed.
+	// wrote reports that rows may have been changed.
 	wrote bool
 	after []func()
-	// rows and row are the results that the function may have left open.
+	// rows and row are results that the function may have left open.
 	rows []*sql.Rows
 	row  []*sql.Row
 }
 
-// conn is what a transaction runs its statements on: the writer of SQLite, or a
-// transaction of PostgreSQL.
+// conn is what a transaction runs its statements on: SQLite's writer, or a PostgreSQL
+// transaction.
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (sql.Result, error)
 	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
 	queryRow(ctx context.Context, query string, args []any) *sql.Row
 }
 
-var errEnded = errors.New("this transaction has ended; it must not be kept beyond the function it was given to")
+var errEnded = errors.New("this transaction has ended; it must not be used outside the function that it was passed to")
 
-// usable is nil while statements may run.
+// usable returns the error that keeps statements from running, or nil.
 func (tx *Tx) usable() error {
 	if tx.ended {
 		return errEnded
@@ -45,7 +45,7 @@ func (tx *Tx) usable() error {
 	return tx.failure
 }
 
-// note keeps what a statement did to the transaction.
+// note records what a statement did to the transaction.
 func (tx *Tx) note(query string, changed int64, err error) {
 	switch {
 	case err != nil:
@@ -55,14 +55,13 @@ func (tx *Tx) note(query string, changed int64, err error) {
 	}
 }
 
-// changes says whether a statement can change rows. What is not known to be
-// harmless counts as a change.
+// changes reports whether a statement may change rows: anything but a SELECT.
 func changes(query string) bool {
 	query = strings.TrimLeft(query, " \t\r\n")
 	return len(query) < 6 || !strings.EqualFold(query[:6], "SELECT")
 }
 
-// counted says that a statement which changed nothing answers zero.
+// counted reports whether the number of changed rows of a statement can be relied on.
 func counted(query string) bool {
 	query = strings.TrimLeft(query, " \t\r\n")
 	if len(query) < 6 {
@@ -119,14 +118,13 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row 
 	return row
 }
 
-// AfterCommit has f run once, in the caller's goroutine, after the transaction
-// was committed and before Tx returns. It is for wake-ups and caches: what must
-// not be lost belongs in the transaction.
+// AfterCommit runs f once, in the caller's goroutine, after the commit and before Tx
+// returns. It is for wake-ups and caches: what must not be lost belongs in the
+// transaction.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 
-// join runs fn as a part of the transaction. When fn wrote and then failed, the
-// transaction fails even if its function forgives the error: there is no way to
-// keep one half.
+// join runs fn as part of the transaction. If fn wrote and then failed, the transaction
+// fails even if the outer function ignores the error: half of fn cannot be undone.
 func (tx *Tx) join(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	if err := tx.usable(); err != nil {
 		return err
@@ -143,8 +141,8 @@ func (tx *Tx) join(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	return err
 }
 
-// noteRun notes in its span that the function of a transaction is run, for the runs-th
-// time: what lies before the first event is waiting, and more than one are repeats.
+// noteRun records in the span that a transaction's function starts its runs-th run. The
+// time before the first event was spent waiting; later events are retries.
 func noteRun(span trace.Span, runs int) {
 	if span.On() {
 		span.Event("run", "", "")
@@ -152,7 +150,7 @@ func noteRun(span trace.Span, runs int) {
 	}
 }
 
-// call runs fn once and answers the error that decides the transaction.
+// call runs fn once and returns the error that decides the transaction.
 func (tx *Tx) call(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	defer tx.end()
 	if err := fn(context.WithValue(ctx, carried{}, tx), tx); err != nil {
@@ -161,9 +159,8 @@ func (tx *Tx) call(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	return tx.failure
 }
 
-// end closes what the function left open, here and now: closed later, by the end of
-// its context, rows could outlive the connection that they are of, and SQLite would
-// touch memory that it has freed.
+// end closes what the function left open. Left to the end of their context, rows could
+// outlive their connection, and SQLite would use memory that it has freed.
 func (tx *Tx) end() {
 	tx.ended = true
 	for _, rows := range tx.rows {
@@ -175,8 +172,8 @@ func (tx *Tx) end() {
 	tx.rows, tx.row = nil, nil
 }
 
-// Panic is the panic of a function that ran on the SQLite writer, carried to the
-// goroutine that called Tx.
+// Panic carries a panic from the goroutine of the SQLite writer to the one that called
+// Tx.
 type Panic struct {
 	// Value is what the function panicked with.
 	Value any
@@ -184,7 +181,7 @@ type Panic struct {
 	Stack []byte
 }
 
-// Error holds the value and the stack: it is for the log.
+// Error includes the stack: it is for the log.
 func (p *Panic) Error() string { return fmt.Sprintf("%v\n\n%s", p.Value, p.Stack) }
 
 // Unwrap is the value, when it is an error.
@@ -193,8 +190,8 @@ func (p *Panic) Unwrap() error {
 	return err
 }
 
-// refusal is a database that answers every statement with one error. It is the
-// only way to make a *sql.Row that holds an error.
+// refusal is a driver whose every statement fails with one error: the only way to make
+// a *sql.Row that holds an error.
 type refusal struct{ err error }
 
 func (r refusal) Connect(context.Context) (driver.Conn, error) { return nil, r.err }

@@ -16,27 +16,27 @@ import (
 	"github.com/botyard/botyard/internal/trace"
 )
 
-// maxBatch bounds how many functions share one commit, and so how long the first
-// of them waits for the last.
+// maxBatch bounds how many functions share one commit, and thus how long the first
+// waits for the last.
 const maxBatch = 256
 
-// longest is how long one run of a function may take, on both engines. A function
-// that is stopped by it fails alone.
+// longest is how long one run of a function may take, on both engines. A function that
+// exceeds it fails without affecting others.
 const longest = 30 * time.Second
 
 var (
 	errClosed = errors.New("the database is closed")
-	errExited = errors.New("the function of the transaction ended its goroutine instead of returning")
+	errExited = errors.New("the transaction's function ended its goroutine instead of returning")
 )
 
-// writer is the one connection that writes to the SQLite file. Its goroutine runs
-// the functions that wait, one after the other, in one transaction, and answers
-// them after the commit: one wait for the disk serves them all.
+// writer is the only connection that writes to the SQLite file. Its goroutine runs the
+// waiting functions one after the other in one transaction, and answers them after the
+// commit: a single sync of the disk serves them all (group commit).
 //
-// A function that fails without having written drops out. When one fails after
-// writing, the transaction is rolled back and everyone is run again, each under a
-// savepoint of its own. When a statement ends the whole transaction, everyone but
-// the one to blame is run again, each in a transaction of its own.
+// A function that fails without having written drops out. If one fails after writing,
+// the transaction is rolled back and all functions run again, each under a savepoint of
+// its own. If a statement ends the whole transaction, all functions but the culprit run
+// again, each in a transaction of its own.
 type writer struct {
 	db    *DB
 	pool  *sql.DB // of one connection
@@ -56,9 +56,9 @@ const (
 	withdrawn
 )
 
-// request is a function that waits to be run by the writer.
+// request is a function for the writer to run.
 type request struct {
-	ctx   context.Context // does not end
+	ctx   context.Context // never cancelled
 	fn    func(ctx context.Context, tx *Tx) error
 	state atomic.Int32
 	runs  int
@@ -83,9 +83,9 @@ func openWriter(ctx context.Context, d *DB, dsn string) (*writer, error) {
 	return w, nil
 }
 
-// connect takes the connection. Its busy_timeout is short and the writer repeats
-// BEGIN instead: SQLite's own waiting slows down to ten looks a second, too few to
-// find the gap between the commits of a busy process.
+// connect opens the connection. Its busy_timeout is short, and the writer retries BEGIN
+// itself: SQLite's own backoff slows down to ten attempts a second, too few to catch the
+// gap between the commits of a busy process.
 func (w *writer) connect(ctx context.Context) error {
 	conn, err := w.pool.Conn(ctx)
 	if err != nil {
@@ -98,10 +98,10 @@ func (w *writer) connect(ctx context.Context) error {
 	return nil
 }
 
-// disconnect drops the connection, and with it every open transaction. No rows are
-// open: Tx.end has closed them. The statements go first, since the pool does not know
-// of those that were prepared on one connection, and SQLite keeps a connection, with
-// its lock, until the last of its statements is gone.
+// disconnect drops the connection, and with it any open transaction. Rows are closed
+// already, by Tx.end. The statements go first: the pool does not know of those that were
+// prepared on one connection, and SQLite keeps a connection, with its lock, until the
+// last of its statements is closed.
 func (w *writer) disconnect() {
 	if w.conn == nil {
 		return
@@ -118,7 +118,7 @@ func (w *writer) close() error {
 	return w.pool.Close()
 }
 
-// submit has fn run and waits until it is committed or has failed.
+// submit queues fn and waits until it is committed or has failed.
 func (w *writer) submit(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, span trace.Span) (*Tx, error) {
 	r := &request{ctx: context.WithoutCancel(ctx), fn: fn, span: span, done: make(chan struct{}, 1)}
 	select {
@@ -154,7 +154,7 @@ func (r *request) failed() bool { return r.err != nil || r.panic != nil }
 
 func (r *request) answer() { r.done <- struct{}{} }
 
-// refuse answers a request that has not begun with err.
+// refuse answers a request that has not started with err.
 func (r *request) refuse(err error) {
 	if r.begin() {
 		r.err = err
@@ -162,8 +162,8 @@ func (r *request) refuse(err error) {
 	}
 }
 
-// serve is the writer's goroutine. It begins with what an earlier one, ended by a
-// function, left behind.
+// serve is the writer's goroutine. It starts with the requests left by a predecessor
+// whose goroutine was ended by a function.
 func (w *writer) serve(left []*request) {
 	b := &batch{writer: w}
 	returned := false
@@ -197,8 +197,8 @@ func (w *writer) serve(left []*request) {
 	}
 }
 
-// begin opens a transaction for first. When another process holds the lock it
-// repeats while first still waits.
+// begin opens a transaction for first. While another process holds the lock, it retries
+// for as long as first still waits.
 func (w *writer) begin(first *request) error {
 	started := clock.Start()
 	for {
@@ -224,23 +224,22 @@ func (w *writer) open() error {
 	return w.control("BEGIN IMMEDIATE")
 }
 
-// control runs a statement that rules the transaction.
+// control runs a statement that controls the transaction, such as COMMIT.
 func (w *writer) control(query string) error {
 	w.limit = context.Background()
 	_, err := w.exec(w.limit, query, nil)
 	return err
 }
 
-// rollback undoes everything. A connection that cannot do so is dropped, which
-// does it too.
+// rollback undoes everything. A connection that cannot is dropped, to the same effect.
 func (w *writer) rollback() {
 	if w.conn != nil && w.control("ROLLBACK") != nil {
 		w.disconnect()
 	}
 }
 
-// The statements of the writer run with its own context and not the caller's: an
-// interrupted statement makes SQLite roll back the whole batch.
+// The writer's statements use its own context instead of the caller's: an interrupted
+// statement would make SQLite roll back the whole batch.
 
 func (w *writer) exec(_ context.Context, query string, args []any) (sql.Result, error) {
 	if stmt := w.stmts.get(w.limit, query); stmt != nil {
@@ -266,11 +265,11 @@ func (w *writer) queryRow(_ context.Context, query string, args []any) *sql.Row 
 // batch is what shares one transaction.
 type batch struct {
 	*writer
-	members []*request // begun and not answered
-	current *request   // is running
+	members []*request // started and not answered
+	current *request   // running now
 }
 
-// run runs first and those who wait behind it, and commits.
+// run runs first and the requests queued behind it, and commits.
 func (b *batch) run(first *request) {
 	if err := b.begin(first); err != nil {
 		first.refuse(err)
@@ -294,7 +293,7 @@ func (b *batch) run(first *request) {
 	b.commit()
 }
 
-// next is another request, when one waits and there is room.
+// next is the next queued request, or nil when there is none or the batch is full.
 func (b *batch) next() *request {
 	if len(b.members) >= maxBatch {
 		return nil
@@ -335,8 +334,8 @@ func (b *batch) again() {
 	b.commit()
 }
 
-// broken handles a failure that may have ended the whole transaction: it answers
-// r with it, runs the others on their own, and says whether that was the case.
+// broken reports whether the failure of r may have ended the whole transaction. If so,
+// it answers r with it and runs the others on their own.
 func (b *batch) broken(r *request) bool {
 	if !breaks(r.err) && !breaks(r.tx.failure) {
 		return false
@@ -348,7 +347,7 @@ func (b *batch) broken(r *request) bool {
 			others = append(others, m)
 		}
 	}
-	b.members = nil // r is answered, and alone says anew who is not
+	b.members = nil // alone sets it again
 	r.answer()
 	b.alone(others)
 	return true
@@ -377,10 +376,10 @@ func (b *batch) alone(requests []*request) {
 	}
 }
 
-// commit makes the batch durable and answers its members. When it fails for what
-// one of them did, say a constraint that is looked at last, each has its own try;
-// otherwise they all fail, those too whose own error may rest on rows that never
-// were.
+// commit makes the batch durable and answers its members. If it fails because of what
+// one of them did, such as a deferred constraint, each gets a transaction of its own.
+// Otherwise all of them fail, including those that had failed already: their error may
+// have been caused by rows that were never committed.
 func (b *batch) commit() {
 	if err := b.control("COMMIT"); err != nil {
 		if breaks(err) || len(b.members) == 1 {
@@ -412,14 +411,14 @@ func (b *batch) answer() {
 	b.members = nil
 }
 
-// call runs the function of r and keeps how it ended.
+// call runs the function of r and records the result.
 func (b *batch) call(r *request) {
 	if r.runs++; r.runs > 1 {
 		b.writer.db.counts.retries.Add(1)
 	}
 	noteRun(r.span, r.runs)
 	limit, cancel := context.WithTimeout(context.Background(), b.writer.db.longest)
-	defer cancel() // closes rows that the function left open
+	defer cancel()
 	b.writer.limit = limit
 	r.tx, r.err, r.panic = &Tx{db: b.writer.db, run: b.writer}, nil, nil
 	b.current = r
@@ -438,8 +437,8 @@ func (b *batch) call(r *request) {
 	returned = true
 }
 
-// exited cleans up after a function that ended the goroutine of the writer: it is
-// answered with an error, the other members are left to be run again.
+// exited cleans up after a function that ended the writer's goroutine: that function is
+// answered with an error, the other members are left to run again.
 func (b *batch) exited() {
 	b.disconnect()
 	var others []*request
