@@ -47,28 +47,27 @@ type App struct {
 	Telemetry  *telemetry.Service
 	Scripts    *script.Engine
 	Dispatch   *dispatch.Service
-	// Calls is the queue of the calls to bots and integrations. They wait for others,
-	// and keep no other job from its place.
+	// Calls is the queue of calls to bots and integrations, which mostly wait: in the
+	// other queue they would hold up everything else.
 	Calls *jobs.Queue
-	// Plans is the catalogue that Open read.
+	// Plans is the catalogue of plans.
 	Plans *plan.Catalog
-	// Jobs is the queue that changes put work into; a server works on it.
+	// Jobs is the queue of all other background work.
 	Jobs    *jobs.Queue
 	Billing *billing.Service
-	// Tracer makes the spans of a server that is told where to send them; nil makes
-	// none.
+	// Tracer makes spans if the environment names a collector; otherwise it is nil.
 	Tracer *trace.Tracer
 
 	config    config.Installation
 	dir       string
 	blobCheck blobCheck
-	// address is what callers reach the server by; it is set before the first
-	// request, and stays empty where nothing is served.
+	// address is the URL of the server; it is set before the first request, and stays
+	// empty where nothing is served.
 	address string
 }
 
-// Open opens an installation and brings its database to this version's schema. A
-// data directory that is not there is made. The caller closes the App.
+// Open opens an installation and migrates its database. It creates a data directory that
+// does not exist. The caller closes the App.
 func Open(ctx context.Context, c config.Installation, log *slog.Logger) (*App, error) {
 	a, err := connect(ctx, c, log, true)
 	if err != nil {
@@ -87,21 +86,21 @@ func Open(ctx context.Context, c config.Installation, log *slog.Logger) (*App, e
 	return a, nil
 }
 
-// Exists is nil when there is an installation to work on, so that a mistyped data
-// directory is told of and not made into a new installation. A PostgreSQL database
-// tells for itself.
+// Exists returns an error if there is no installation, so that a mistyped data directory is
+// reported instead of becoming a new installation. With PostgreSQL, the database itself
+// tells.
 func Exists(c config.Installation) error {
 	if c.DatabaseURL.Reveal() != "" {
 		return nil
 	}
 	if _, err := os.Stat(db.File(c.Data)); err != nil {
-		return fmt.Errorf("there is no installation in %s; the first \"botyard serve\" or \"botyard account create\" makes one (%w)", c.Data, err)
+		return fmt.Errorf("there is no installation in %s; create one with \"botyard serve\" or \"botyard account create\" (%w)", c.Data, err)
 	}
 	return nil
 }
 
-// Examine opens an installation as it is, for looking at it: nothing is made and
-// nothing migrated. Only Checks, DB and Close of the App may be used.
+// Examine opens an installation to look at it: it creates and migrates nothing. Only
+// Checks, DB and Close of the App may be used.
 func Examine(ctx context.Context, c config.Installation, log *slog.Logger) (*App, error) {
 	if err := Exists(c); err != nil {
 		return nil, err
@@ -114,11 +113,10 @@ func Examine(ctx context.Context, c config.Installation, log *slog.Logger) (*App
 	return a, nil
 }
 
-// Connect opens only the database of an installation, as it is: nothing is
-// migrated. It is for looking at an installation before anything is changed.
+// Connect opens only the database of an installation, without migrating it.
 func Connect(ctx context.Context, c config.Installation, log *slog.Logger) (*db.DB, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+		return nil, fmt.Errorf("the data directory cannot be created: %w", err)
 	}
 	return db.Open(ctx, db.Options{
 		URL: c.DatabaseURL.Reveal(), Dir: c.Data, MaxConnections: c.DatabaseMaxConnections,
@@ -160,7 +158,7 @@ func connect(ctx context.Context, c config.Installation, log *slog.Logger, makeK
 	return a, err
 }
 
-// assemble makes the domains and plugs each into those that need it.
+// assemble creates the domains and connects those that need each other.
 func (a *App) assemble() {
 	a.Tokens = access.New(a.DB, a.Clock, a.Log)
 	a.Audit = audit.New(a.DB, a.Clock)
@@ -187,14 +185,14 @@ func (a *App) assemble() {
 	a.Bots.Catalog, a.Bots.Assets, a.Bots.Endpoints = a.Catalog, a.Catalog, a.Catalog
 	a.assembleCalls(address)
 	a.Bots.Members, a.Bots.Movers = a.Workspaces, []bot.Mover{a.Meter}
-	// Bots leave before what they have installed, and the books are closed before what
-	// was used is forgotten.
+	// The order matters: bots are deleted before what they have installed, and the books
+	// are closed before usage is deleted.
 	a.Workspaces.Leavers = []workspace.Leaver{a.Billing, a.Bots, a.Catalog, a.Tokens, a.Meter}
 	a.Accounts.Memberships = a.Workspaces
 	a.assembleTelemetry()
 }
 
-// Close closes what Open opened. It waits for transactions that have begun.
+// Close closes what Open opened. It waits for transactions in progress.
 func (a *App) Close() error {
 	var errs []error
 	if a.Dispatch != nil {
@@ -216,11 +214,10 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// lastTraces bounds how long the end waits for the last spans to be taken, whatever
-// became of the collector.
+// lastTraces bounds how long a shutdown waits for the collector to take the last spans.
 const lastTraces = 5 * time.Second
 
-// endTraces exports the last spans. That it cannot is no failure of the installation.
+// endTraces exports the last spans. A failure to do so is only logged.
 func (a *App) endTraces() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastTraces)
 	defer cancel()
@@ -229,8 +226,8 @@ func (a *App) endTraces() {
 	}
 }
 
-// checkKey refuses to open a database whose secrets were sealed with other keys:
-// they could not be read, and new ones would be mixed with them.
+// checkKey refuses a database whose secrets were sealed with other keys: they could not be
+// read, and new ones would be mixed with them.
 func (a *App) checkKey(ctx context.Context) error {
 	check := a.Keys.Check()
 	return a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -15,8 +15,8 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// settingRestoring stands in the table settings while a backup is being restored, so
-// that half of an installation is never taken for one.
+// settingRestoring is in the table settings while a backup is being restored, so that a
+// partial installation is never mistaken for a complete one.
 const settingRestoring = "restoring"
 
 // Backup writes a backup of the installation, which may be in use.
@@ -29,9 +29,9 @@ func (a *App) Backup(ctx context.Context, to io.Writer) (backup.Summary, error) 
 	}, to)
 }
 
-// Restore makes an installation of a backup, in a data directory or database without
-// one. The key that the backup's secrets are sealed with must be there already: a
-// backup does not hold it. from is read twice, first to see that it is whole.
+// Restore creates an installation from a backup, in an empty data directory or database.
+// The key that the backup's secrets are sealed with must be there already, because a
+// backup does not contain it. from is read twice, first to verify it.
 func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log *slog.Logger) (s backup.Summary, err error) {
 	if s, err = backup.Verify(from); err != nil {
 		return s, err
@@ -44,7 +44,7 @@ func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log
 		return s, err
 	}
 	if err := keys.VerifyCheck(s.Header.KeyCheck); err != nil {
-		return s, fmt.Errorf("the secret key here is not the one that the backup's secrets are sealed with; put that one into %s first (%w)", c.KeyFile(), err)
+		return s, fmt.Errorf("the secret key here is not the one that the backup's secrets are sealed with; put that key into %s first (%w)", c.KeyFile(), err)
 	}
 	if err := checkNoTelemetry(c); err != nil {
 		return s, err
@@ -74,9 +74,9 @@ func Restore(ctx context.Context, c config.Installation, from io.ReadSeeker, log
 	})
 }
 
-// checkNoTelemetry refuses a data directory with the telemetry of another installation:
-// what is restored would be added to it. The database itself is looked at when its
-// schema is made.
+// checkNoTelemetry refuses a data directory with the telemetry of another installation,
+// with which the restored telemetry would be mixed. backup.Restore checks the database
+// itself.
 func checkNoTelemetry(c config.Installation) error {
 	if c.DatabaseURL.Reveal() != "" {
 		return nil // it is in the database
@@ -87,19 +87,19 @@ func checkNoTelemetry(c config.Installation) error {
 		return nil
 	}
 	if err == nil && len(entries) > 0 {
-		err = fmt.Errorf("%s is not empty: a backup is restored into a data directory that holds the secret key alone", dir)
+		err = fmt.Errorf("%s is not empty: a backup is restored into a data directory that contains only the secret key", dir)
 	}
 	return err
 }
 
-// checkRestored refuses an installation whose restoration did not come to its end.
+// checkRestored refuses an installation whose restoration was interrupted.
 func (a *App) checkRestored(ctx context.Context) error {
 	_, restoring, err := selectSetting(ctx, a.DB.Reader(ctx), settingRestoring)
 	if err != nil {
 		return db.Convert(err)
 	}
 	if restoring {
-		return errors.New("a backup was being restored here and that did not come to its end: empty the data directory but for the secret key (or drop the database), and restore it again")
+		return errors.New("the restoration of a backup was interrupted here: empty the data directory except for the secret key (or drop the database), and restore it again")
 	}
 	return nil
 }

@@ -11,23 +11,22 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Welcome is what a new account needs to begin: it is shown once.
+// Welcome is what a new account needs to get started. It is shown once.
 type Welcome struct {
 	Account   account.Account
 	Workspace id.Workspace
 	Token     string
 }
 
-// defaultOwner is the owner's address when none is configured: a laptop has no
-// need of a real one.
+// defaultOwner is the owner's address if none is configured: a laptop needs no real one.
 const defaultOwner = "owner@localhost.localdomain"
 
 var errStarted = errors.New("the installation has had its first start")
 
-// Bootstrap is the first start: it makes the owner's account, the platform's own
-// workspace and an access token, all together. It answers nil when the
-// installation has had its first start; of several servers that start at once on
-// one database, one makes them.
+// Bootstrap is the first start: it creates the owner's account, the platform's own
+// workspace and an access token, in one transaction. It returns nil if the installation
+// has had its first start; of several servers that start at once on one database, exactly
+// one creates them.
 func (a *App) Bootstrap(ctx context.Context, c config.Config) (*Welcome, error) {
 	if _, started, err := a.Workspaces.Platform(ctx, a.DB.Reader(ctx)); started || err != nil {
 		return nil, err
@@ -59,7 +58,7 @@ func (a *App) Bootstrap(ctx context.Context, c config.Config) (*Welcome, error) 
 	return &w, err
 }
 
-// CreateAccount makes an account with a workspace of its own and an access token.
+// CreateAccount creates an account with a workspace of its own and an access token.
 func (a *App) CreateAccount(ctx context.Context, email, name string) (w Welcome, err error) {
 	err = a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		w, err = a.welcome(ctx, tx, email, name, "", "made with the account", "")
@@ -68,8 +67,8 @@ func (a *App) CreateAccount(ctx context.Context, email, name string) (w Welcome,
 	return w, err
 }
 
-// welcome makes account, workspace and token in one transaction; an empty token
-// means a new one, an empty workspace name one after the person.
+// welcome creates account, workspace and token in one transaction. An empty token means a
+// new one; an empty workspace name, one derived from the person.
 func (a *App) welcome(ctx context.Context, tx *db.Tx, email, name, workspaceName, note, token string) (w Welcome, err error) {
 	if w.Account, err = a.Accounts.Create(ctx, tx, email, name); err != nil {
 		return w, err

@@ -13,10 +13,10 @@ type blobUser interface {
 	UsesBlob(ctx context.Context, h blob.Hash) (bool, error)
 }
 
-// CollectBlobs deletes the blobs that nothing refers to and answers how many. A
-// blob is stored before the transaction that refers to it, so a young one may be
-// waiting for its reference: it is left alone until it has settled. Ages are those
-// of the machine's clock, as the blobs' own times are.
+// CollectBlobs deletes the blobs that nothing refers to, and returns how many. A blob is
+// stored before the transaction that refers to it, so a young one may still get its
+// reference: it is kept until it has settled. Ages are measured by the machine's clock, as
+// the blobs' own times are.
 func (a *App) CollectBlobs(ctx context.Context) (deleted int, err error) {
 	settled := clock.System().Now().Add(-blob.Settled)
 	users := []blobUser{a.Bots, a.Catalog}

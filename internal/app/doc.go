@@ -1,8 +1,8 @@
-// Package app puts botyard together: it is the only place that knows everybody.
+// Package app assembles botyard: it is the only package that knows all others.
 //
-// It owns opening and closing an installation (database, keys, blobs, clock,
-// domains), the first start, the HTTP server with its probes and metrics, the
-// background work, and what touches several domains at once: the rotation of keys,
-// the collection of blobs, the first content of the hub. It does not own business
-// rules, flags (package config) or what is printed (package cli).
+// It owns opening and closing an installation (database, keys, blobs, clock, domains),
+// the first start, the HTTP server with its probes and metrics, the background work, and
+// what concerns several domains: key rotation, garbage collection of blobs, the initial
+// content of the hub. It does not own business rules, settings (package config) or
+// output (package cli).
 package app

@@ -10,17 +10,17 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// Loaded is an interface of which a definition was loaded into the hub.
+// Loaded is an interface whose definition was loaded into the hub.
 type Loaded struct {
 	Name    string
 	Version string
-	// ID is empty when the version was there already, and was left as it is.
+	// ID is empty if the version existed already and was left unchanged.
 	ID string
 }
 
-// LoadHub publishes the interfaces whose definitions are in files, one a file, from
-// the platform's workspace. Versions that are there are left as they are, so loading
-// again does nothing. ResourceNotFound when the installation has had no first start.
+// LoadHub publishes the interfaces whose definitions are in files, one per file, from the
+// platform's workspace. Existing versions are left unchanged, so loading again does
+// nothing. It returns ResourceNotFound if the installation has had no first start.
 func (a *App) LoadHub(ctx context.Context, files fs.FS) (loaded []Loaded, err error) {
 	platform, started, err := a.Workspaces.Platform(ctx, a.DB.Reader(ctx))
 	if err != nil {

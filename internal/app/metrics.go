@@ -12,10 +12,10 @@ import (
 	"github.com/botyard/botyard/internal/telemetry"
 )
 
-// metricsTime bounds what /metrics asks of the database.
+// metricsTime bounds the queries of a scrape.
 const metricsTime = 2 * time.Second
 
-// databaseMetrics reads the database's totals when /metrics is asked.
+// databaseMetrics reads the database's totals on each scrape.
 type databaseMetrics struct {
 	db                                    *db.DB
 	batches, transactions, retries, inUse *prometheus.Desc
@@ -32,7 +32,7 @@ func newDatabaseMetrics(d *db.DB) *databaseMetrics {
 	}
 }
 
-// Describe tells the registry what there is.
+// Describe implements prometheus.Collector.
 func (m *databaseMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.batches
 	to <- m.transactions
@@ -49,7 +49,7 @@ func (m *databaseMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.InUse))
 }
 
-// jobMetrics counts the jobs when /metrics is asked.
+// jobMetrics counts the jobs on each scrape.
 type jobMetrics struct {
 	jobs          *jobs.Queue
 	waiting, dead *prometheus.Desc
@@ -64,13 +64,13 @@ func newJobMetrics(q *jobs.Queue) *jobMetrics {
 	}
 }
 
-// Describe tells the registry what there is.
+// Describe implements prometheus.Collector.
 func (m *jobMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.waiting
 	to <- m.dead
 }
 
-// Collect counts. Nothing is told while the database cannot be read.
+// Collect counts. The metrics are left out while the database cannot be read.
 func (m *jobMetrics) Collect(to chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), metricsTime)
 	defer cancel()
@@ -92,7 +92,7 @@ func newGaugeDrift(m *meter.Service) *gaugeDrift {
 	return &gaugeDrift{m, prometheus.NewDesc("botyard_gauge_drift_total", "Gauges that differed from what they count, and were corrected.", []string{"gauge"}, nil)}
 }
 
-// Describe tells the registry what there is.
+// Describe implements prometheus.Collector.
 func (g *gaugeDrift) Describe(to chan<- *prometheus.Desc) { to <- g.desc }
 
 // Collect reads the totals.
@@ -102,7 +102,7 @@ func (g *gaugeDrift) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// rollupMetrics reads what the roll-ups could not count when /metrics is asked.
+// rollupMetrics reads on each scrape what the roll-ups could not count.
 type rollupMetrics struct {
 	telemetry                   *telemetry.Service
 	failures, stalled, setAside *prometheus.Desc
@@ -118,7 +118,7 @@ func newRollupMetrics(t *telemetry.Service) *rollupMetrics {
 	}
 }
 
-// Describe tells the registry what there is.
+// Describe implements prometheus.Collector.
 func (m *rollupMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.failures
 	to <- m.stalled

@@ -20,19 +20,19 @@ import (
 	"github.com/botyard/botyard/internal/script"
 )
 
-// minDisk is how much room the data directory needs for the server to call
-// itself ready: below it, writes are about to fail.
+// minDisk is the free space that the data directory needs for the server to be ready:
+// below it, writes are about to fail.
 const minDisk = 64 << 20
 
-// Check is one condition of readiness. A reason without unreadiness tells of what
-// this build or installation lacks and can do without.
+// Check is one condition of readiness. A check that is ready and has a reason reports
+// something that the server can do without.
 type Check struct {
 	Name   string `json:"name"`
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// Checks says whether the installation can answer requests, and if not, why.
+// Checks reports whether the installation can serve requests, and if not, why.
 func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	ready = true
 	add := func(name string, err error) {
@@ -50,12 +50,11 @@ func (a *App) Checks(ctx context.Context) (checks []Check, ready bool) {
 	return append(checks, checkScripts(), a.checkPayments(ctx), a.checkJobs(ctx), a.checkRollups(ctx)), ready
 }
 
-// blobCheckFor is how long it is remembered whether blobs can be written. Who reaches
-// /readyz could otherwise have the server write, or a bucket be billed, as often as they
-// ask.
+// blobCheckFor is how long the result of writing a blob is remembered. Otherwise everybody
+// who reaches /readyz could make the server write, or have a bucket billed, at will.
 const blobCheckFor = 5 * time.Second
 
-// blobCheck looks whether blobs can be written, for all who ask within a moment at once.
+// blobCheck checks that blobs can be written, once for all who ask within a few seconds.
 type blobCheck struct {
 	mu     sync.Mutex
 	looked bool
@@ -70,7 +69,7 @@ func (c *blobCheck) of(ctx context.Context, blobs *blob.Store) error {
 		return c.err
 	}
 	err := blobs.Check(ctx)
-	// That one caller left says nothing to the others.
+	// A caller that went away proves nothing for the others.
 	c.looked, c.at, c.err = !errors.Is(err, context.Canceled), clock.Start(), err
 	return err
 }
@@ -88,8 +87,8 @@ func (a *App) checkMigrations(ctx context.Context) error {
 	return nil
 }
 
-// checkKeptKey compares the keys with what the database was sealed with, as opening
-// it for work does.
+// checkKeptKey compares the keys with those that the database was sealed with, as Open
+// does.
 func (a *App) checkKeptKey(ctx context.Context) error {
 	kept, found, err := selectSetting(ctx, a.DB.Reader(ctx), settingKeyCheck)
 	if err != nil || !found {
@@ -98,8 +97,8 @@ func (a *App) checkKeptKey(ctx context.Context) error {
 	return a.verifyKey(kept)
 }
 
-// checkScripts tells of a build without the VRL engine. It can do all but run
-// scripts, so it is ready.
+// checkScripts reports a build without the VRL engine, which can do everything except run
+// scripts.
 func checkScripts() Check {
 	c := Check{Name: "scripts", Ready: true}
 	if !script.Embedded() {
@@ -108,28 +107,29 @@ func checkScripts() Check {
 	return c
 }
 
-// paymentsStuck is how long a payment may wait for its outcome before that is told of.
+// paymentsStuck is how long the outcome of a payment may be unknown before that is
+// reported.
 const paymentsStuck = time.Hour
 
-// checkPayments tells of payments whose outcome is long not known: the workspaces can
-// buy nothing until it is. The server can serve, so it is ready.
+// checkPayments reports payments whose outcome has been unknown for long: until it is known,
+// their workspaces can buy nothing.
 func (a *App) checkPayments(ctx context.Context) Check {
 	c := Check{Name: "payments", Ready: true}
 	switch n, err := billing.PaymentsStuck(ctx, a.DB.Reader(ctx), a.Clock.Now().Add(-paymentsStuck)); {
 	case err != nil:
-		c.Reason = "whether payments wait for their outcome cannot be read"
+		c.Reason = "payments without an outcome cannot be counted"
 	case n > 0:
-		c.Reason = fmt.Sprintf("%d payments have waited for their outcome for more than an hour; botyard payment list shows them", n)
+		c.Reason = fmt.Sprintf("%d payments have had no outcome for more than an hour; botyard payment list shows them", n)
 	}
 	return c
 }
 
-// checkJobs tells of jobs that were given up. The server can serve, so it is ready.
+// checkJobs reports jobs that were given up.
 func (a *App) checkJobs(ctx context.Context) Check {
 	c := Check{Name: "jobs", Ready: true}
 	switch _, dead, err := a.Jobs.Backlog(ctx); {
 	case err != nil:
-		c.Reason = "how many jobs were given up cannot be read"
+		c.Reason = "jobs that were given up cannot be counted"
 	case dead > 0:
 		c.Reason = fmt.Sprintf("%d jobs failed too often and were given up in the last 30 days; the log has why", dead)
 	}
@@ -144,8 +144,8 @@ func (a *App) checkDisk() error {
 	return nil
 }
 
-// checkRates tells of a Redis that requests should be counted in together. Without it
-// each server counts its own, which is no reason not to serve.
+// checkRates reports on the Redis that several servers count requests in. Without it each
+// server counts its own, which is no reason not to serve.
 func (s *Server) checkRates(ctx context.Context) (c Check, configured bool) {
 	configured, err := s.Mux.CheckRates(ctx)
 	c = Check{Name: "redis", Ready: true}

@@ -8,14 +8,14 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// RotateKeys makes a new key, seals every secret with it and forgets the keys
-// before it; it answers how many secrets it sealed. Whenever it is broken off, the
-// key file holds every key that some secret still needs, and running it again
-// finishes the work. Servers must not be running: they know the old keys only.
+// RotateKeys creates a new key, seals every secret with it and discards the older keys. It
+// returns how many secrets it sealed. Whenever it is interrupted, the key file holds every
+// key that some secret still needs, and running it again finishes the work. No server may
+// be running: it would know the old keys only.
 func (a *App) RotateKeys(ctx context.Context, keyFile string) (sealed int, err error) {
 	keys := a.Keys.Rotate()
 	if err := keys.Save(keyFile); err != nil {
-		return 0, fmt.Errorf("the new key cannot be kept: %w", err)
+		return 0, fmt.Errorf("the new key cannot be saved: %w", err)
 	}
 	a.Keys = keys
 	a.assemble()
@@ -33,7 +33,7 @@ func (a *App) RotateKeys(ctx context.Context, keyFile string) (sealed int, err e
 		return sealed, err
 	}
 	if err := keys.Retire().Save(keyFile); err != nil {
-		return sealed, fmt.Errorf("the old keys cannot be forgotten: %w", err)
+		return sealed, fmt.Errorf("the old keys cannot be discarded: %w", err)
 	}
 	return sealed, nil
 }

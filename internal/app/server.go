@@ -58,19 +58,20 @@ type Server struct {
 	floor    []byte
 }
 
-// The collector runs when the heap has grown by a quarter of what was alive and of
-// heapFloor, memory that is reserved and never touched, so it costs address space and
-// no memory: after 32 MiB in a small heap, and not much later in a large one. With the
-// usual measure, twice what is alive, it would run dozens of times a second under load
-// over a heap of ten megabytes, and leave a hundred megabytes of garbage beside one
-// of a hundred.
+// The garbage collector runs when the heap has grown by a quarter of the live heap plus
+// heapFloor: after 32 MiB in a small heap, and not much later in a large one. heapFloor is
+// reserved and never touched, so it costs address space and no memory. With Go's default, a
+// doubling of the live heap, the collector would run dozens of times a second under load
+// with a live heap of ten megabytes, and leave a hundred megabytes of garbage beside one of
+// a hundred.
 const (
 	heapFloor  = 128 << 20
 	heapGrowth = 25 // percent
 )
 
-// tuneCollector answers the floor, which is to be kept. An operator who sets GOGC, or a
-// limit, has Go's own measures: the runtime would take the floor for memory in use.
+// tuneCollector returns the floor, which the caller keeps alive. If the operator sets GOGC
+// or a memory limit, Go's own rules apply: the runtime would count the floor as memory in
+// use.
 func tuneCollector(limit int64) (floor []byte) {
 	if limit > 0 {
 		debug.SetMemoryLimit(limit)
@@ -82,13 +83,13 @@ func tuneCollector(limit int64) (floor []byte) {
 	return make([]byte, heapFloor)
 }
 
-// Start opens an installation, makes its first start when it has had none, and
-// serves it. It returns when requests are answered; welcome is nil but on the
-// first start. The caller stops the server.
+// Start opens an installation, bootstraps it if it is new, and serves it. It returns once
+// requests are answered; welcome is nil except on the first start. The caller stops the
+// server.
 func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, welcome *Welcome, err error) {
-	// With one processor, nobody runs while the writer waits for the disk until
-	// the runtime notices, milliseconds later: no requests gather for the next
-	// commit, and each pays for its own.
+	// With a single processor, nothing runs while the writer waits for the disk, until
+	// the runtime notices after some milliseconds: no requests would gather for the next
+	// commit, and each would pay for its own.
 	if runtime.GOMAXPROCS(0) == 1 {
 		runtime.GOMAXPROCS(2)
 	}
@@ -146,8 +147,8 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 	return s, welcome, nil
 }
 
-// NewMux makes the operation table of an installation. With a nil App's domains
-// it still knows every operation, which is all that the document needs.
+// NewMux creates the operation table of an installation. It works without domains too,
+// which is enough for the document.
 func NewMux(a *App, c config.Config, metrics prometheus.Registerer) *wire.Mux {
 	trusted, _ := c.Proxies() // checked when the settings were read
 	m := wire.New(wire.Options{
@@ -220,7 +221,7 @@ func (s *Server) startWork(ctx context.Context) {
 	}
 }
 
-// URL is where callers reach the server.
+// URL is the address by which callers reach the server.
 func (s *Server) URL() string {
 	if s.config.PublicURL != "" {
 		return s.config.PublicURL
@@ -228,11 +229,11 @@ func (s *Server) URL() string {
 	return "http://" + s.listener.Addr().String()
 }
 
-// Failed tells of a server that stopped by itself.
+// Failed receives the error of a server that stopped by itself.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Stop lets requests under way finish, for as long as ctx lasts, ends the
-// background work and closes the installation.
+// Stop lets requests in progress finish, for as long as ctx lasts, ends the background work
+// and closes the installation.
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

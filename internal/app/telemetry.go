@@ -12,7 +12,7 @@ import (
 	"github.com/botyard/botyard/internal/workspace"
 )
 
-// assembleTelemetry makes the domain and has it told of who leaves.
+// assembleTelemetry creates the domain, and has it notified of deletions.
 func (a *App) assembleTelemetry() {
 	a.Telemetry = telemetry.New(telemetry.Options{
 		DB: a.DB, Clock: a.Clock, Log: a.Log, Dir: a.dir, Synchronous: a.config.SQLiteSynchronous,
@@ -30,7 +30,7 @@ func (a *App) assembleTelemetry() {
 // jobExpire is the kind of the job that ends what is older than its retention.
 const jobExpire = "expire-telemetry"
 
-// telemetryWork starts what goes on behind the records.
+// telemetryWork starts the background work of telemetry.
 func (s *Server) telemetryWork(ctx context.Context) {
 	// What is to be erased is never given up.
 	s.Jobs.Handle(telemetry.JobErase, s.Telemetry.EraseJob, jobs.Policy{Timeout: time.Hour, MaxAttempts: math.MaxInt32})
@@ -38,20 +38,20 @@ func (s *Server) telemetryWork(ctx context.Context) {
 	s.Jobs.Every(jobExpire, 15*time.Minute)
 	s.work.Go(func() { s.Telemetry.Run(ctx) })
 	s.work.Go(func() {
-		// What is damaged is to be known before somebody meets it.
+		// Damage should be known before somebody runs into it.
 		if _, err := s.Telemetry.Check(ctx); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "not all telemetry can be read", "error", err)
 		}
 	})
 }
 
-// checkRollups tells of what the roll-ups could not count yet. Everything is kept and
-// served, so it is ready.
+// checkRollups reports what the roll-ups could not count yet. Everything is kept and served,
+// so the server is ready.
 func (a *App) checkRollups(ctx context.Context) Check {
 	c := Check{Name: "roll-ups", Ready: true}
 	r, err := a.Telemetry.Rollups(ctx)
 	if err != nil {
-		c.Reason = "what they could not count is not known: " + fault.From(err).Message
+		c.Reason = "their state cannot be read: " + fault.From(err).Message
 		return c
 	}
 	if c.Reason = r.String(); c.Reason != "" {
@@ -60,8 +60,8 @@ func (a *App) checkRollups(ctx context.Context) Check {
 	return c
 }
 
-// checkTelemetry tells of what this server met and set aside. The rest is served, so it
-// is ready.
+// checkTelemetry reports damaged files that this server has set aside. The rest is served,
+// so the server is ready.
 func (a *App) checkTelemetry() Check {
 	c := Check{Name: "telemetry", Ready: true}
 	if damaged := a.Telemetry.Damaged(); len(damaged) > 0 {

@@ -16,7 +16,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// format is the version of the file's form; a reader refuses one that it does not
+// format is the version of the file's format; a reader refuses versions that it does not
 // know.
 const format = 1
 
@@ -29,19 +29,19 @@ const (
 	volumeDir    = "volumes/"
 )
 
-// Header says what a backup is of. It is the first part of the file.
+// Header describes a backup. It is the first part of the file.
 type Header struct {
 	Format    int       `json:"format"`
 	Program   string    `json:"program"` // the version of botyard that wrote it
 	Engine    db.Engine `json:"engine"`
 	Schema    int64     `json:"schema"` // the newest migration that was applied
 	CreatedAt time.Time `json:"createdAt"`
-	// KeyCheck tells whether a key is the one that the secrets are sealed with.
+	// KeyCheck identifies the key that the secrets are sealed with.
 	KeyCheck string     `json:"keyCheck"`
 	Tables   []db.Table `json:"tables"`
 }
 
-// manifest is the last part: it names every part before it, so nothing is missing.
+// manifest is the last part. It lists all parts before it, so that none can be missing.
 type manifest struct {
 	Parts []part `json:"parts"`
 	// Rows is how many rows of each table there are; one of a volume is volume/table.
@@ -81,14 +81,14 @@ func (w *writer) add(name string, size int64, content io.Reader) error {
 		return fmt.Errorf("%s cannot be written: %w", name, err)
 	}
 	if written != size {
-		return fmt.Errorf("%s has %d bytes and was said to have %d", name, written, size)
+		return fmt.Errorf("%s has %d bytes instead of %d", name, written, size)
 	}
 	w.manifest.Parts = append(w.manifest.Parts, part{name, size, hex.EncodeToString(sum.Sum(nil))})
 	return nil
 }
 
-// close writes the manifest and ends the file. A file that was not closed has none,
-// and so is never taken for a whole one.
+// close writes the manifest and ends the file. A file that was not closed has none, and is
+// never taken for a complete one.
 func (w *writer) close() error {
 	text, err := json.Marshal(w.manifest, json.Deterministic(true))
 	if err != nil {
@@ -103,17 +103,17 @@ func (w *writer) close() error {
 	return errors.Join(w.tar.Close(), w.compressed.Close())
 }
 
-// ErrDamaged says that a file is no backup, or not the whole one that was written.
+// ErrDamaged is the error for a file that is not a backup, or not exactly as it was written.
 var ErrDamaged = errors.New("the backup is damaged")
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...))
 }
 
-// maxHeader bounds what is read into memory before anything was checked.
+// maxHeader bounds what is read into memory before anything is checked.
 const maxHeader = 16 << 20
 
-// reader reads the parts of a file and holds each against the manifest.
+// reader reads the parts of a file and checks each against the manifest.
 type reader struct {
 	compressed *zstd.Decoder
 	tar        *tar.Reader
@@ -139,7 +139,7 @@ func (r *reader) header() (h Header, err error) {
 		return h, err
 	}
 	if name != headerName {
-		return h, damaged("it begins with %q, so it is no backup of botyard", name)
+		return h, damaged("it begins with %q, so it is not a backup of botyard", name)
 	}
 	text, err := r.text()
 	if err != nil {
@@ -149,12 +149,12 @@ func (r *reader) header() (h Header, err error) {
 		return h, damaged("its header cannot be read: %w", err)
 	}
 	if h.Format != format {
-		return h, fmt.Errorf("the backup has the form %d, and this program reads form %d; use the botyard that wrote it (%s)", h.Format, format, h.Program)
+		return h, fmt.Errorf("the backup has format %d, and this program reads format %d; use the botyard that wrote it (%s)", h.Format, format, h.Program)
 	}
 	return h, nil
 }
 
-// next goes to the next part; the part before it must have been read to its end.
+// next advances to the next part; the previous one must have been read to its end.
 func (r *reader) next() (name string, err error) {
 	r.finish()
 	r.current, err = r.tar.Next()
@@ -162,7 +162,7 @@ func (r *reader) next() (name string, err error) {
 		return "", damaged("it ends before its manifest")
 	}
 	if err != nil {
-		return "", damaged("it breaks off or is garbled after %d parts: %w", len(r.seen), err)
+		return "", damaged("it is truncated or garbled after %d parts: %w", len(r.seen), err)
 	}
 	r.sum = sha256.New()
 	return r.current.Name, nil
@@ -188,13 +188,13 @@ func (r *reader) Read(p []byte) (int, error) {
 // text reads a part that fits into memory.
 func (r *reader) text() ([]byte, error) {
 	if r.current.Size > maxHeader {
-		return nil, damaged("%s has %d bytes; it can have %d", r.current.Name, r.current.Size, maxHeader)
+		return nil, damaged("%s has %d bytes; at most %d are possible", r.current.Name, r.current.Size, maxHeader)
 	}
 	return io.ReadAll(r)
 }
 
-// end reads the manifest, which is the current part, and holds what was read
-// against it; rows are those that were seen of each table.
+// end reads the manifest, which is the current part, and compares it with what was read;
+// rows counts the rows that were seen of each table.
 func (r *reader) end(rows map[string]int64) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -221,7 +221,7 @@ func (r *reader) end(rows map[string]int64) error {
 	if _, err := r.tar.Next(); !errors.Is(err, io.EOF) {
 		return damaged("something follows its manifest")
 	}
-	// The checksum of the compression stands behind the last of the tar.
+	// The checksum of the compression follows the end of the tar.
 	if _, err := io.Copy(io.Discard, r.compressed); err != nil {
 		return damaged("its end is garbled: %w", err)
 	}

@@ -28,32 +28,31 @@ type Source struct {
 	Now      time.Time
 }
 
-// Volumes are tables that a domain keeps apart from those that migrations make: more
-// of them as time goes on, and in places of their own.
+// Volumes are tables that a domain keeps apart from those of the migrations: it creates
+// more of them as time goes on, in places of their own.
 type Volumes interface {
-	// EachVolume shows every volume as it is at one moment, whatever is written
-	// meanwhile: its name, and its tables as they are called there, by what they are
-	// called in a backup.
+	// EachVolume calls each with every volume as of one moment, whatever is written
+	// meanwhile: with its name, and its tables by the names they have in a backup.
 	EachVolume(ctx context.Context, each func(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error) error
-	// RestoreRows adds rows to a table of a volume, which is made when it is not there.
+	// RestoreRows adds rows to a table of a volume, and creates the volume if necessary.
 	RestoreRows(ctx context.Context, volume, table string, rows [][]any) error
 }
 
-// Summary says what a backup holds.
+// Summary says what a backup contains.
 type Summary struct {
 	Header Header           `json:"header"`
 	Rows   map[string]int64 `json:"rows"`
 	Blobs  int              `json:"blobs"`
-	// Volumes are those that had rows.
+	// Volumes counts the volumes.
 	Volumes int `json:"volumes"`
 }
 
-// Create writes a backup of an installation, which may be in use: the database is
-// read as it is at one moment, and every blob that it refers to then is there.
+// Create writes a backup of an installation, which may be in use: the database is read as
+// of one moment, and every blob that it refers to at that moment is included.
 //
-// Blobs are copied before that moment and again after it. One that the database
-// refers to was there before, or came between; what is young is not collected, so
-// the second look finds it. That holds while a backup takes less than blob.Settled.
+// Blobs are copied before that moment and again after it. A blob that the database refers
+// to was there before, or was added in between; young blobs are not collected, so the
+// second pass finds it. This requires that a backup takes less than blob.Settled.
 func Create(ctx context.Context, from Source, to io.Writer) (Summary, error) {
 	w, err := newWriter(to, from.Now)
 	if err != nil {
@@ -72,8 +71,8 @@ func Create(ctx context.Context, from Source, to io.Writer) (Summary, error) {
 	if err := c.copyBlobs(ctx); err != nil {
 		return Summary{}, err
 	}
-	// After the tables: what a volume holds beyond what the tables know of is worked in
-	// when the installation is restored; the other way round it would be missed.
+	// After the tables: what a volume holds beyond what the tables know of is rolled up
+	// after the restoration; in the other order it would be lost.
 	if from.Volumes != nil {
 		if err := from.Volumes.EachVolume(ctx, c.copyVolume); err != nil {
 			return Summary{}, err
@@ -114,8 +113,8 @@ func (c *creation) writeHeader(ctx context.Context) error {
 	return c.writer.add(headerName, int64(len(text)), bytes.NewReader(text))
 }
 
-// copyBlobs copies the blobs that were not copied yet. One that was deleted after it
-// was listed was not referred to.
+// copyBlobs copies the blobs that have not been copied yet. One that is deleted between
+// being listed and being read was not referred to.
 func (c *creation) copyBlobs(ctx context.Context) error {
 	return c.Blobs.List(ctx, func(h blob.Hash, _ time.Time) error {
 		if c.copied[h] {
@@ -142,7 +141,7 @@ func (c *creation) copyTables(ctx context.Context, q db.Querier) error {
 	return nil
 }
 
-// copyVolume copies the tables of a volume, behind a part that tells their columns.
+// copyVolume copies the tables of a volume, after a part that describes their columns.
 func (c *creation) copyVolume(ctx context.Context, name string, q db.Querier, tables map[string]db.Table) error {
 	text, err := json.Marshal(tables, json.Deterministic(true))
 	if err != nil {
@@ -160,8 +159,7 @@ func (c *creation) copyVolume(ctx context.Context, name string, q db.Querier, ta
 	return nil
 }
 
-// copyTable copies the rows of a table into parts below dir, under the name that it
-// has in a backup.
+// copyTable copies the rows of a table into parts below dir, under its name in a backup.
 func (c *creation) copyTable(ctx context.Context, q db.Querier, t db.Table, dir, name string) error {
 	var chunk bytes.Buffer
 	chunks := 0

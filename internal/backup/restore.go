@@ -14,19 +14,19 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// visitor takes the parts of a backup as they are read. A nil function passes over
-// its parts.
+// visitor receives the parts of a backup as they are read. A nil function skips its
+// parts.
 type visitor struct {
 	rows       func(t db.Table, rows [][]any) error
 	volumeRows func(volume, table string, rows [][]any) error
 	blob       func(h blob.Hash, content []byte) error
 }
 
-// maxRows is how many rows are given to a visitor at once.
+// maxRows is how many rows a visitor receives at once.
 const maxRows = 1000
 
-// read reads a whole file and holds it against its manifest. Visitors see the parts
-// before that: what they do with them counts only when read answers no error.
+// read reads a whole file and checks it against its manifest. The visitor sees the parts
+// before that check: they can be trusted only once read has returned without an error.
 func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err error) {
 	r, err := newReader(from)
 	if err != nil {
@@ -59,7 +59,7 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 			table, _, _ := strings.Cut(rest, "/")
 			t, known := tables[table]
 			if !known {
-				return s, damaged("%s is of a table that the header does not name", name)
+				return s, damaged("%s belongs to a table that the header does not list", name)
 			}
 			n, err := readRows(r, t, bind(v.rows, t))
 			if err != nil {
@@ -77,14 +77,14 @@ func read(from io.Reader, begin func(Header) error, v visitor) (s Summary, err e
 			}
 		default:
 			if name != manifestName {
-				return s, damaged("it has a part %q, which no backup has", name)
+				return s, damaged("it has an unknown part %q", name)
 			}
 			return s, r.end(s.Rows)
 		}
 	}
 }
 
-// bind is take for the rows of one table; nil stays nil.
+// bind fixes the table of take; nil stays nil.
 func bind(take func(db.Table, [][]any) error, t db.Table) func([][]any) error {
 	if take == nil {
 		return nil
@@ -92,7 +92,7 @@ func bind(take func(db.Table, [][]any) error, t db.Table) func([][]any) error {
 	return func(rows [][]any) error { return take(t, rows) }
 }
 
-// volumeTables is the part of a volume that tells its tables' columns, the first.
+// volumeTables is the first part of a volume, which describes its tables' columns.
 const volumeTables = "tables.json"
 
 // readVolume reads a part of a volume, whose name is volume/tables.json or
@@ -115,7 +115,7 @@ func readVolume(r *reader, name string, volumes map[string]map[string]db.Table, 
 	table, _, _ := strings.Cut(rest, "/")
 	t, known := volumes[volume][table]
 	if !known {
-		return damaged("it is of a table that its volume does not name")
+		return damaged("it belongs to a table that its volume does not list")
 	}
 	var each func([][]any) error
 	if take != nil {
@@ -126,8 +126,8 @@ func readVolume(r *reader, name string, volumes map[string]map[string]db.Table, 
 	return err
 }
 
-// readRows reads the rows of a part. A part holds a few megabytes, so what is given
-// to take at once is bounded.
+// readRows reads the rows of a part. A part holds a few megabytes, which bounds what is
+// passed to take at once.
 func readRows(r *reader, t db.Table, take func([][]any) error) (n int64, err error) {
 	decoder := jsontext.NewDecoder(r)
 	var rows [][]any
@@ -170,8 +170,7 @@ func readBlob(r *reader, h blob.Hash, take func(blob.Hash, []byte) error) error 
 	return take(h, content)
 }
 
-// Verify reads a backup to its end and says whether it is whole; ErrDamaged when it
-// is not.
+// Verify reads a backup to its end, and returns ErrDamaged unless it is intact.
 func Verify(from io.Reader) (Summary, error) {
 	return read(from, func(Header) error { return nil }, visitor{})
 }
@@ -180,15 +179,15 @@ func Verify(from io.Reader) (Summary, error) {
 type Target struct {
 	DB    *db.DB
 	Blobs *blob.Store
-	// Volumes takes the volumes; it is asked after all tables are there.
+	// Volumes receives the volumes, after all tables.
 	Volumes Volumes
-	// Begin is called when the schema is made and nothing is in it.
+	// Begin is called when the schema is there and empty.
 	Begin func(context.Context, Header) error
 }
 
-// Restore makes an installation of a backup: the schema of its moment, the rows, the
-// blobs and the volumes, and then the schema of this program. from must have been
-// verified: what was written when an error is met stays. The database must be empty.
+// Restore fills an empty installation from a backup: with the schema of its moment, the
+// rows, the blobs and the volumes. from must have been verified: after an error, what was
+// written before stays. The caller then migrates the schema.
 func Restore(ctx context.Context, from io.Reader, to Target) (Summary, error) {
 	return read(from, func(h Header) error {
 		return to.begin(ctx, h)
@@ -206,7 +205,7 @@ func Restore(ctx context.Context, from io.Reader, to Target) (Summary, error) {
 	})
 }
 
-// begin makes the schema that the rows are of.
+// begin creates the schema that the rows belong to.
 func (to Target) begin(ctx context.Context, h Header) error {
 	status, err := to.DB.Status(ctx)
 	if err != nil {
@@ -229,8 +228,8 @@ func (to Target) begin(ctx context.Context, h Header) error {
 	return to.Begin(ctx, h)
 }
 
-// Each reads a whole backup and shows its rows and blobs; ErrDamaged when it is not
-// whole, which is known only at its end.
+// Each reads a whole backup and calls the functions with its rows and blobs. It returns
+// ErrDamaged if the backup is not intact, which is known only at the end.
 func Each(from io.Reader, row func(table string, row []any) error, content func(h blob.Hash) error) error {
 	_, err := read(from, func(Header) error { return nil }, visitor{
 		rows: func(t db.Table, rows [][]any) error {

@@ -10,12 +10,11 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// Rows are lines of JSON: an array a row, in the order of the table's columns. Bytes
-// are base64; text is a string, or, when it is not UTF-8, an array of its bytes as
-// base64.
+// Rows are lines of JSON: one array per row, in the order of the table's columns. Bytes
+// are base64. Text is a string, or an array of its bytes in base64 if it is not UTF-8.
 
-// maxChunk is about how many bytes of rows one part holds. A part's size stands
-// before it, so a part is in memory while it is made.
+// maxChunk is roughly how many bytes of rows one part holds. The size of a part precedes
+// it, so a part is assembled in memory.
 const maxChunk = 4 << 20
 
 var encoding = base64.StdEncoding
@@ -56,7 +55,7 @@ func appendValue(to *jsontext.Encoder, value any) error {
 	case []byte:
 		return to.WriteToken(jsontext.String(encoding.EncodeToString(v)))
 	}
-	return fmt.Errorf("a column holds a %T, which a backup has no form for", value)
+	return fmt.Errorf("a column holds a %T, which a backup cannot represent", value)
 }
 
 // readRow reads one row of a table; io.EOF at the end.
@@ -66,7 +65,7 @@ func readRow(from *jsontext.Decoder, t db.Table) ([]any, error) {
 		return nil, err
 	}
 	if token.Kind() != '[' {
-		return nil, fmt.Errorf("a row is a %s", token.Kind())
+		return nil, fmt.Errorf("a row is a %s instead of an array", token.Kind())
 	}
 	row := make([]any, len(t.Columns))
 	for i, c := range t.Columns {
@@ -75,7 +74,7 @@ func readRow(from *jsontext.Decoder, t db.Table) ([]any, error) {
 		}
 	}
 	if token, err = from.ReadToken(); err == nil && token.Kind() != ']' {
-		err = fmt.Errorf("a row has more than the %d columns", len(t.Columns))
+		err = fmt.Errorf("a row has more than %d columns", len(t.Columns))
 	}
 	return row, err
 }
@@ -101,7 +100,7 @@ func readValue(from *jsontext.Decoder, c db.Column) (any, error) {
 	case (kind == 't' || kind == 'f') && c.Type == db.BooleanColumn:
 		return token.Bool(), nil
 	default:
-		return nil, fmt.Errorf("a %s stands where %s is due", kind, c.Type)
+		return nil, fmt.Errorf("a %s stands in place of %s", kind, c.Type)
 	}
 }
 

@@ -1,17 +1,17 @@
-// Package blob keeps large immutable content: code bundles, icons and readmes.
+// Package blob stores large immutable content: code bundles, icons and readmes.
 //
-// It owns the addressing (a blob's name is the SHA-256 of its plain content),
-// the compression, the durability, and the places where blobs can be: a
-// directory or an S3 bucket. It does not own who refers to a blob, nor when one
-// is no longer needed: the domains know the former, and the collector of package
-// app, which asks them, walks List and calls Delete.
+// It owns the addressing (a blob's name is the SHA-256 of its plain content), the
+// compression, the durability, and the places where blobs can be: a directory or an S3
+// bucket. It does not own the references to blobs, nor their garbage collection: the
+// domains know the references, and package app, which asks them, walks List and calls
+// Delete.
 //
 // Invariants:
-//   - What Put has answered survives a crash of the machine (directory), or is
-//     as durable as the bucket.
-//   - Nothing half written is ever read: a blob is whole or missing.
+//   - A blob whose Put has returned survives a crash of the machine (directory), or is as
+//     durable as the bucket.
+//   - A partially written blob is never read: a blob is complete or missing.
 //   - Content is checked against its hash on every read.
-//   - A Put, also of content that is there already, makes the blob young: a
-//     collector that leaves blobs younger than Settled alone never removes one
-//     whose reference is just being committed.
+//   - Every Put makes the blob young, even if it was there already: a collector that keeps
+//     blobs younger than Settled never removes one whose reference is about to be
+//     committed.
 package blob

@@ -1,18 +1,19 @@
-// Package jobs does later what a change has promised: it is a queue in the
-// database of the change.
+// Package jobs is a queue of background work, kept in the database beside the changes
+// that cause it.
 //
-// It owns the table jobs: enqueuing in the transaction of the change, leases,
-// repeats with growing waits, unique keys and periodic jobs. It does not own what
-// a job does: the domains register their handlers.
+// It owns the table jobs: enqueuing in the transaction of the change, leases, retries
+// with exponential backoff, unique keys and periodic jobs. It does not own what a job
+// does: the domains register their handlers.
 //
 // Invariants:
 //   - A job is enqueued if and only if its change is committed.
-//   - A job is done at least once: a handler must bear a repeat, because a process
-//     may die between the end of the handler and the note of it. Without a death
-//     it is done once, however many processes work.
-//   - Two jobs with the same unique key neither wait nor run at the same time.
-//   - A job that failed for the last time stays, as dead, with its last error.
+//   - A job is done at least once. Handlers must be idempotent, because a process may
+//     die between the end of a handler and the record of it. As long as none dies, a
+//     job is done once, however many processes work.
+//   - At most one job per unique key waits or runs at a time.
+//   - A job that has failed for the last time stays, as dead, with its last error, until
+//     ForgetDead.
 //
-// Leases rest on the clocks of the processes: they must not differ by more than a
-// fraction of the lease, one minute.
+// Leases rely on the processes' clocks: these must not differ by more than a fraction of
+// a lease, which is one minute.
 package jobs

@@ -27,14 +27,14 @@ type Job struct {
 	cause trace.Parent
 }
 
-// Handler does a job. It must bear to be run again after it succeeded, and end
-// when ctx does. An error has the job repeated by its policy.
+// Handler does a job. It must be idempotent, and return when ctx ends. If it returns an
+// error, the job is retried according to its policy.
 type Handler func(ctx context.Context, job Job) error
 
-// Policy is how a kind of job is repeated. Zero fields are the defaults.
+// Policy says how a kind of job is retried. Zero fields select the defaults.
 type Policy struct {
 	// MaxAttempts is how often a job is run before it is dead; 10 by default. A
-	// periodic job never dies: it waits for its next time.
+	// periodic job never dies: it waits for its next turn.
 	MaxAttempts int
 	// Timeout bounds one run; one minute by default.
 	Timeout time.Duration
@@ -60,9 +60,8 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// wait is how long to wait after the given number of failures: at least half of
-// what has doubled, the rest by chance, so that those who failed together come
-// back apart.
+// wait is the backoff after the given number of failures: at least half of the doubled
+// interval, plus jitter, so that jobs which failed together are retried apart.
 func (p Policy) wait(failures int) time.Duration {
 	limit := p.Backoff
 	for range failures - 1 {
@@ -86,10 +85,10 @@ type enqueued struct {
 // RunAt has the job wait until t.
 func RunAt(t time.Time) Option { return func(e *enqueued) { e.runAt = t } }
 
-// Unique gives the job a key among those of its kind. When a job with the key waits already, none is
-// added, and the one that waits runs at the earlier of the two times. When it is
-// running, it will run once more afterwards, with the new payload: what it has
-// read may be older than this change.
+// Unique gives the job a key among those of its kind. If a job with the key is waiting
+// already, none is added, and the waiting one runs at the earlier of the two times. If it
+// is running, it will run once more afterwards, with the new payload: what it has read may
+// be older than this change.
 func Unique(key string) Option { return func(e *enqueued) { e.key = &key } }
 
 // Enqueue adds a job in the transaction of tx. It runs soon after the commit, in

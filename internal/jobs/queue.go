@@ -19,26 +19,26 @@ import (
 )
 
 const (
-	// leased is how long a job belongs to a worker that does not renew its lease,
-	// and so how long the jobs of a dead process wait.
+	// leased is how long a lease lasts without being renewed, and thus how long the
+	// jobs of a dead process wait.
 	leased = time.Minute
 	// renewEvery leaves three chances to renew before the lease ends.
 	renewEvery = 15 * time.Second
-	// poll is how often a worker looks for jobs of other processes, and for those
-	// whose time has come.
+	// poll is how often a worker looks for jobs of other processes and for scheduled
+	// ones.
 	poll = time.Second
-	// concurrency bounds the jobs that a queue runs at once, unless AtOnce says so.
+	// concurrency bounds the jobs that a queue runs at once, unless AtOnce sets another
+	// bound.
 	concurrency = 16
-	// grace is how long running jobs may go on when the worker is told to end.
+	// grace is how long running jobs may continue after the worker is told to stop.
 	grace = 20 * time.Second
 	// maxFailure bounds last_error, in bytes.
 	maxFailure = 4000
 )
 
-// Queue is the jobs of one process: what it enqueues and, while Run runs, what it
-// works on.
+// Queue enqueues jobs and, while Run runs, works on them.
 type Queue struct {
-	// Tracer makes a span of every run of a job; nil makes none.
+	// Tracer makes a span for every run of a job; nil makes none.
 	Tracer *trace.Tracer
 
 	db     *db.DB
@@ -70,14 +70,13 @@ func New(db *db.DB, clock clock.Clock, log *slog.Logger) *Queue {
 	}
 }
 
-// AtOnce has the queue run up to n jobs at once, from before Run on. Jobs that wait for
-// others more than they work need more places; they then have a queue of their own,
-// so that those which work are not kept from theirs.
+// AtOnce lets the queue run up to n jobs at once; it is called before Run. Jobs that
+// mostly wait for others can be many; they get a queue of their own, so as not to take the
+// places of those that work.
 func (q *Queue) AtOnce(n int) { q.atOnce = n }
 
-// Handle registers the handler of a kind. Jobs of kinds that have none here are
-// left to other processes. A second handler of one kind is a mistake of the
-// program and panics.
+// Handle registers the handler of a kind. Jobs of kinds without a handler are left to
+// other processes. A second handler for a kind is a programming error, and panics.
 func (q *Queue) Handle(name string, handler Handler, policy Policy) {
 	if _, ok := q.kinds[name]; ok {
 		panic(fmt.Sprintf("jobs of kind %s have two handlers", name))
@@ -86,9 +85,9 @@ func (q *Queue) Handle(name string, handler Handler, policy Policy) {
 	q.handled = append(q.handled, name)
 }
 
-// Every has a kind that is handled run at once and then an interval after each
-// end, in one process of all. Times that were missed are not made up for: the
-// handler sees from the clock how much there is to do.
+// Every makes a kind with a handler periodic: it runs at once, and then an interval after
+// each run ended, in one process at a time. Missed runs are not made up for: the handler
+// sees from the clock how much there is to do.
 func (q *Queue) Every(name string, interval time.Duration) {
 	if _, ok := q.kinds[name]; !ok || interval <= 0 {
 		panic(fmt.Sprintf("a periodic job needs a handler and a positive interval: %s, %s", name, interval))
@@ -108,9 +107,9 @@ func (q *Queue) tx(ctx context.Context, fn func(ctx context.Context, tx *db.Tx) 
 	return q.db.Tx(db.Contend(ctx, "jobs"), fn)
 }
 
-// Run works until ctx ends. Then it takes no more jobs, gives the running ones
-// some time, cancels what is left, and returns when all have ended. Its error is
-// that of the first look at the database; later ones are logged and tried again.
+// Run works until ctx ends. Then it takes no more jobs, gives the running ones some time,
+// cancels the rest, and returns when all have ended. It returns an error only if the
+// periodic jobs cannot be prepared; later errors are logged, and retried.
 func (q *Queue) Run(ctx context.Context) error {
 	if err := q.tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		for name, interval := range q.periodic {
@@ -167,7 +166,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
-// take leases up to n jobs that are due.
+// take leases up to n due jobs.
 func (q *Queue) take(ctx context.Context, n int) []Job {
 	if len(q.handled) == 0 {
 		return nil
@@ -226,7 +225,7 @@ func (q *Queue) renewLeases(ctx context.Context) {
 	}
 }
 
-// work runs one job and notes how it ended.
+// work runs one job and records how it ended.
 func (q *Queue) work(ctx context.Context, job Job) {
 	defer func() {
 		q.mu.Lock()
@@ -239,16 +238,16 @@ func (q *Queue) work(ctx context.Context, job Job) {
 	log := q.log.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempts)
 	var failure error
 	if job.Attempts > k.policy.MaxAttempts && q.periodic[job.Kind] == 0 {
-		failure = errors.New("its worker died during the last attempt")
+		failure = errors.New("the worker died during the last attempt")
 	} else {
 		failure = q.run(ctx, k, job)
 	}
-	// The note must be taken even when the worker was told to end.
+	// This is recorded even if the worker was told to stop.
 	noted := context.WithoutCancel(ctx)
 	if err := q.tx(noted, func(tctx context.Context, tx *db.Tx) error {
 		return q.conclude(tctx, tx, job, failure, ctx.Err() != nil)
 	}); err != nil {
-		log.ErrorContext(noted, "the end of a job cannot be noted; it will run again when its lease ends", "error", err)
+		log.ErrorContext(noted, "the end of a job cannot be recorded; it will run again when its lease ends", "error", err)
 		return
 	}
 	if failure != nil {
@@ -257,8 +256,8 @@ func (q *Queue) work(ctx context.Context, job Job) {
 	}
 }
 
-// conclude writes how a run ended. A run that was cancelled because the worker
-// ends does not count.
+// conclude records how a run ended. A run that was cancelled because the worker stops
+// does not count as an attempt.
 func (q *Queue) conclude(ctx context.Context, tx *db.Tx, job Job, failure error, cancelled bool) error {
 	policy, interval := q.kinds[job.Kind].policy, q.periodic[job.Kind]
 	now := q.clock.Now()
@@ -280,14 +279,14 @@ func (q *Queue) conclude(ctx context.Context, tx *db.Tx, job Job, failure error,
 	return bury(ctx, tx, q.worker, job, text)
 }
 
-// failureText is an error as a TEXT column takes it: bounded, and without what
-// PostgreSQL refuses, NUL and half characters.
+// failureText is an error as a TEXT column accepts it: bounded, and without NUL and partial
+// characters, which PostgreSQL rejects.
 func failureText(failure error) string {
 	text := failure.Error()
 	return strings.ToValidUTF8(strings.ReplaceAll(text[:min(len(text), maxFailure)], "\x00", ""), "")
 }
 
-// run calls the handler; its panic is an error.
+// run calls the handler, and turns a panic into an error.
 func (q *Queue) run(ctx context.Context, k kind, job Job) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, k.policy.Timeout)
 	defer cancel()

@@ -9,9 +9,8 @@ import (
 // atWork is the key of what the context of a running job carries.
 type atWork struct{}
 
-// cause is the span that a job which is enqueued now came of: that of a request. What
-// a job enqueues begins a trace of its own, or one that goes on with itself for days
-// would make a trace without end.
+// cause is the span of the request that enqueues a job. What a job enqueues starts a trace
+// of its own: otherwise a job that keeps rescheduling itself would make an endless trace.
 func cause(ctx context.Context) string {
 	if ctx.Value(atWork{}) != nil {
 		return ""
@@ -19,7 +18,7 @@ func cause(ctx context.Context) string {
 	return trace.ParentOf(ctx).Traceparent
 }
 
-// begin begins the span of a run.
+// begin starts the span of a run.
 func (q *Queue) begin(ctx context.Context, job Job) (context.Context, trace.Span) {
 	if !q.Tracer.On() {
 		return ctx, trace.Span{}

@@ -12,14 +12,14 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// The states of a row. A job that is done has none.
+// The states of a row. A finished job has no row.
 const (
 	pending = "pending"
 	dead    = "dead"
 )
 
-// insert adds a job. The time of a job that runs is moved when it is wanted again:
-// that it moved is how its end knows.
+// insert adds a job. When a running job is enqueued again, its time is moved: that is how
+// the end of the run knows that another one is wanted.
 func insert(ctx context.Context, q db.Querier, id id.Job, kind string, payload jsontext.Value, e enqueued, now time.Time) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at, traceparent)
@@ -36,8 +36,8 @@ func insert(ctx context.Context, q db.Querier, id id.Job, kind string, payload j
 	return db.Convert(err)
 }
 
-// ensurePeriodic makes the one row of a periodic kind and keeps its next time from
-// being further away than the interval.
+// ensurePeriodic creates the row of a periodic kind, and brings its next run forward to at
+// most one interval from now.
 func ensurePeriodic(ctx context.Context, q db.Querier, id id.Job, kind string, interval time.Duration, now time.Time) error {
 	if _, err := q.Exec(ctx, `
 		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at)
@@ -54,9 +54,9 @@ func ensurePeriodic(ctx context.Context, q db.Querier, id id.Job, kind string, i
 
 func periodicKey(kind string) string { return "every " + kind }
 
-// lease takes up to n due jobs of the kinds for worker until the given time, but
-// none of those in running: the worker may have failed to renew their leases, and
-// still be at work on them.
+// lease gives worker up to n due jobs of the kinds until the given time, but none of those
+// in running: the worker may have failed to renew their leases and still be working on
+// them.
 func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kinds []string, running []id.Job, n int, now, until time.Time) ([]Job, error) {
 	args := []any{worker, until.UnixMilli(), pending, now.UnixMilli(), n}
 	query := `
@@ -92,7 +92,7 @@ func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kind
 	return leased, db.Convert(rows.Err())
 }
 
-// list adds values to args and answers their placeholders.
+// list adds values to args and returns their placeholders.
 func list[T ~string](args *[]any, values []T) string {
 	var placeholders []string
 	for _, v := range values {
@@ -109,11 +109,10 @@ func renew(ctx context.Context, q db.Querier, worker string, running []id.Job, u
 	return db.Convert(err)
 }
 
-// The ends of a run touch only a lease that is still held: the attempts have grown
-// if someone else has taken it since.
+// What ends a run applies only while its lease is still held: the attempts have grown if
+// somebody else has taken it since.
 
-// finish deletes a job that is done, or lets it wait for the run that was asked
-// for meanwhile.
+// finish deletes a finished job, or keeps it for the run that was requested meanwhile.
 func finish(ctx context.Context, q db.Querier, worker string, job Job) error {
 	n, err := q.Exec(ctx, "DELETE FROM jobs WHERE id = $1 AND leased_by = $2 AND attempts = $3 AND run_at = $4",
 		job.ID, worker, job.Attempts, job.runAt.UnixMilli())
@@ -127,8 +126,8 @@ func finish(ctx context.Context, q db.Querier, worker string, job Job) error {
 	return db.Convert(err)
 }
 
-// postpone lets a job wait until next, unless it was asked for at another time
-// meanwhile. Attempts and failure replace those of the row; no failure is NULL.
+// postpone reschedules a job to next, unless it was rescheduled meanwhile. Attempts and
+// failure replace those of the row; no failure is NULL.
 func postpone(ctx context.Context, q db.Querier, worker string, job Job, next time.Time, attempts int, failure *string) error {
 	_, err := q.Exec(ctx, `
 		UPDATE jobs SET leased_by = NULL, leased_until = NULL, attempts = $1, last_error = $2,
@@ -138,7 +137,7 @@ func postpone(ctx context.Context, q db.Querier, worker string, job Job, next ti
 	return db.Convert(err)
 }
 
-// bury keeps a job that has failed for the last time. It gives up its key.
+// bury keeps a job that has failed for the last time, without its unique key.
 func bury(ctx context.Context, q db.Querier, worker string, job Job, failure string) error {
 	_, err := q.Exec(ctx, `
 		UPDATE jobs SET state = $1, unique_key = NULL, leased_by = NULL, leased_until = NULL, last_error = $2
