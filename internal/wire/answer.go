@@ -13,20 +13,19 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 )
 
-// answer holds status and body back until the request is done, so that an error
-// met while encoding, or a transaction that does not commit, can still become a
-// clean error answer.
+// answer buffers status and body until the request is done, so that an error while encoding,
+// or a transaction that does not commit, can still become a clean error.
 type answer struct {
 	http.ResponseWriter
 	status int
 	body   *bytes.Buffer
-	// sent says that the answer has gone its own way; see Stream.
+	// sent reports that the answer is written otherwise; see Stream and Take.
 	sent bool
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// keepBuffer is the largest buffer that goes back to the pool, so that one big
+// keepBuffer is the capacity of the largest buffer that returns to the pool, so that a large
 // answer does not pin its memory.
 const keepBuffer = 256 << 10
 
@@ -34,36 +33,36 @@ func newAnswer(w http.ResponseWriter) *answer {
 	return &answer{ResponseWriter: w, body: buffers.Get().(*bytes.Buffer)}
 }
 
-// WriteHeader notes the status; the last one noted counts.
+// WriteHeader sets the status; the last call counts.
 func (a *answer) WriteHeader(status int) { a.status = status }
 
-// Write adds to the body that is held back.
+// Write appends to the buffered body.
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
-// Unwrap gives http.ResponseController the connection's own writer.
+// Unwrap gives http.ResponseController the writer of the connection.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// reset forgets what was answered so far, but for headers.
+// reset discards what was answered so far, except for headers.
 func (a *answer) reset() {
 	a.status = 0
 	a.body.Reset()
 }
 
-// How long a caller may take to read an answer. One that reads nothing would hold the
-// answer in memory, and its connection, for as long as it likes.
+// How long a caller may take to read an answer. Otherwise one that reads nothing would keep
+// the answer in memory for as long as it likes.
 const (
 	sendTime = 30 * time.Second
-	sendRate = 64 << 10 // bytes a second, for what is large
+	sendRate = 64 << 10 // bytes per second, for large answers
 )
 
-// send lets the answer go, within a time that grows with its size.
+// send sends the answer, within a time that grows with its size.
 func (a *answer) send(within time.Duration) error {
 	if a.sent {
 		return nil
 	}
 	within += time.Duration(a.body.Len()) * time.Second / sendRate
-	// Not every connection knows deadlines; those of tests do without. net/http, which
-	// has a WriteTimeout, sets the deadline anew for the next request.
+	// The connections of some tests have no deadlines. The server's WriteTimeout sets the
+	// deadline again for the next request.
 	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(clock.Deadline(within))
 	if a.status == 0 {
 		a.status = http.StatusOK

@@ -53,7 +53,7 @@ func decode(body []byte, v any) error {
 
 var programmersWords = regexp.MustCompile(`^jsontext: |^json: | into Go [^ ]+`)
 
-// plainWords is what is wrong with JSON, without the words of this program's types.
+// plainWords is an error of the JSON package without the names of this program's types.
 func plainWords(err error) string {
 	return strings.Replace(programmersWords.ReplaceAllString(err.Error(), ""), "cannot unmarshal", "cannot take", 1)
 }
@@ -69,11 +69,11 @@ func firstInvalid(body []byte) int {
 	return len(body)
 }
 
-// limitBody keeps a request's body within the operation's bounds: its type, its
-// encoding, its size, and for large ones how many are in memory at once.
+// limitBody enforces the bounds of a request's body: its type, its encoding, its size, and
+// for large ones how many are in memory at once.
 //
-// Whether a body is large shows when it is read, and is counted as it is unpacked:
-// one that is only announced to be large, or comes slowly, keeps nobody waiting.
+// Whether a body is large shows while it is read, and is measured uncompressed: a body that
+// only claims to be large, or arrives slowly, keeps nobody waiting.
 func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	x := exchangeOf(ctx.Context())
@@ -89,7 +89,7 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 		m.refuse(x, w.(*answer), err)
 		return
 	}
-	// huma knows the type by this one spelling.
+	// huma recognises this spelling only.
 	r.Header.Set("Content-Type", "application/json")
 	if r.ContentLength > limit {
 		m.refuse(x, w.(*answer), fault.New(fault.PayloadTooLarge, "The request body is %d bytes; this operation accepts %s.", r.ContentLength, size(limit)))
@@ -109,8 +109,8 @@ func (m *Mux) limitBody(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// upload is a body that takes one of the places for large bodies before it grows
-// beyond what needs none, and waits for one when all are taken.
+// upload is a body that takes one of the places for large bodies before it exceeds what needs
+// none, and waits while all are taken.
 type upload struct {
 	ctx    context.Context
 	body   io.Reader
@@ -146,8 +146,8 @@ func (u *upload) free() {
 	}
 }
 
-// Close does nothing: the server closes a body when its request is answered, and
-// what is not read of one that is refused must stay readable until then; see drain.
+// Close does nothing: the server closes the body after the answer, and the rest of a refused
+// body must stay readable until then; see drain.
 func (u *upload) Close() error { return nil }
 
 func checkContentType(r *http.Request) error {
@@ -165,8 +165,8 @@ func checkContentType(r *http.Request) error {
 	return nil
 }
 
-// gunzip decompresses a body while it is read; what comes out is bounded by the
-// reader behind it, so a small body cannot grow without end.
+// gunzip decompresses a body while it is read. Its reader bounds the output, so a small body
+// cannot expand without limit.
 type gunzip struct {
 	body   io.Reader
 	reader *gzip.Reader
@@ -191,13 +191,13 @@ func brokenGzip(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	return fault.New(fault.InvalidPayload, "The body is not the gzip that its Content-Encoding says.").Because(err)
+	return fault.New(fault.InvalidPayload, "The body is not valid gzip, although its Content-Encoding says so.").Because(err)
 }
 
-// arriving is a body as it comes from the connection. Once it is there, a deadline for it
-// is lifted, that of drain too: net/http listens for the end of the connection from then
-// on and takes a deadline that passes for it. This request and every one after it on
-// the connection would find their context canceled.
+// arriving is a body that comes from the connection. At its end, the read deadline is lifted:
+// from then on net/http watches the connection for its end, and mistakes a deadline that
+// passes for it. The context of this request, and of all later ones on the connection, would
+// be cancelled.
 type arriving struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -212,15 +212,14 @@ func (b *arriving) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// arrived is a body that was read before. huma sets a deadline for it all the same,
-// which its end lifts.
+// arrived is a body that has been read already. huma sets a read deadline for it all the
+// same, which arriving lifts.
 func arrived(body []byte, control *http.ResponseController) io.ReadCloser {
 	return &arriving{io.NopCloser(bytes.NewReader(body)), control}
 }
 
-// How much of an unread body is read, and for how long, before an error is
-// answered: a caller that is still sending would otherwise meet a broken pipe and
-// never see the answer. One that dawdles is answered all the same.
+// How much of an unread body is read, and for how long, before an error is answered: a
+// caller that is still sending would otherwise get a broken pipe and never see the answer.
 const (
 	drainMost = 16 << 20
 	drainTime = time.Second

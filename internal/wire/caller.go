@@ -8,14 +8,13 @@ import (
 	"strings"
 )
 
-// forwardedHeader is what proxies add the address of who called them to, each at
-// its end.
+// forwardedHeader is the header to whose end each proxy appends the address of its caller.
 const forwardedHeader = "X-Forwarded-For"
 
-// caller is the address that a request comes from: who connected, unless that is a
-// trusted proxy. Then it is the last one in X-Forwarded-For that is no trusted proxy
-// itself. What stands before it was written by the caller, who may write anything:
-// taken, it would give every request a rate of its own.
+// caller is the address that a request comes from: that of the connection, unless it is a
+// trusted proxy. Then it is the last address in X-Forwarded-For that is not a trusted proxy
+// itself. Those before it are the caller's own claims: if they counted, every request could
+// have a rate limit of its own.
 func caller(r *http.Request, proxies []netip.Prefix) string {
 	connected, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !among(proxies, connected.Addr()) {

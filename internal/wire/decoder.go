@@ -11,11 +11,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decoder decodes the bodies of one operation. huma decodes each twice: into maps
-// and lists, which it holds against the operation's schema, and into the input. The
-// first is most of the work, and most of that is for what the schema leaves free:
-// the definitions that bots and packages are made of. A decoder knows the schema and
-// passes over what that does not look at.
+// decoder decodes the bodies of one operation. huma decodes each body twice: into maps and
+// lists, which it validates against the operation's schema, and into the input. The first
+// is most of the work, and most of that goes into what the schema leaves free: the
+// definitions of bots and packages. A decoder knows the schema, and skips what it does not
+// constrain.
 type decoder struct {
 	registry huma.Registry
 	schema   *huma.Schema // nil for operations without a body
@@ -39,11 +39,11 @@ func (d *decoder) decode(body []byte, v any) error {
 			return nil
 		}
 	}
-	return decode(body, v) // says what is wrong
+	return decode(body, v) // reports what is wrong
 }
 
-// read reads the next value as far as the schema looks at it: of an object only the
-// members that it names, of what it leaves free only what kind of value that is.
+// read reads the next value as far as the schema constrains it: only the named members of an
+// object, only the kind of a free value.
 func (d *decoder) read(in *jsontext.Decoder, s *huma.Schema) (any, error) {
 	for s.Ref != "" {
 		s = d.registry.SchemaFromRef(s.Ref)
@@ -66,11 +66,11 @@ func (d *decoder) read(in *jsontext.Decoder, s *huma.Schema) (any, error) {
 	return readAll(in)
 }
 
-// passedOver is in place of every object that is free; nobody writes to it.
+// passedOver replaces every free object; nobody writes to it.
 var passedOver = map[string]any{}
 
-// pass passes over a value. Reading it whole is quicker than SkipValue, which goes
-// token by token, and copies nothing: the body is in memory.
+// pass skips a value. Reading it is faster than SkipValue, which goes token by token, and
+// copies nothing: the body is in memory.
 func pass(in *jsontext.Decoder) error {
 	_, err := in.ReadValue()
 	return err

@@ -9,16 +9,16 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// MaxDepth is how many objects and lists may stand in each other in what callers
-// send. A reader of JSON takes 10,000, the answer that a stored object stands in some
-// levels below included: what is stored at the edge of that could not be answered.
+// MaxDepth is how deeply objects and lists may be nested in what callers send. The JSON
+// decoder accepts 10,000 levels, but an answer nests a stored object some levels deeper:
+// what is stored close to that limit could not be answered.
 //
-// Schemas are the deepest that clients send: 100 of them in each other are accepted,
-// two levels each, below at most ten of a definition.
+// The deepest documents that clients send are schemas: 100 of them can be nested, at two
+// levels each, below at most ten levels of a definition.
 const MaxDepth = 500
 
-// TooDeep says whether a JSON text is nested deeper than MaxDepth, and where: a JSON
-// pointer, cut to a length that a message can hold. Of what is no JSON it says no.
+// TooDeep reports whether a JSON text is nested deeper than MaxDepth, and where: pointer is a
+// JSON pointer, shortened for a message. Text that is not JSON is not too deep.
 func TooDeep(text []byte) (pointer string, deep bool) {
 	if !deeper(text) {
 		return "", false
@@ -32,7 +32,7 @@ func TooDeep(text []byte) (pointer string, deep bool) {
 	return fault.BoundedTo(string(in.StackPointer()), 200), true
 }
 
-// deeper counts brackets, which takes no time beside reading the text.
+// deeper counts brackets, which is cheap compared with decoding.
 func deeper(text []byte) bool {
 	if len(text) <= MaxDepth {
 		return false
@@ -56,7 +56,7 @@ func deeper(text []byte) bool {
 	return false
 }
 
-// refuseDeep is what is wrong with a body that is nested too deep.
+// refuseDeep returns an error for a body that is nested too deeply.
 func refuseDeep(body []byte) error {
 	pointer, deep := TooDeep(body)
 	if !deep {

@@ -1,9 +1,9 @@
-// Package wire is the public API's surface: how a request becomes a typed input
-// and how an answer, or an error, becomes bytes.
+// Package wire is the surface of the public API: it turns requests into typed inputs, and
+// answers and errors into bytes.
 //
-// It owns huma and chi, set up once: operations with their permission and rate
-// class, the error envelope, the value types of bodies and queries, pages and
-// their cursors, body limits, CORS, rate limits, idempotency keys, the published
-// document. It does not own any operation: each domain declares its own in its
+// It owns the set-up of huma and chi: operations with their permission and rate class, the
+// error envelope, the value types of bodies and queries, pagination and its cursors, body
+// limits, CORS, rate limits, idempotency keys, event streams, signed downloads, the
+// published document. It does not own any operation: each domain declares its own in
 // http.go and registers it here.
 package wire

@@ -9,12 +9,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Document is the published OpenAPI 3.0.3 document, made once.
+// Document is the published OpenAPI 3.0.3 document.
 func (m *Mux) Document() []byte { return m.document() }
 
-// render makes the document from huma's own. Objects are published as closed, as
-// the contract has them, although unknown members of requests are ignored: a
-// client generated from the document gets types without holes.
+// render derives the document from huma's. Objects are published as closed, as in the
+// contract, although unknown members of requests are ignored: so clients generated from the
+// document get exact types.
 func (m *Mux) render() []byte {
 	downgraded, err := m.api.OpenAPI().Downgrade()
 	if err != nil {
@@ -57,7 +57,7 @@ func closeObjects(v any) {
 //go:embed reference
 var reference embed.FS
 
-// ReferenceNotice is the licence of the reference page's script.
+// ReferenceNotice is the licence of the script on the reference page.
 func ReferenceNotice() string {
 	text, err := reference.ReadFile("reference/redoc.LICENSE.txt")
 	if err != nil {
@@ -78,8 +78,7 @@ func (m *Mux) MountReference() {
 	}
 	pages := http.StripPrefix("/docs", http.FileServerFS(files))
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The page runs its own embedded script on a document of our own and
-		// loads nothing from anywhere else.
+		// The page runs the embedded script on our own document, and loads nothing else.
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		pages.ServeHTTP(w, r)

@@ -9,15 +9,15 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// botField is where an operation's input names a bot, or several.
+// botField is a field of an operation's input that names one bot or several.
 type botField struct {
 	name  string
 	index []int
 }
 
-// botFields finds them: the {id} of paths below bots and usages, whatever else is
-// called botId, and the ids that usages are asked of. So an operation that is about
-// a bot is guarded without saying so.
+// botFields finds the fields that name bots: the {id} of paths below bots and usages, the
+// ids of usage queries, and everything called botId. So every operation about a bot is
+// guarded without declaring it.
 func botFields(path string, input reflect.Type) (fields []botField) {
 	ofBot := strings.HasPrefix(path, "/v1/admin/bots/{id}") || strings.HasPrefix(path, "/v1/admin/usages/{id}")
 	for _, f := range reflect.VisibleFields(input) {
@@ -44,8 +44,8 @@ func name(tag string) string {
 	return first
 }
 
-// letIn turns away from a bot those that its allowlist keeps out. It asks only
-// where there can be such a bot: in workspaces that have one, and outside.
+// letIn rejects callers that a bot's allowlist excludes. It asks only if there can be such
+// a bot: in workspaces that have one, and outside of workspaces.
 func (m *Mux) letIn(ctx context.Context, op *Operation, fields []botField, in reflect.Value) error {
 	actor := access.From(ctx)
 	if len(fields) == 0 || !actor.Confined && op.Scope != Outside {

@@ -13,46 +13,45 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// downloadsPath begins the addresses of downloads.
+// downloadsPath is the prefix of the addresses of downloads.
 const downloadsPath = "/downloads/"
 
-// downloadPurpose is what the signature of an address is made for.
+// downloadPurpose separates the signatures of addresses from others.
 const downloadPurpose = "download"
 
 // FromBlobs is the source of downloads whose key is the hash of a blob.
 const FromBlobs = "blob"
 
-// Download is content that an answer gives the address of. Whoever has the address
-// may read it until it expires, without a token: browsers and curl send none.
+// Download is content whose address is part of an answer. Whoever has the address may read
+// the content until it expires, without a token: browsers and curl send none.
 type Download struct {
-	// Source is who has the content: FromBlobs, or a name given to Downloads.
+	// Source names the origin of the content: FromBlobs, or a name given to Downloads.
 	Source string `json:"s"`
-	// Key is what the source knows the content by. The address shows it, so it is
-	// no secret.
+	// Key identifies the content in its source. It is visible in the address, so it must
+	// not be a secret.
 	Key string `json:"k"`
-	// Name is the file that a browser saves it as.
+	// Name is the name of the file that a browser saves.
 	Name string `json:"n"`
 	// Type is the content type, such as application/pdf.
 	Type string `json:"t"`
-	// Until is when the address ceases to be good.
+	// Until is when the address expires.
 	Until time.Time `json:"-"`
 }
 
-// signedDownload is what an address holds.
+// signedDownload is the content of an address.
 type signedDownload struct {
 	Download
 	Expires int64 `json:"e"` // milliseconds since 1970
 }
 
-// Source reads what it knows by key. ResourceNotFound says that it is gone.
+// Source reads content by its key. It returns ResourceNotFound if the content is gone.
 type Source func(ctx context.Context, key string) ([]byte, error)
 
-// Downloads has a source answer the downloads that name it. It is called while the
-// Mux is put together, before the first request.
+// Downloads registers a source. It is called during set-up, before the first request.
 func (m *Mux) Downloads(source string, read Source) { m.sources[source] = read }
 
-// DownloadURL is the address of a download. It is signed: what it holds can neither
-// be changed nor made up.
+// DownloadURL is the address of a download. It is signed, so that it can be neither changed
+// nor forged.
 func (m *Mux) DownloadURL(d Download) (string, error) {
 	content, err := AppendJSON(nil, signedDownload{d, d.Until.UnixMilli()})
 	if err != nil {
@@ -63,11 +62,11 @@ func (m *Mux) DownloadURL(d Download) (string, error) {
 		encoding.EncodeToString(m.keys.Sign(downloadPurpose, content)) + "/" + url.PathEscape(d.Name), nil
 }
 
-// maxAddress bounds what is looked at: a real address is a tenth of it.
+// maxAddress bounds the addresses that are examined: a real one is a tenth of it.
 const maxAddress = 8192
 
-// openDownload is what the address at path holds; ok is false when it was not given
-// by DownloadURL, or has expired.
+// openDownload is the download at an address; ok is false if the address was not created by
+// DownloadURL, or has expired.
 func (m *Mux) openDownload(path string) (d Download, ok bool) {
 	token, _, _ := strings.Cut(strings.TrimPrefix(path, downloadsPath), "/")
 	text, signature, _ := strings.Cut(token, ".")
@@ -90,8 +89,8 @@ func (m *Mux) openDownload(path string) (d Download, ok bool) {
 	return signed.Download, true
 }
 
-// download is how the requests of downloads stand in logs and metrics: their paths
-// let whoever reads them read the content.
+// download stands for downloads in logs and metrics: whoever could read their paths there
+// could read the content.
 var download = &Operation{ID: "download"}
 
 // mountDownloads adds the addresses of downloads.
@@ -111,10 +110,10 @@ func (m *Mux) mountDownloads(blobs *blob.Store) {
 	}))
 }
 
-// noDownload is the one answer for an address that was made up, has expired, or
-// whose content is gone.
+// noDownload is the answer for addresses that are forged, have expired, or whose content is
+// gone.
 func noDownload() error {
-	return fault.New(fault.ResourceNotFound, "There is no such download: its address is not one that an answer gave, it has expired, or the content is gone. Ask for a new address.")
+	return fault.New(fault.ResourceNotFound, "There is no such download: the address is wrong or has expired, or the content is gone. Ask for a new address.")
 }
 
 func (m *Mux) serveDownload(w http.ResponseWriter, r *http.Request) error {
@@ -124,7 +123,7 @@ func (m *Mux) serveDownload(w http.ResponseWriter, r *http.Request) error {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
-		return fault.New(fault.MethodNotFound, "Downloads are read with GET.")
+		return fault.New(fault.MethodNotFound, "Downloads can only be read, with GET.")
 	}
 	d, ok := m.openDownload(r.URL.Path)
 	read := m.sources[d.Source]
@@ -152,9 +151,9 @@ func (m *Mux) serveDownload(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// Isolate sets the headers of content that is not ours, so that it never acts in
-// our name: opened as a page of its own it has an origin that is not this one, and
-// may load and run nothing. Pages of other origins may show it.
+// Isolate sets the headers of content that is not ours, so that it cannot act in our name:
+// opened as a page, it has an opaque origin, and may load and run nothing. Pages of other
+// origins may embed it.
 func Isolate(header http.Header) {
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	header.Set("X-Content-Type-Options", "nosniff")

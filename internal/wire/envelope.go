@@ -15,8 +15,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Fault is the body of every error answer. The official clients recognise an
-// error by these members and choose its class by type.
+// Fault is the body of every error. The official clients recognise an error by these members
+// and choose its class by type.
 type Fault struct {
 	ID       string         `json:"id" doc:"The id of this response; the server's log has the cause under it."`
 	Code     int            `json:"code" doc:"The HTTP status."`
@@ -28,14 +28,14 @@ type Fault struct {
 // Error makes the envelope an error for huma.
 func (f *Fault) Error() string { return f.Message }
 
-// GetStatus tells huma the HTTP status.
+// GetStatus implements huma.StatusError.
 func (f *Fault) GetStatus() int { return f.Code }
 
-// ContentType keeps huma from answering problem+json.
+// ContentType keeps huma from answering with problem+json.
 func (f *Fault) ContentType(string) string { return "application/json" }
 
-// envelope turns an error into its answer: it gives it an id, notes it for the
-// request's log line and sets Retry-After.
+// envelope turns an error into its answer: it assigns an id, records the error for the log
+// line and sets Retry-After.
 func (m *Mux) envelope(x *exchange, header http.Header, err error) *Fault {
 	e := fault.From(err)
 	f := &Fault{ID: id.NewError(m.clock.Now()), Code: e.Type.Status(), Type: e.Type, Message: e.Message, Metadata: e.Metadata}
@@ -46,10 +46,10 @@ func (m *Mux) envelope(x *exchange, header http.Header, err error) *Fault {
 	return f
 }
 
-// seconds rounds up: a caller that waits as told must not come too early.
+// seconds rounds up, so that nobody who waits as told comes too early.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// refuse answers a request that never reached an operation.
+// refuse answers a request with an error.
 func (m *Mux) refuse(x *exchange, w *answer, err error) {
 	f := m.envelope(x, w.Header(), err)
 	w.reset()
@@ -59,14 +59,14 @@ func (m *Mux) refuse(x *exchange, w *answer, err error) {
 	_ = json.MarshalWrite(w, f, writing)
 }
 
-// Refuse answers an error in the form of the API, for handlers beside the
-// operations; see Handle.
+// Refuse answers with an error in the form of the API, for handlers beside the operations;
+// see Handle.
 func (m *Mux) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	m.refuse(exchangeOf(r.Context()), w.(*answer), err)
 }
 
-// hook is how huma's own errors become faults. huma knows HTTP statuses only; the
-// details name the field and what was expected of it.
+// hook turns huma's own errors into faults. huma knows only HTTP statuses; the details name
+// the field and what was expected of it.
 func (m *Mux) hook(ctx huma.Context, status int, message string, details ...error) huma.StatusError {
 	x := exchangeOf(ctx.Context())
 	header := headerOf(ctx)
@@ -116,12 +116,12 @@ func (m *Mux) translate(status int, message string, details []error) error {
 	return fault.New(kind, "The request is not valid. %s.", strings.Join(lines, "; "))
 }
 
-// lateBody is the fault of a body that took longer than it may.
+// lateBody is the fault of a body that did not arrive in time.
 func lateBody() *fault.Error {
 	return fault.New(fault.OperationTimeout, "The request body did not arrive in time. Nothing was changed; send it again.")
 }
 
-// brokenBody is the fault of a body that could not be read to its end.
+// brokenBody is the fault of a body that could not be read completely.
 func brokenBody(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -134,7 +134,7 @@ func brokenBody(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return lateBody().Because(err)
 	}
-	return fault.New(fault.InvalidPayload, "The request body broke off before its end. Nothing was changed; send it again.").Because(err)
+	return fault.New(fault.InvalidPayload, "The request body ended prematurely. Nothing was changed; send it again.").Because(err)
 }
 
 func size(n int64) string {

@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/trace"
 )
 
-// exchange is what is known of one request while it is answered: what its log
-// line and its metrics are made of.
+// exchange is what is known of a request while it is answered, for its log line and its
+// metrics.
 type exchange struct {
 	id        string
 	started   clock.Started
@@ -30,7 +30,7 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// stray serves code that runs outside a request, as tests of handlers do.
+// stray serves code that runs outside of a request, such as tests of handlers.
 var stray = &exchange{}
 
 func exchangeOf(ctx context.Context) *exchange {
@@ -40,8 +40,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return stray
 }
 
-// finish writes the log line of a request that is answered. The cause of an
-// error stands here and nowhere else; credentials and bodies stand nowhere.
+// finish logs a request that has been answered. This is the only place where the cause of an
+// error appears; credentials and bodies appear nowhere.
 func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answer) {
 	elapsed := x.started.Elapsed()
 	name := "none"
@@ -58,7 +58,7 @@ func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answe
 	case a.status >= 400:
 		level = slog.LevelWarn
 	case x.operation == nil && m.isProbe(r):
-		level = slog.LevelDebug // nobody wants to read of them, and they are many
+		level = slog.LevelDebug // they are frequent, and of no interest
 	}
 	if !m.log.Enabled(ctx, level) {
 		return
@@ -84,8 +84,8 @@ func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answe
 	}
 	if x.fault != nil {
 		attrs = append(attrs, slog.String("error_id", x.fault.ID), slog.String("error_type", string(x.fault.Type)))
-		// A public message is enough for what the caller did wrong; only our
-		// own failures need their cause.
+		// For the caller's mistakes the public message is enough; our own failures need
+		// their cause.
 		if a.status >= 500 {
 			attrs = append(attrs, slog.Any("cause", x.cause))
 		}
@@ -93,8 +93,8 @@ func (m *Mux) finish(ctx context.Context, x *exchange, r *http.Request, a *answe
 	m.log.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// eachQuery calls visit with every parameter of a raw query, in order. A pair
-// that cannot be unescaped is passed over, as net/url does.
+// eachQuery calls visit with every parameter of a raw query, in order. It skips pairs that
+// cannot be unescaped, as net/url does.
 func eachQuery(raw string, visit func(key, value string)) {
 	for raw != "" {
 		var pair string

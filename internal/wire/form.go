@@ -7,10 +7,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Form reads free-form JSON of a request as a T: what the tags of T demand is held
-// against it as against a body, and unknown members are ignored. path is where it
-// stands in the request. InvalidPayload names what is wrong. Forms are made while
-// the Mux is put together; the schema of T becomes a part of the document.
+// Form returns a function that reads free-form JSON of a request as a T. The JSON is
+// validated against the tags of T like a body, and unknown members are ignored. path is its
+// place in the request, for errors, which are InvalidPayload. Forms are created during
+// set-up; the schema of T becomes part of the document.
 func Form[T any](m *Mux, path string) func(Object) (T, error) {
 	registry := m.api.OpenAPI().Components.Schemas
 	schema := registry.Schema(reflect.TypeFor[T](), true, "")

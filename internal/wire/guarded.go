@@ -11,9 +11,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Guarded is an address beside the operations that tokens open, for what is no JSON in and JSON out: its
-// handler reads the body by itself. Tokens, rates, roles, request ids, logs, metrics
-// and errors are those of operations.
+// Guarded is a route beside the operations that requires a token, for requests that are not
+// plain JSON: its handler reads the body itself. Tokens, rate limits, roles, request ids,
+// logs, metrics and errors work as for operations.
 type Guarded struct {
 	Name   string // in logs and metrics
 	Method string
@@ -21,17 +21,16 @@ type Guarded struct {
 	// Permission is what an account's role must allow, in the workspace of the
 	// x-workspace-id header.
 	Permission access.Permission
-	// Keys says that the keys of bots and integrations open the route too.
+	// Keys allows the keys of bots and integrations too.
 	Keys bool
-	// WhileBlocked says that a blocked workspace may use it.
+	// WhileBlocked allows blocked workspaces.
 	WhileBlocked bool
 	// Time is how long a request may take; 0 is no limit.
 	Time time.Duration
 }
 
-// Guard adds a route. The handler's error is answered as that of an operation; one
-// that answers by itself returns nil. access.From(ctx) is who asks; its workspace is
-// set.
+// Guard adds a route. The handler's error is answered like that of an operation; a handler
+// that has answered returns nil. access.From(ctx) is the caller, with its workspace set.
 func (m *Mux) Guard(route Guarded, handler func(ctx context.Context, w http.ResponseWriter, r *http.Request) error) {
 	if route.Permission == "" {
 		panic(route.Name + ": a route must declare its permission")
@@ -43,7 +42,7 @@ func (m *Mux) Guard(route Guarded, handler func(ctx context.Context, w http.Resp
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, route.Time)
 			defer cancel()
-			// Not every connection knows deadlines; those of tests do without.
+			// The connections of some tests have no deadlines.
 			_ = http.NewResponseController(w).SetReadDeadline(clock.Deadline(route.Time))
 		}
 		x := exchangeOf(ctx)
@@ -58,26 +57,26 @@ func (m *Mux) Guard(route Guarded, handler func(ctx context.Context, w http.Resp
 	}))
 }
 
-// admitGuarded is the gate of a route, in the order of admit.
+// admitGuarded is admit for a guarded route.
 func (m *Mux) admitGuarded(ctx context.Context, route *Guarded, op *Operation, header http.Header, r *http.Request) (access.Actor, error) {
 	token := bearer(r.Header.Get("Authorization"))
 	if err := m.rates.token(token, r, header); err != nil {
 		return access.Actor{}, err
 	}
 	named := id.Workspace(r.Header.Get(workspaceHeader))
-	unkeepable := checkTexts(r)
-	if unkeepable != nil {
+	malformed := checkTexts(r)
+	if malformed != nil {
 		named = ""
 	}
 	actor, err := m.access.Authenticate(ctx, token, named)
 	if fault.Is(err, fault.Unauthorized) {
-		// Every invented token has a window of its own: see admit.
+		// Made-up tokens: see admit.
 		if limited := m.rates.address(r, header); limited != nil {
 			err = limited
 		}
 	}
 	if err == nil {
-		err = unkeepable
+		err = malformed
 	}
 	if err != nil {
 		return actor, err

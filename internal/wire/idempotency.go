@@ -17,18 +17,18 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// idempotency makes a POST that carries an Idempotency-Key happen once. The
-// operation runs inside the transaction that keeps its answer, so the change and
-// the answer are there together or not at all: whenever a server dies, a repeat
-// either finds the answer or does the work. Only successes are kept; a refusal
-// changed nothing and is decided anew.
+// idempotency makes a POST with an Idempotency-Key take effect once. The operation runs
+// inside the transaction that stores its answer, so change and answer are committed
+// together or not at all: even if a server dies, a repeated request either finds the answer
+// or does the work. Only successes are stored; a refusal changed nothing and is decided
+// again.
 type idempotency struct {
 	db    *db.DB
 	clock clock.Clock
 	keys  Keys
 }
 
-// answersKept is how long a repeat is answered from the first one.
+// answersKept is how long a repeated request gets the stored answer.
 const answersKept = 24 * time.Hour
 
 const (
@@ -36,14 +36,14 @@ const (
 	maxKey    = 255
 )
 
-// errRefused ends the transaction of an operation that answered with an error.
+// errRefused rolls the transaction of an operation back that answered with an error.
 var errRefused = errors.New("the operation was refused")
 
-// Answers hold what is shown once and stored nowhere else in the clear: tokens,
-// signing secrets. They are kept sealed. An actor's id holds no slash.
+// Answers are stored sealed: some contain tokens or signing secrets, which are shown once
+// and stored nowhere else in plain text. An actor's id contains no slash.
 var answerColumn = db.SealedColumn{Table: "idempotency_keys", Key: []string{"actor", "key"}, Column: "answer"}
 
-// find is the answer that is kept for a key; nil when there is none.
+// find returns the answer that is stored for a key, or nil.
 func (i *idempotency) find(ctx context.Context, q db.Querier, actor, key string, now time.Time) (*kept, error) {
 	k, sealed, err := findAnswer(ctx, q, actor, key, now)
 	if k == nil || err != nil {
@@ -57,13 +57,13 @@ func (i *idempotency) keep(ctx context.Context, q db.Querier, actor, key string,
 	return keepAnswer(ctx, q, actor, key, k, answerColumn.Seal(i.keys, k.answer, actor, key), expires)
 }
 
-// ResealAnswers seals anew the kept answers that an older key than the primary one
-// sealed, and answers how many those were.
+// ResealAnswers seals the stored answers again that were sealed by an older key than the
+// primary one, and returns how many those were.
 func ResealAnswers(ctx context.Context, d *db.DB, keys Keys) (int, error) {
 	return d.Reseal(ctx, keys, answerColumn)
 }
 
-// kept is an answer of an earlier request.
+// kept is the stored answer to an earlier request.
 type kept struct {
 	request string
 	status  int
@@ -93,7 +93,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	}
 	control := http.NewResponseController(a)
 	if bodyTime > 0 {
-		// Not every connection knows deadlines; those of tests do without.
+		// The connections of some tests have no deadlines.
 		_ = control.SetReadDeadline(clock.Deadline(bodyTime))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
@@ -110,7 +110,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	}
 
 	err = m.idempotency.db.Tx(ctx.Context(), func(txCtx context.Context, tx *db.Tx) error {
-		a.reset() // what a run before this one answered was not committed
+		a.reset() // the answer of an earlier run, which was not committed
 		x.fault, x.cause, x.replayed = nil, nil, false
 		found, err := m.idempotency.find(txCtx, tx, actor, key, now)
 		if err != nil {
@@ -132,7 +132,7 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	}
 }
 
-// replay answers as an earlier request with the key was answered.
+// replay repeats the answer to an earlier request with the key.
 func replay(x *exchange, a *answer, found *kept, request, key string) error {
 	if found.request != request {
 		return fault.New(fault.InvalidPayload, "Idempotency-Key %q was used for another request in the last 24 hours. A new request needs a new key.", key)
@@ -145,9 +145,9 @@ func replay(x *exchange, a *answer, found *kept, request, key string) error {
 	return nil
 }
 
-// idempotentOutward runs an operation outside a transaction and keeps its answer
-// after it. A repeat that comes before that, or after a crash before that, runs the
-// operation again, which must know it by RepeatKey.
+// idempotentOutward runs an operation outside of a transaction and stores its answer
+// afterwards. A repeated request that comes before that, or after a crash in between, runs
+// the operation again, which has to recognise it by RepeatKey.
 func (m *Mux) idempotentOutward(ctx huma.Context, next func(huma.Context), body []byte, key, request string) {
 	r, w := humachi.Unwrap(ctx)
 	a, x := w.(*answer), exchangeOf(ctx.Context())
@@ -172,7 +172,7 @@ func (m *Mux) idempotentOutward(ctx huma.Context, next func(huma.Context), body 
 	if a.status >= 400 {
 		return
 	}
-	// What was done is done: an answer that cannot be kept is given all the same.
+	// The operation has taken effect: it is answered even if the answer cannot be stored.
 	err = m.idempotency.db.Tx(context.WithoutCancel(ctx.Context()), func(ctx context.Context, tx *db.Tx) error {
 		now := m.clock.Now()
 		if found, err := m.idempotency.find(ctx, tx, actor, key, now); err != nil || found != nil {
@@ -181,15 +181,14 @@ func (m *Mux) idempotentOutward(ctx huma.Context, next func(huma.Context), body 
 		return m.idempotency.keep(ctx, tx, actor, key, kept{request, a.status, a.body.Bytes()}, now.Add(answersKept))
 	})
 	if err != nil {
-		m.log.WarnContext(ctx.Context(), "the answer to a request with an Idempotency-Key cannot be kept", "request", x.id, "error", err)
+		m.log.WarnContext(ctx.Context(), "the answer to a request with an Idempotency-Key cannot be stored", "request", x.id, "error", err)
 	}
 }
 
 type repeatKey struct{}
 
-// RepeatKey is what tells a request of an Outward operation from others of the same
-// caller, and is equal in a repeat of it; empty when the caller sent no
-// Idempotency-Key.
+// RepeatKey identifies a request of an Outward operation: it is equal in repeated requests,
+// and empty if the caller sent no Idempotency-Key.
 func RepeatKey(ctx context.Context) string {
 	key, _ := ctx.Value(repeatKey{}).(string)
 	return key
@@ -198,16 +197,16 @@ func RepeatKey(ctx context.Context) string {
 func checkKey(key string) error {
 	for _, c := range []byte(key) {
 		if c < 0x20 || c > 0x7e {
-			return fault.New(fault.InvalidPayload, "An Idempotency-Key is made of printable ASCII; a UUID is a good one.")
+			return fault.New(fault.InvalidPayload, "An Idempotency-Key must be printable ASCII, such as a UUID.")
 		}
 	}
 	if len(key) > maxKey {
-		return fault.New(fault.InvalidPayload, "An Idempotency-Key has %d characters at most, this one has %d; a UUID is a good one.", maxKey, len(key))
+		return fault.New(fault.InvalidPayload, "An Idempotency-Key may have at most %d characters, and this one has %d; use a UUID, for example.", maxKey, len(key))
 	}
 	return nil
 }
 
-// fingerprint is what must be equal for a request to be a repeat.
+// fingerprint identifies a request: with the same key, it must be the same.
 func fingerprint(r *http.Request, body []byte) string {
 	h := sha256.New()
 	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get(workspaceHeader)} {
@@ -218,8 +217,7 @@ func fingerprint(r *http.Request, body []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// ForgetAnswers deletes the answers that no repeat will be given any more; a job
-// calls it.
+// ForgetAnswers deletes expired answers; a periodic job calls it.
 func (m *Mux) ForgetAnswers(ctx context.Context) error {
 	return m.idempotency.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		return db.Convert(deleteAnswers(ctx, tx, m.clock.Now()))

@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what /metrics says of requests. Labels are operation and status
-// only: a workspace or an id would make their number grow without bound.
+// metrics are the metrics of requests. The only labels are operation and status: workspaces
+// or ids would make the number of series unbounded.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec

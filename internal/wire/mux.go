@@ -29,23 +29,22 @@ import (
 	"github.com/botyard/botyard/internal/trace"
 )
 
-// Authenticator answers who a token is; see access.Service.
+// Authenticator finds out who a token belongs to; see access.Service.
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string, w id.Workspace) (access.Actor, error)
 }
 
-// Keys sign cursors and seal what is kept for repeats; see secret.Keyring.
+// Keys sign cursors and addresses, and seal kept answers; see secret.Keyring.
 type Keys interface {
 	Sign(purpose string, data []byte) []byte
 	Verify(purpose string, data, mac []byte) bool
 	db.Sealer
 }
 
-// Doorkeeper knows who is let into bots; see bot.Service.
+// Doorkeeper knows the bots' allowlists; see bot.Service.
 type Doorkeeper interface {
-	// LetIn is nil when the account may know of the bots: none of them keeps it
-	// out. What is no bot keeps nobody out. ResourceNotFound otherwise, as of a bot
-	// that does not exist.
+	// LetIn returns nil if no bot's allowlist excludes the account, and ResourceNotFound
+	// otherwise, as for a bot that does not exist. Ids that name no bot exclude nobody.
 	LetIn(ctx context.Context, account id.Account, bots []id.Bot) error
 }
 
@@ -53,26 +52,25 @@ type Doorkeeper interface {
 type Limits struct {
 	Body     int64 // bytes of a body
 	CodeBody int64 // bytes of a body that may carry code
-	// ParallelCode is how many bodies larger than Body are in memory at once,
-	// counted as they are when they are unpacked, at most half of them of one actor;
-	// more wait.
+	// ParallelCode is how many bodies larger than Body, measured uncompressed, are in
+	// memory at once. One actor has at most half of them; further ones wait.
 	ParallelCode int
-	// PerToken, of an account, PerBotKey, PerIntegrationKey and PerWorkspace are
-	// requests a second; 0 is no limit. A workspace's plan may narrow its own.
+	// PerToken (of an account), PerBotKey, PerIntegrationKey and PerWorkspace are in
+	// requests per second; 0 is no limit. A workspace's plan may lower its own.
 	PerToken          int
 	PerBotKey         int
 	PerIntegrationKey int
 	PerWorkspace      int
-	// Time is how long an operation may take, CodeTime one whose body carries code.
+	// Time is how long an operation may take, CodeTime an operation that carries code.
 	Time     time.Duration
 	CodeTime time.Duration
-	// BodyTime is how long a body may take to arrive, CodeBodyTime one that may
-	// carry code.
+	// BodyTime is how long a body may take to arrive, CodeBodyTime a body that may carry
+	// code.
 	BodyTime     time.Duration
 	CodeBodyTime time.Duration
 }
 
-// Options are what a Mux needs.
+// Options are the dependencies and settings of a Mux.
 type Options struct {
 	Version string
 	Access  Authenticator
@@ -84,19 +82,18 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Limits  Limits
-	// Blobs are what downloads may be of.
+	// Blobs are the content of downloads.
 	Blobs *blob.Store
-	// PublicURL is the address that callers reach this installation by, without a
-	// slash at its end.
+	// PublicURL is the address of this installation, without a trailing slash.
 	PublicURL func() string
-	// Proxies are those in front of the server, whose word on who calls is taken.
+	// Proxies are the trusted proxies in front of the server.
 	Proxies []netip.Prefix
-	// Plans has the rates of the plans; nil is the published catalogue.
+	// Plans has the rate limits of the plans; nil is the published catalogue.
 	Plans *plan.Catalog
-	// Redis is the URL of the one that several servers count requests in; without it,
-	// each counts its own.
+	// Redis is the URL of the Redis in which several servers count requests together;
+	// without it, each counts its own.
 	Redis secret.Value
-	// Tracer makes a span of every request; nil makes none.
+	// Tracer makes a span for every request; nil makes none.
 	Tracer *trace.Tracer
 }
 
@@ -106,7 +103,7 @@ type Mux struct {
 	api        huma.API
 	config     huma.Config
 	operations []*Operation
-	added      *huma.Operation // the last one that huma added
+	added      *huma.Operation // the one that huma added last
 
 	access      Authenticator
 	bots        Doorkeeper
@@ -137,15 +134,12 @@ type Mux struct {
 	document func() []byte
 }
 
-// humaOnce guards huma's package-wide error hooks: they find their Mux through
-// the request, so one setting serves every Mux of the process.
+// humaOnce guards huma's package-wide error hooks. They find their Mux through the
+// request, so they serve every Mux of the process.
 var humaOnce sync.Once
 
-// New makes a Mux without operations. Every middleware is added here, before the
-// first Register: one added later would be silently left out, and with it the
-// check of the token.
-//
-// It panics when Redis is no URL of one, which config checks.
+// New creates a Mux without operations. It panics if Redis is not the URL of a Redis, which
+// package config has checked.
 func New(o Options) *Mux {
 	shared, err := openShared(o.Redis)
 	if err != nil {
@@ -185,7 +179,7 @@ func New(o Options) *Mux {
 			mux, _ := ctx.Context().Value(muxKey{}).(*Mux)
 			return mux.hook(ctx, status, message, details...)
 		}
-		// Only asked for the type of errors, when an operation is registered.
+		// Called only for the type of errors, when an operation is registered.
 		huma.NewError = func(int, string, ...error) huma.StatusError { return &Fault{} }
 	})
 
@@ -205,16 +199,16 @@ func New(o Options) *Mux {
 	m.mountDownloads(o.Blobs)
 
 	m.router.NotFound(m.strayed(func(r *http.Request) error {
-		return fault.New(fault.ResourceNotFound, "There is no operation %s %s. The reference is at /docs.", fault.BoundedTo(r.Method, 20), fault.BoundedTo(r.URL.Path, 200))
+		return fault.New(fault.ResourceNotFound, "There is no operation %s %s; see the reference at /docs.", fault.BoundedTo(r.Method, 20), fault.BoundedTo(r.URL.Path, 200))
 	}))
 	m.router.MethodNotAllowed(m.strayed(func(r *http.Request) error {
-		return fault.New(fault.MethodNotFound, "%s has no method %s. The reference is at /docs.", fault.BoundedTo(r.URL.Path, 200), fault.BoundedTo(r.Method, 20))
+		return fault.New(fault.MethodNotFound, "%s has no method %s; see the reference at /docs.", fault.BoundedTo(r.URL.Path, 200), fault.BoundedTo(r.Method, 20))
 	}))
 	return m
 }
 
-// strayed answers requests that no operation is there for; they count as any
-// other, so that wandering is not free.
+// strayed answers requests that match no operation. They count against the rate limits, so
+// that probing is not free.
 func (m *Mux) strayed(explain func(*http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := m.rates.token(bearer(r.Header.Get("Authorization")), r, w.Header())
@@ -236,7 +230,7 @@ func (m *Mux) Operations() []Operation {
 	return table
 }
 
-// ServeHTTP answers one request; whatever happens, with an answer of our form.
+// ServeHTTP answers one request, always in the form of the API.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{started: clock.Start(), id: id.NewRequest(m.clock.Now()), path: r.URL.EscapedPath(), query: r.URL.RawQuery}
 	a := newAnswer(w)
@@ -259,7 +253,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if a.status >= 400 {
 			drain(a, r)
 		}
-		// A caller that is gone does not read its answer: nothing to do.
+		// A caller that has gone does not read its answer: nothing to do.
 		_ = a.send(m.sendTime)
 		m.finish(ctx, x, r, a)
 	}()
@@ -268,7 +262,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0) {
-		// No engine has such an id, and PostgreSQL would not even compare it.
+		// No id looks like this, and PostgreSQL would refuse to compare it.
 		m.strayed(func(r *http.Request) error {
 			return fault.New(fault.ResourceNotFound, "There is nothing at %s: a path is UTF-8 text without the character U+0000.", fault.BoundedTo(r.URL.EscapedPath(), 200))
 		})(a, r)
@@ -285,9 +279,9 @@ func (m *Mux) Handle(pattern string, h http.Handler) {
 
 const workspaceHeader = "x-workspace-id"
 
-// admit is the gate of every operation: the token, its rate, the workspace, its
-// rate, the permission, in this order and before any parameter or body is read,
-// so that a bad token with a bad body is told of the token.
+// admit checks the token's rate limit, the token, the workspace, its rate limit and the
+// permission, in this order and before any parameter or body is read: with a bad token and
+// a bad body, the caller is told about the token.
 func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 	x := exchangeOf(ctx.Context())
 	op := operationOf(ctx.Operation())
@@ -314,8 +308,8 @@ func (m *Mux) admit(ctx huma.Context, next func(huma.Context)) {
 	actor, err := m.access.Authenticate(deadline, token, workspace)
 	x.actor = actor
 	if fault.Is(err, fault.Unauthorized) {
-		// Every invented token has a window of its own, so failures count by
-		// address too.
+		// Every made-up token has a rate window of its own, so failures count against
+		// the address as well.
 		if limited := m.rates.address(r, header); limited != nil {
 			err = limited
 		}
@@ -363,8 +357,8 @@ func equalFold(s, lower string) bool {
 	return true
 }
 
-// workspaceOf is the workspace a request names; missing is the fault of one that
-// names none although the operation needs it.
+// workspaceOf is the workspace that a request names; missing is the fault of a request that
+// names none although the operation needs one.
 func workspaceOf(op *Operation, ctx huma.Context, r *http.Request) (w id.Workspace, missing error) {
 	switch op.Scope {
 	case InPath:

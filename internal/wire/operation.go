@@ -12,19 +12,19 @@ import (
 	"github.com/botyard/botyard/internal/access"
 )
 
-// Scope says where an operation learns which workspace it is about.
+// Scope says how an operation names the workspace that it is about.
 type Scope int
 
 // The scopes.
 const (
-	// Outside any workspace: the account's own affairs and what is public.
+	// Outside of workspaces: the account's own affairs, and what is public.
 	Outside Scope = iota
-	// InHeader: the x-workspace-id header, which must be there.
+	// InHeader: by the x-workspace-id header, which is required.
 	InHeader
-	// InPath: the path's {id} is the workspace.
+	// InPath: by the {id} of the path.
 	InPath
-	// InUndeclaredHeader is InHeader for operations whose contract does not
-	// name the header although the cloud requires it.
+	// InUndeclaredHeader is InHeader for operations whose contract does not declare the
+	// header although the cloud requires it.
 	InUndeclaredHeader
 )
 
@@ -40,28 +40,28 @@ type Operation struct {
 
 	Scope      Scope
 	Permission access.Permission
-	// Code marks operations whose body may carry code: a larger body and more
-	// time to send it, and few of them at once.
+	// Code marks operations whose body may carry code: it may be larger and take longer
+	// to arrive, and only a few are handled at once.
 	Code bool
-	// LargeAnswer marks operations whose answer may be as large as code: few of them
-	// are put together at once.
+	// LargeAnswer marks operations whose answer may be as large as code: only a few are
+	// handled at once.
 	LargeAnswer bool
-	// Harmless marks a POST that changes nothing: doing it twice is doing it once,
-	// so it runs outside a transaction even when it carries an Idempotency-Key.
+	// Harmless marks a POST that changes nothing, so an Idempotency-Key has no effect
+	// on it.
 	Harmless bool
-	// Outward marks an operation that asks another service, for which no transaction may
-	// wait. It knows its repeats itself, by RepeatKey.
+	// Outward marks an operation that calls another service, for which no transaction may
+	// wait. It recognises repeated requests itself, by RepeatKey.
 	Outward bool
-	// WhileBlocked marks a change that a workspace may make while it is blocked for
-	// unpaid invoices: what ends the block, and what only takes away. Reading is
-	// always allowed.
+	// WhileBlocked marks a change that a workspace may make while it is blocked for unpaid
+	// invoices: what ends the block, and what only removes things. Reading is always
+	// allowed.
 	WhileBlocked bool
 
 	// Bots are the parameters and members that name bots, as Register found them.
 	Bots []string
 }
 
-// openToBlocked says whether a blocked workspace may ask for the operation.
+// openToBlocked reports whether a blocked workspace may use the operation.
 func (o *Operation) openToBlocked() bool {
 	return o.WhileBlocked || o.Harmless || o.Method == http.MethodGet
 }
@@ -73,9 +73,8 @@ func operationOf(op *huma.Operation) *Operation {
 	return o
 }
 
-// Register adds an operation and its handler. It panics on a declaration that
-// makes no sense, which a test meets at once. The handler's error is a
-// *fault.Error, or anything else for Internal.
+// Register adds an operation and its handler. It panics on an invalid declaration. An error
+// of the handler that is not a *fault.Error is answered as Internal.
 func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) (*O, error)) {
 	if op.Permission == "" {
 		panic(op.ID + ": an operation must declare its permission")
@@ -139,8 +138,9 @@ func Register[I, O any](m *Mux, op Operation, handler func(context.Context, *I) 
 	}
 }
 
-// apiOf is the API with a decoder of one operation. huma knows formats by API, so
-// every operation gets one; the document and the router are common.
+// apiOf is the API for one operation, with that operation's decoder: huma configures formats
+// per API. The document and the router are shared. The middleware must be added before the
+// operation: huma silently ignores what is added later, and the token would go unchecked.
 func (m *Mux) apiOf(d *decoder) huma.API {
 	config := m.config
 	config.Formats = map[string]huma.Format{"application/json": {Marshal: encode, Unmarshal: d.decode}}
@@ -170,8 +170,8 @@ func dottedFields(t reflect.Type) (fields []dottedField) {
 	return fields
 }
 
-// readDotted fills the Map parameters. When a key comes twice the last one
-// counts, as with every other parameter of the API.
+// readDotted fills the Map parameters. The last of several values for a key counts, as for
+// all parameters of the API.
 func readDotted(in reflect.Value, fields []dottedField, rawQuery string) {
 	eachQuery(rawQuery, func(key, value string) {
 		for _, f := range fields {

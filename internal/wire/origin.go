@@ -2,16 +2,15 @@ package wire
 
 import "net/http"
 
-// requestHeaders are the headers that the official clients may send from a page.
+// requestHeaders are the headers that the official clients may send from a web page.
 const requestHeaders = "authorization, content-type, idempotency-key, x-workspace-id, x-bot-id, x-integration-id, x-integration-alias, x-user-id, x-multiple-integrations, x-bypass-breaking-changes-detection"
 
-// exposedHeaders are those a page may read of an answer.
+// exposedHeaders are the headers of an answer that a web page may read.
 const exposedHeaders = "ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"
 
-// crossOrigin lets pages of other origins call the API, and says whether the
-// request was only the question whether they may. The origin is echoed because
-// the official client sends credentials; what it may then do is decided by the
-// token alone, and there is no cookie that a foreign page could ride on.
+// crossOrigin lets pages of other origins call the API, and reports whether the request was
+// a preflight. The origin is echoed because the official client sends credentials. Only the
+// token decides what a page may do: there is no cookie that a foreign page could exploit.
 func crossOrigin(header http.Header, r *http.Request) (preflight bool) {
 	origin := r.Header.Get("Origin")
 	if origin == "" {

@@ -11,14 +11,13 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// PageQuery are the parameters of every list that has pages.
+// PageQuery has the parameters of every paginated list.
 type PageQuery struct {
 	NextToken string        `query:"nextToken" doc:"The cursor: meta.nextToken of the page before."`
 	PageSize  Optional[int] `query:"pageSize" doc:"The number of items per page: 20 when absent, at most 100."`
 }
 
-// Meta stands in every answer that is a list: clients read meta.nextToken
-// without looking whether meta is there.
+// Meta is part of every list: clients read meta.nextToken without checking for meta.
 type Meta struct {
 	NextToken string `json:"nextToken,omitempty" doc:"The cursor of the next page; absent on the last page."`
 }
@@ -32,13 +31,13 @@ const (
 	cursorPurpose = "cursor"
 	cursorVersion = 1
 	cursorMAC     = sha256.Size
-	// maxToken bounds what is looked at: a real cursor is a tenth of it.
+	// maxToken bounds the cursors that are examined: a real one is a tenth of it.
 	maxToken = 1024
 )
 
-// Page reads the page that a request asks for. A cursor belongs to one operation,
-// one workspace and one set of filters: used with others it would skip or repeat
-// items without a word, so it is refused as InvalidQuery, as a forged one is.
+// Page reads the page that a request asks for. A cursor belongs to one operation, one
+// workspace and one set of filters: with others it would silently skip or repeat items, so
+// it is InvalidQuery, like a forged one.
 func (m *Mux) Page(ctx context.Context, q PageQuery) (db.Page, error) {
 	page := db.Page{Size: defaultPage}
 	if q.PageSize.Given {
@@ -58,7 +57,7 @@ func (m *Mux) Page(ctx context.Context, q PageQuery) (db.Page, error) {
 	return page, nil
 }
 
-// Meta is the end of a list's answer; next is nil on the last page.
+// Meta is the meta member of a list; next is nil on the last page.
 func (m *Mux) Meta(ctx context.Context, next *db.Key) Meta {
 	if next == nil {
 		return Meta{}
@@ -66,8 +65,8 @@ func (m *Mux) Meta(ctx context.Context, next *db.Key) Meta {
 	return Meta{NextToken: m.sealCursor(ctx, *next)}
 }
 
-// A cursor is version, key's number, key's id, and a MAC over these and what the
-// list is of.
+// A cursor consists of a version, the key's number and id, and a MAC over these and the
+// identity of the list.
 func (m *Mux) sealCursor(ctx context.Context, key db.Key) string {
 	b := make([]byte, 0, 9+len(key.ID)+cursorMAC)
 	b = append(b, cursorVersion)
@@ -93,8 +92,8 @@ func (m *Mux) openCursor(ctx context.Context, token string) (db.Key, bool) {
 	return db.Key{At: int64(binary.BigEndian.Uint64(body[1:9])), ID: string(body[9:])}, true
 }
 
-// listOf is a digest of which list a request is about: the operation, the
-// workspace or account, the path and the filters, in any order.
+// listOf is a digest of the identity of a list: the operation, the workspace, the actor, the
+// path and the filters, in any order.
 func listOf(ctx context.Context) []byte {
 	x := exchangeOf(ctx)
 	var filters []string
@@ -110,7 +109,7 @@ func listOf(ctx context.Context) []byte {
 	}
 	var digest []byte
 	for _, part := range append([]string{name, x.path, string(x.actor.Workspace), x.actor.ID()}, filters...) {
-		// Its length keeps a part from being read as two.
+		// The length makes the concatenation unambiguous.
 		digest = append(binary.BigEndian.AppendUint64(digest, uint64(len(part))), part...)
 	}
 	sum := sha256.Sum256(digest)

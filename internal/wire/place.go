@@ -8,17 +8,17 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// placeTime is how long what is large waits for a place.
+// placeTime is how long a request waits for a place.
 const placeTime = 30 * time.Second
 
-// places are how many large things are in memory at once. One actor has at most half
-// of them: whoever sends slowly, or much, keeps itself waiting and not the others.
+// places bounds how many large bodies or answers are in memory at once. One actor has at most
+// half of the places: whoever sends slowly, or much, delays itself and not the others.
 type places struct {
 	all  chan struct{}
 	most int // of one actor
 
 	mu     sync.Mutex
-	actors map[string]*share // of those who have a place or wait for one
+	actors map[string]*share // of those that have a place or wait for one
 }
 
 // share is the part of one actor.
@@ -32,8 +32,8 @@ func newPlaces(n int) *places {
 	return &places{all: make(chan struct{}, n), most: max(1, n/2), actors: map[string]*share{}}
 }
 
-// take waits for a place; RateLimited when there is none for too long. The caller
-// leaves it by the function that is answered.
+// take waits for a place, and returns RateLimited if there is none for too long. The caller
+// gives it back by calling leave.
 func (p *places) take(ctx context.Context, actor, what string) (leave func(), err error) {
 	own := p.join(actor)
 	if err := takePlace(ctx, own.taken, what+" of yours"); err != nil {
@@ -73,8 +73,8 @@ func (p *places) part(actor string) {
 	}
 }
 
-// takePlace waits for one of the places for what is large; RateLimited when all
-// are taken for too long.
+// takePlace waits for one of the places, and returns RateLimited if all are taken for too
+// long.
 func takePlace(ctx context.Context, places chan struct{}, what string) error {
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
@@ -82,7 +82,7 @@ func takePlace(ctx context.Context, places chan struct{}, what string) error {
 	case places <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return fault.New(fault.RateLimited, "%d large %s are worked on already, as many as this server takes at once. Nothing was changed; send it again later.", cap(places), what).
+		return fault.New(fault.RateLimited, "%d large %s are being handled already, which is the most that this server handles at once. Nothing was changed; send it again later.", cap(places), what).
 			After(placeTime)
 	}
 }

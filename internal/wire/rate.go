@@ -17,16 +17,15 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// A window moves in steps: what is older than all of them is out of it. It reaches a
-// little further back than a second, so in no second, wherever it begins, more
-// requests pass than the limit; and it is never full with fewer in its own length.
+// A sliding window moves in steps. It is one step longer than a second, so no second,
+// wherever it starts, sees more requests than the limit.
 const (
 	step  = 20 * time.Millisecond
 	steps = int64(time.Second/step) + 1
 )
 
-// limiter counts requests per key in the second before each. A limit of 0 is none.
-// The windows are in memory, for this process alone, unless there are shared ones.
+// limiter counts the requests of each key in a sliding window of a second. A limit of 0 is
+// no limit. The windows are in the memory of this process, unless there are shared ones.
 type limiter struct {
 	limit  int
 	name   string
@@ -47,7 +46,7 @@ type window struct {
 	at     int64
 	sum    int
 	counts [steps]int32
-	// closed is until when the shared window is known to be full.
+	// closed is until when the shared window is known to be full, by the limiter's clock.
 	closed time.Duration
 }
 
@@ -62,9 +61,8 @@ func newLimiter(perSecond int) *limiter {
 // take counts one request of key against the limiter's own limit.
 func (l *limiter) take(key string, header http.Header) error { return l.takeOf(key, l.limit, header) }
 
-// takeOf counts one request of key and sets the RateLimit headers, when they are
-// tighter than those that another limiter set; it answers RateLimited when the
-// window is full.
+// takeOf counts one request of key, and sets the RateLimit headers unless another limiter has
+// set tighter ones. It returns RateLimited if the window is full.
 func (l *limiter) takeOf(key string, limit int, header http.Header) error {
 	if limit <= 0 {
 		return nil
@@ -76,7 +74,7 @@ func (l *limiter) takeOf(key string, limit int, header http.Header) error {
 		header["Ratelimit-Reset"] = oneSecond
 	}
 	if !ok {
-		return fault.New(fault.RateLimited, "More than %d requests in a second. Wait a second and go on; the RateLimit-* headers say how many are left.", limit).After(time.Second)
+		return fault.New(fault.RateLimited, "More than %d requests in a second. Wait a second; the RateLimit-* headers say how many requests are left.", limit).After(time.Second)
 	}
 	return nil
 }
@@ -91,8 +89,8 @@ func atoi(s string) int {
 	return n
 }
 
-// admit asks the window of this process and then, when that has room, the shared one.
-// While the shared ones cannot be asked, the window of this process decides.
+// admit asks the window of this process and, if that has room, the shared one. While the
+// shared windows are not available, that of this process decides.
 func (l *limiter) admit(key string, limit int) (remaining int, ok bool) {
 	if !l.shared.usable() {
 		return l.count(key, limit, l.since.Elapsed())
@@ -113,7 +111,7 @@ func (l *limiter) admit(key string, limit int) (remaining int, ok bool) {
 	return min(left, local), true
 }
 
-// count counts a request when there is room for it.
+// count counts a request if there is room for it.
 func (l *limiter) count(key string, limit int, at time.Duration) (remaining int, ok bool) {
 	s := l.shardOf(key)
 	s.Lock()
@@ -127,7 +125,7 @@ func (l *limiter) count(key string, limit int, at time.Duration) (remaining int,
 	return limit - w.sum, true
 }
 
-// room says whether there is room for a request, as far as this process knows.
+// room reports whether there is room for a request, as far as this process knows.
 func (l *limiter) room(key string, limit int, at time.Duration) bool {
 	s := l.shardOf(key)
 	s.Lock()
@@ -136,7 +134,7 @@ func (l *limiter) room(key string, limit int, at time.Duration) bool {
 	return w.sum < limit && at >= w.closed
 }
 
-// close keeps the requests of a key from asking for room that is not there.
+// close marks the shared window of a key as full, so that nobody asks it in vain.
 func (l *limiter) close(key string, until time.Duration) {
 	s := l.shardOf(key)
 	s.Lock()
@@ -150,8 +148,8 @@ func (l *limiter) shardOf(key string) *shard {
 	return &l.shards[maphash.String(l.seed, key)%uint64(len(l.shards))]
 }
 
-// window is that of a key, moved to a time. Time that seems to go back, because
-// another request took its place first, does not move it.
+// window returns the window of a key, moved to a time. A time before its newest step, of a
+// request that was overtaken by another, does not move it.
 func (s *shard) window(key string, at time.Duration) *window {
 	now := int64(at / step)
 	s.sweep(now)
@@ -169,8 +167,7 @@ func (s *shard) window(key string, at time.Duration) *window {
 	return w
 }
 
-// sweep forgets the windows that are over, so that memory follows the keys that
-// are active and not all that ever were.
+// sweep deletes the windows that are over, so that only active keys take memory.
 func (s *shard) sweep(now int64) {
 	const every = 10 * steps
 	if now-s.swept < every {
@@ -198,9 +195,8 @@ func newRates(l Limits, shared *sharedWindows) *rates {
 	return r
 }
 
-// token counts a request of a token, in the class that it says it is of. What is no
-// token counts by the caller's address, and in this process alone: it is turned away
-// in any case.
+// token counts a request by its token, in the class of the token's prefix. What is not a
+// token counts by the caller's address, and in this process alone: it is rejected anyway.
 func (r *rates) token(token string, from *http.Request, header http.Header) error {
 	kind, ok := access.WellFormed(token)
 	if !ok {
@@ -217,27 +213,27 @@ func (r *rates) token(token string, from *http.Request, header http.Header) erro
 	return r.accounts.take(key, header)
 }
 
-// address counts a request by where it comes from.
+// address counts a request by the caller's address.
 func (r *rates) address(from *http.Request, header http.Header) error {
 	return r.addresses.take(addressOf(from), header)
 }
 
-// workspace counts a request in the actor's workspace, against the narrower of what
-// the server and what the workspace's plan allows.
+// workspace counts a request by the actor's workspace, against the lower of the server's limit
+// and the plan's.
 func (r *rates) workspace(actor access.Actor, plans *plan.Catalog, header http.Header) error {
 	limit := r.workspaces.limit
 	if of := plans.LimitWith(actor.Plan, plan.WorkspaceRatelimit, actor.Rate); of != plan.Unlimited && (limit <= 0 || of < int64(limit)) {
-		// A limit of nothing would be taken for none.
+		// 0 would mean no limit.
 		limit = int(max(of, 1))
 	}
 	return r.workspaces.takeOf(string(actor.Workspace), limit, header)
 }
 
-// subnet is how many bits of an IPv6 address tell one caller from another: whoever has
-// one of a /64 has them all.
+// subnet is the length of the IPv6 prefix that identifies a caller: whoever has one address
+// of a /64 has them all.
 const subnet = 64
 
-// addressOf is where a request comes from: an IPv4 address or an IPv6 subnet.
+// addressOf is the caller's IPv4 address or IPv6 subnet.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -13,25 +13,25 @@ import (
 	"github.com/botyard/botyard/internal/secret"
 )
 
-// sharedWindows are windows in Redis, which several servers count in. A nil one is
-// never usable.
+// sharedWindows are windows in Redis, in which several servers count together. Nil is never
+// usable.
 type sharedWindows struct {
 	client *redis.Client
 	since  clock.Started
-	// idleUntil is until when Redis is left alone after a failure.
+	// idleUntil is until when Redis is not asked, after a failure.
 	idleUntil atomic.Int64
 	failure   atomic.Pointer[string]
 }
 
 const (
-	// sharedTime is how long Redis may take: a request waits for it.
+	// sharedTime is how long a request waits for Redis.
 	sharedTime = 250 * time.Millisecond
-	// sharedPause is how long Redis is left alone after it failed.
+	// sharedPause is how long Redis is not asked after a failure.
 	sharedPause = time.Second
 )
 
-// takeShared counts a request in a window, by the clock of Redis, as limiter does in
-// one of its own: what remains, or -1 and the milliseconds until there can be room.
+// takeShared counts a request in a window as limiter does, by the clock of Redis. It returns
+// how many requests remain, or -1 and the milliseconds until there can be room.
 var takeShared = redis.NewScript(`
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -64,7 +64,7 @@ func openShared(url secret.Value) (*sharedWindows, error) {
 	}
 	o, err := redis.ParseURL(url.Reveal())
 	if err != nil {
-		return nil, errors.New("redis_url is no URL of a Redis server, such as redis://localhost:6379/0")
+		return nil, errors.New("redis_url is not the URL of a Redis server, such as redis://localhost:6379/0")
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = sharedTime, sharedTime, sharedTime, sharedTime
 	o.MaxRetries = -1
@@ -72,12 +72,12 @@ func openShared(url secret.Value) (*sharedWindows, error) {
 	return &sharedWindows{client: redis.NewClient(o), since: clock.Start()}, nil
 }
 
-// usable says whether Redis is to be asked.
+// usable reports whether to ask Redis.
 func (s *sharedWindows) usable() bool {
 	return s != nil && int64(s.since.Elapsed()) >= s.idleUntil.Load()
 }
 
-// take counts a request; remaining is -1 when the window is full for wait.
+// take counts a request; remaining is -1 if the window is full for the duration wait.
 func (s *sharedWindows) take(key string, limit int) (remaining int, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sharedTime)
 	defer cancel()
@@ -99,21 +99,21 @@ func (s *sharedWindows) failed(err error) {
 	s.idleUntil.Store(int64(s.since.Elapsed() + sharedPause))
 }
 
-// check asks Redis whether it is there.
+// check pings Redis.
 func (s *sharedWindows) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sharedTime)
 	defer cancel()
 	if err := s.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("requests are counted in each server alone, because Redis cannot be asked: %w", err)
+		return fmt.Errorf("each server counts requests by itself, because Redis cannot be reached: %w", err)
 	}
 	if last := s.failure.Load(); last != nil {
-		return fmt.Errorf("requests were counted in each server alone a moment ago, because Redis could not be asked: %s", *last)
+		return fmt.Errorf("each server counted requests by itself a moment ago, because Redis could not be reached: %s", *last)
 	}
 	return nil
 }
 
-// CheckRates asks the Redis that requests are counted in; configured is false when
-// there is none. An error is no reason not to serve: each server then counts its own.
+// CheckRates checks the Redis of shared rate limits; configured is false if there is none. An
+// error is no reason not to serve: each server then counts by itself.
 func (m *Mux) CheckRates(ctx context.Context) (configured bool, err error) {
 	if m.rates.shared == nil {
 		return false, nil
@@ -121,7 +121,7 @@ func (m *Mux) CheckRates(ctx context.Context) (configured bool, err error) {
 	return true, m.rates.shared.check(ctx)
 }
 
-// Close lets go of what the Mux holds open.
+// Close closes the connections to Redis.
 func (m *Mux) Close() error {
 	if m.rates.shared == nil {
 		return nil

@@ -8,21 +8,20 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 )
 
-// Route is an address beside the operations that everybody may call: there is no
-// token, and the body is the handler's to read and to bound.
+// Route is an address beside the operations that everybody may call, without a token. The
+// handler reads and bounds the body itself.
 type Route struct {
 	// Name is what the log and the metrics call it.
 	Name string
-	// Pattern is the router's: every method of a path, or of all below one that
-	// ends in "/*".
+	// Pattern is a path, or ends in "/*" for all paths below one; it matches every method.
 	Pattern string
 	// Time is how long it may take, and the body to arrive.
 	Time time.Duration
 }
 
-// Open adds a route. Its calls are counted by the caller's address against the rate
-// of tokens, its answer is held back until it is whole, and an error or panic of the
-// handler is answered as every other one, whatever it had written before.
+// Open adds a route. Its requests count against the rate limit of tokens by the caller's
+// address. The answer is buffered, so an error or panic of the handler is answered like any
+// other, whatever the handler has written before.
 func (m *Mux) Open(route Route, handler func(w http.ResponseWriter, r *http.Request) error) {
 	named := &Operation{ID: route.Name}
 	m.router.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +31,7 @@ func (m *Mux) Open(route Route, handler func(w http.ResponseWriter, r *http.Requ
 		if err == nil {
 			ctx, cancel := context.WithTimeout(r.Context(), route.Time)
 			defer cancel()
-			// Not every connection knows deadlines; those of tests do without.
+			// The connections of some tests have no deadlines.
 			_ = http.NewResponseController(a).SetReadDeadline(clock.Deadline(route.Time))
 			err = handler(a, r.WithContext(ctx))
 		}
@@ -42,9 +41,9 @@ func (m *Mux) Open(route Route, handler func(w http.ResponseWriter, r *http.Requ
 	})
 }
 
-// Take gives a handler of an open route the connection's own writer, for what is no
-// answer that could be held back, such as a web socket. The Mux answers nothing more;
-// status is what the log and the metrics say.
+// Take gives the handler of an open route the writer of the connection, for what cannot be
+// buffered, such as a web socket. The Mux then writes no answer; status is for the log and
+// the metrics.
 func Take(w http.ResponseWriter, status int) http.ResponseWriter {
 	a := w.(*answer)
 	a.status, a.sent = status, true

@@ -9,11 +9,11 @@ import (
 	"github.com/botyard/botyard/internal/trace"
 )
 
-// begin begins the span of a request, as a part of the trace that its caller names.
-// Probes have none: they would be most of what is exported.
+// begin starts the span of a request, within the trace that the caller names. Probes have no
+// spans: they would make up most of the export.
 //
-// What every caller may send is trusted no further than that: a trace id and whether
-// it is sampled, which the operator's OTEL_TRACES_SAMPLER may heed or not.
+// The caller's headers are trusted no further: they give a trace id, and whether it is
+// sampled, which the operator's OTEL_TRACES_SAMPLER may ignore.
 func (m *Mux) begin(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
 	if !m.tracer.On() || m.isProbe(r) {
 		return ctx, trace.Span{}
@@ -22,12 +22,12 @@ func (m *Mux) begin(ctx context.Context, r *http.Request) (context.Context, trac
 	return m.tracer.Begin(ctx, "request", trace.Server, parent)
 }
 
-// isProbe says whether a request is for one of the fixed addresses beside the
-// operations: probes, metrics, the document.
+// isProbe reports whether a request is for one of the fixed addresses beside the operations:
+// probes, metrics, the document.
 func (m *Mux) isProbe(r *http.Request) bool { return slices.Contains(m.probes, r.URL.Path) }
 
-// end ends the span of a request that is answered. Its path and query are not in it:
-// those of downloads, webhooks and scripts are secrets.
+// end ends the span of a request. It does not record path and query: those of downloads and
+// webhooks are secrets.
 func (x *exchange) end(r *http.Request, status int) {
 	if !x.span.On() {
 		return
@@ -46,7 +46,7 @@ func (x *exchange) end(r *http.Request, status int) {
 	if x.fault != nil {
 		failure = string(x.fault.Type)
 	} else if status >= 500 {
-		failure = strconv.Itoa(status) // of an integration, passed on
+		failure = strconv.Itoa(status) // relayed from an integration
 	}
 	switch {
 	case status >= 500:
@@ -57,8 +57,8 @@ func (x *exchange) end(r *http.Request, status int) {
 	span.End()
 }
 
-// methodOf is the method, or _OTHER for one that is none of HTTP's own, as the
-// conventions of OpenTelemetry have it.
+// methodOf is the method, or _OTHER for a non-standard one, as OpenTelemetry's conventions
+// require.
 func methodOf(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace:

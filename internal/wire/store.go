@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 )
 
-// findAnswer reads what is kept for a key, and the answer as it is sealed.
+// findAnswer reads what is stored for a key, with the answer still sealed.
 func findAnswer(ctx context.Context, q db.Querier, actor, key string, now time.Time) (k *kept, sealed string, err error) {
 	k = &kept{}
 	err = q.QueryRow(ctx, `

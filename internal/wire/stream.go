@@ -14,25 +14,25 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// What keeps streams honest and bounded.
+// The limits of streams.
 const (
 	heartbeatEvery = 15 * time.Second
-	// recheckEvery is how long a stream may go on after its token was deleted, or
-	// what it is about has gone.
+	// recheckEvery is how long a stream may continue after its token, or its subject, was
+	// deleted.
 	recheckEvery = 3 * time.Second
-	// writeTime is how long a reader may take nothing before it is dropped. Nothing
-	// waits for it in memory meanwhile.
+	// writeTime is how long a reader may read nothing before it is dropped. Nothing is
+	// buffered for it meanwhile.
 	writeTime = 20 * time.Second
 
-	maxStreams        = 500 // of one process
+	maxStreams        = 500 // per process
 	maxStreamsOfActor = 10
 )
 
-// Feed tells events until ctx ends or an event cannot be sent. Its error ends the
-// stream with the words of the fault.
+// Feed sends events until ctx ends or an event cannot be sent. Its error ends the stream,
+// with the fault's message.
 type Feed func(ctx context.Context, out *Stream) error
 
-// Stream is a reader of server-sent events.
+// Stream is a connection to a reader of server-sent events.
 type Stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -42,12 +42,12 @@ type Stream struct {
 
 // Event is one server-sent event. Data is one line.
 type Event struct {
-	ID   string // where a reader that comes back goes on; empty says nothing
+	ID   string // where a reader resumes; may be empty
 	Name string
 	Data []byte
 }
 
-// Send sends events, and answers an error when the reader is gone.
+// Send sends events, and returns an error if the reader is gone.
 func (s *Stream) Send(events ...Event) error {
 	var text strings.Builder
 	for _, e := range events {
@@ -67,7 +67,7 @@ func (s *Stream) write(text string) error {
 	if s.failed != nil {
 		return s.failed
 	}
-	// A writer without deadlines, as tests have, is one that does not wait.
+	// Writers without deadlines, as in tests, do not block.
 	_ = s.control.SetWriteDeadline(clock.Deadline(writeTime))
 	if _, s.failed = s.w.Write([]byte(text)); s.failed == nil {
 		s.failed = s.control.Flush()
@@ -94,10 +94,10 @@ func (s *streams) enter(actor string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of[actor] >= maxStreamsOfActor {
-		return fault.New(fault.RateLimited, "This account reads %d streams, and may read %d at once. End one of them.", s.of[actor], maxStreamsOfActor).After(recheckEvery)
+		return fault.New(fault.RateLimited, "This account reads %d streams, and may read at most %d at once. Close one of them.", s.of[actor], maxStreamsOfActor).After(recheckEvery)
 	}
 	if s.all >= maxStreams {
-		return fault.New(fault.RateLimited, "This server has %d readers of streams, which is as many as it takes.", s.all).After(heartbeatEvery)
+		return fault.New(fault.RateLimited, "This server has %d readers of streams, which is its maximum. Try again later.", s.all).After(heartbeatEvery)
 	}
 	s.all++
 	s.of[actor]++
@@ -113,17 +113,16 @@ func (s *streams) leave(actor string) {
 	}
 }
 
-// EndStreams ends every stream, and those that are opened later at once. It is for
-// the end of the server, which would else wait for readers who never leave.
+// EndStreams ends all streams, and later ones as soon as they are opened. It is for the
+// shutdown, which would otherwise wait for readers that never leave.
 func (m *Mux) EndStreams() { m.streams.once.Do(func() { close(m.streams.ended) }) }
 
-var errEnding = errors.New("the server is ending")
+var errEnding = errors.New("the server is shutting down")
 
-// Stream adds a route beside the operations that answers server-sent events to
-// accounts. open looks at the request, whose actor stands in ctx, and answers the
-// feed; a refusal is answered as one of an operation. It is asked again every few
-// seconds, as the token is, and when either is refused the stream ends with an event
-// "end" that says why.
+// Stream adds a route that answers with server-sent events, for accounts. open checks the
+// request, whose actor is in ctx, and returns the feed; its error is answered like that of
+// an operation. Every few seconds the token and open are checked again; if either fails, the
+// stream ends with an event "end" that says why.
 func (m *Mux) Stream(name, path string, open func(ctx context.Context, r *http.Request) (Feed, error)) {
 	declared := &Operation{ID: name, Method: http.MethodGet, Path: path}
 	m.router.Get(path, func(w http.ResponseWriter, r *http.Request) {
@@ -150,7 +149,7 @@ func (m *Mux) Stream(name, path string, open func(ctx context.Context, r *http.R
 	})
 }
 
-// look asks who the caller is, and whether it may read.
+// look authenticates the caller and opens the feed.
 func (m *Mux) look(r *http.Request, x *exchange, token string, open func(context.Context, *http.Request) (Feed, error)) (Feed, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), m.limits.Time)
 	defer cancel()
@@ -174,7 +173,7 @@ func (m *Mux) look(r *http.Request, x *exchange, token string, open func(context
 // refuses.
 func (m *Mux) stream(a *answer, r *http.Request, feed Feed, again func() error) {
 	out := &Stream{w: a.ResponseWriter, control: http.NewResponseController(a.ResponseWriter)}
-	// The time that a request may take to arrive would end the stream.
+	// The read deadline of the request would end the stream.
 	_ = out.control.SetReadDeadline(time.Time{})
 	header := a.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -199,18 +198,18 @@ func (m *Mux) stream(a *answer, r *http.Request, feed Feed, again func() error) 
 	if f := (*fault.Error)(nil); errors.As(err, &f) {
 		reason = f.Message
 	} else if errors.Is(err, errEnding) {
-		reason = "The server is ending. Come back."
+		reason = "The server is shutting down. Connect again."
 	}
-	data, _ := AppendJSON(nil, map[string]string{"reason": reason}) // texts do not fail to be JSON
+	data, _ := AppendJSON(nil, map[string]string{"reason": reason}) // strings always encode
 	if out.Send(Event{Name: "end", Data: data}) != nil {
-		return // it is gone, or was dropped because it took nothing
+		return // the reader is gone, or read nothing
 	}
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errEnding) && fault.From(err).Type == fault.Internal {
 		m.log.ErrorContext(ctx, "a stream failed", "stream", exchangeOf(r.Context()).operation.ID, "cause", fmt.Sprint(err))
 	}
 }
 
-// watch answers why a stream has to end.
+// watch returns the reason why a stream has to end.
 func (m *Mux) watch(ctx context.Context, out *Stream, again func() error) error {
 	beats, checks := time.NewTicker(m.streams.heartbeat), time.NewTicker(m.streams.recheck)
 	defer beats.Stop()

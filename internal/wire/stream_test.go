@@ -166,6 +166,6 @@ func TestEndStreams(t *testing.T) {
 	}
 	defer response.Body.Close()
 	go s.EndStreams()
-	reader{response, bufio.NewScanner(response.Body)}.expect(t, ": open", "event: end", `data: {"reason":"The server is ending`, "EOF")
+	reader{response, bufio.NewScanner(response.Body)}.expect(t, ": open", "event: end", `data: {"reason":"The server is shutting down`, "EOF")
 	s.EndStreams()
 }

@@ -16,9 +16,9 @@ import (
 // idHeaders are the headers that name what a request is about.
 var idHeaders = []string{workspaceHeader, "x-bot-id", "x-integration-id", "x-integration-alias", "x-user-id"}
 
-// checkTexts refuses a query, or a header of the API, with what is no text: PostgreSQL
-// would refuse to look for it, and SQLite would find nothing. Paths are checked before
-// they are routed, bodies when they are decoded.
+// checkTexts rejects queries and id headers that are not valid text: PostgreSQL would reject
+// them too, while SQLite would find nothing. Paths are checked before routing, bodies when
+// they are decoded.
 func checkTexts(r *http.Request) error {
 	for _, name := range idHeaders {
 		if !utf8.ValidString(r.Header.Get(name)) {
@@ -38,15 +38,15 @@ func checkTexts(r *http.Request) error {
 	return err
 }
 
-// refuseNUL refuses a typed string, or a map's key, that holds U+0000: PostgreSQL
-// cannot keep it, and no name, tag or secret needs it. Free-form JSON may hold it,
-// since that is kept with its escapes.
+// refuseNUL rejects typed strings and map keys that contain U+0000: PostgreSQL cannot store
+// it, and no name, tag or secret needs it. Free-form JSON may contain it, because it is
+// stored with its escapes.
 func refuseNUL(body []byte, v any) error {
 	if !bytes.Contains(body, []byte(`\u0000`)) {
 		return nil
 	}
 	if path, found := findNUL(reflect.ValueOf(v), "body"); found {
-		return fmt.Errorf("%s holds the character U+0000, which no text can hold here", fault.BoundedTo(path, 200))
+		return fmt.Errorf("%s contains the character U+0000, which is not allowed here", fault.BoundedTo(path, 200))
 	}
 	return nil
 }
@@ -91,8 +91,8 @@ func findNUL(v reflect.Value, path string) (string, bool) {
 	return "", false
 }
 
-// AppendText writes a JSON string. AppendQuote fails only on bytes that are no UTF-8,
-// and then has written the string with U+FFFD in their place.
+// AppendText appends a JSON string. Bytes that are not UTF-8 become U+FFFD: AppendQuote
+// writes them so, besides returning an error.
 func AppendText[T ~[]byte | ~string](out []byte, s T) []byte {
 	out, _ = jsontext.AppendQuote(out, s)
 	return out
