@@ -40,8 +40,32 @@ func newClient(base string, engine db.Engine) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.validator, err = validate.New(document)
+	c.validator, err = validatorOf(string(document))
 	return c, err
+}
+
+// validators are those of this process, by document. A suite starts hundreds of servers,
+// which publish the same one, and to read it takes longer than to start a server.
+var validators struct {
+	sync.Mutex
+	of map[string]*validate.Validator
+}
+
+func validatorOf(document string) (*validate.Validator, error) {
+	validators.Lock()
+	defer validators.Unlock()
+	if v := validators.of[document]; v != nil {
+		return v, nil
+	}
+	v, err := validate.New([]byte(document))
+	if err != nil {
+		return nil, err
+	}
+	if validators.of == nil {
+		validators.of = map[string]*validate.Validator{}
+	}
+	validators.of[document] = v
+	return v, nil
 }
 
 // Validator holds answers against the document that the server publishes.
