@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/botyard/botyard/internal/db"
@@ -22,7 +23,7 @@ func Open(t testing.TB, engine db.Engine) *db.DB {
 	t.Helper()
 	o := db.Options{Dir: t.TempDir(), Synchronous: "NORMAL"}
 	if engine == db.PostgreSQL {
-		o = db.Options{URL: postgres.Database(t)}
+		o = db.Options{URL: PostgreSQL(t)}
 	}
 	d, err := db.Open(t.Context(), o)
 	if err != nil {
@@ -37,6 +38,19 @@ func Open(t testing.TB, engine db.Engine) *db.DB {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// PostgreSQL is the URL of a fresh PostgreSQL database that is migrated already. It goes
+// with the test.
+func PostgreSQL(t testing.TB) string {
+	t.Helper()
+	return postgres.Copy(t, "migrated", func(ctx context.Context, url string) error {
+		d, err := db.Open(ctx, db.Options{URL: url})
+		if err != nil {
+			return err
+		}
+		return errors.Join(d.Migrate(ctx), d.Close())
+	})
 }
 
 // InTx runs do in a transaction, which has to succeed.

@@ -17,6 +17,7 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -116,7 +117,7 @@ func sharedServer(t *testing.T, engine db.Engine) *Server {
 		t.Fatal(err)
 	}
 	shared.dirs = append(shared.dirs, dir)
-	s := start(t, engine, dir, DatabaseURL(lasting{t}, engine))
+	s := start(t, engine, dir, migratedURL(lasting{t}, engine))
 	if shared.servers == nil {
 		shared.servers = map[db.Engine]*Server{}
 	}
@@ -134,10 +135,20 @@ func DatabaseURL(t testing.TB, engine db.Engine) string {
 	return ""
 }
 
+// migratedURL is DatabaseURL of a database that is migrated already: servers of this
+// process are started by the hundred.
+func migratedURL(t testing.TB, engine db.Engine) string {
+	t.Helper()
+	if engine == db.PostgreSQL {
+		return engines.PostgreSQL(t)
+	}
+	return ""
+}
+
 // Start starts a server on fresh data, stopped when the test ends.
 func Start(t testing.TB, engine db.Engine, flags ...string) *Server {
 	t.Helper()
-	s := start(t, engine, t.TempDir(), DatabaseURL(t, engine), flags...)
+	s := start(t, engine, t.TempDir(), migratedURL(t, engine), flags...)
 	t.Cleanup(func() {
 		if err := s.stop(); err != nil {
 			t.Error(err)
