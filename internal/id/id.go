@@ -2,7 +2,11 @@ package id
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,24 +56,67 @@ type Payment string
 // Trial names a trial of a plan: trial_ and a ULID.
 type Trial string
 
-// monotonic makes ids of one process ascend within a millisecond, so that lists
-// sorted by id are in the order of creation.
-var monotonic = struct {
-	sync.Mutex
-	entropy *ulid.MonotonicEntropy
-}{entropy: ulid.Monotonic(rand.Reader, 0)}
-
-// prefixed is prefix_ULID with now as its time.
+// prefixed is prefix_ULID with now as its time. Within a process, ids of one prefix
+// ascend within a millisecond too, so that lists sorted by id are in the order of
+// creation.
 func prefixed(prefix string, now time.Time) string {
-	monotonic.Lock()
-	defer monotonic.Unlock()
-	u, err := ulid.New(ulid.Timestamp(now), monotonic.entropy)
-	if err != nil {
-		// 2^80 ids in one millisecond: start a new random sequence.
-		monotonic.entropy = ulid.Monotonic(rand.Reader, 0)
-		u = ulid.MustNew(ulid.Timestamp(now), monotonic.entropy)
-	}
+	var u ulid.ULID
+	_ = u.SetTime(ulid.Timestamp(now)) // fails after the year 10889
+	_ = u.SetEntropy(nextEntropy(prefix, u.Time()))
 	return prefix + "_" + u.String()
+}
+
+// sequences have the newest ids, by prefix.
+var sequences = struct {
+	sync.Mutex
+	of map[string]*sequence
+}{of: map[string]*sequence{}}
+
+// sequence is the ids of a prefix in the milliseconds that were begun last. They are
+// several, because transactions that overlap bring the times at which they began in
+// any order.
+type sequence struct {
+	newest [8]struct {
+		ms      uint64
+		entropy [10]byte
+	}
+	begun int
+}
+
+// nextEntropy is random in the first id of a millisecond, and a random step above the id
+// before in every other one.
+func nextEntropy(prefix string, ms uint64) []byte {
+	sequences.Lock()
+	defer sequences.Unlock()
+	s := sequences.of[prefix]
+	if s == nil {
+		s = &sequence{}
+		sequences.of[prefix] = s
+	}
+	for i := range s.newest {
+		if last := &s.newest[i]; i < s.begun && last.ms == ms && ascend(&last.entropy) {
+			return slices.Clone(last.entropy[:])
+		}
+	}
+	first := &s.newest[s.begun%len(s.newest)]
+	s.begun++
+	first.ms = ms
+	_, _ = rand.Read(first.entropy[:]) // never fails
+	return slices.Clone(first.entropy[:])
+}
+
+// ascend adds 1 to 2^32; it answers false where that overflows.
+func ascend(entropy *[10]byte) bool {
+	var step [4]byte
+	_, _ = rand.Read(step[:]) // never fails
+	high, low := binary.BigEndian.Uint16(entropy[:2]), binary.BigEndian.Uint64(entropy[2:])
+	low, carry := bits.Add64(low, uint64(binary.BigEndian.Uint32(step[:]))+1, 0)
+	if carry > 0 && high == math.MaxUint16 {
+		return false
+	}
+	binary.BigEndian.PutUint16(entropy[:2], high+uint16(carry))
+	binary.BigEndian.PutUint64(entropy[2:], low)
+	return true
 }
 
 // NewWorkspace makes a workspace's id.

@@ -63,6 +63,24 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// TestOrderOfOverlapping: ids ascend within a millisecond although ids of other kinds
+// and of earlier milliseconds are made between them.
+func TestOrderOfOverlapping(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		made := map[time.Time][]string{}
+		for range rapid.IntRange(2, 50).Draw(t, "ids") {
+			at := now.Add(-time.Duration(rapid.Int64Range(0, 3).Draw(t, "ago")) * time.Millisecond)
+			made[at] = append(made[at], string(id.NewAudit(at)))
+			id.NewRequest(now.Add(-time.Duration(rapid.Int64Range(0, 100).Draw(t, "ago of another kind")) * time.Millisecond))
+		}
+		for at, ids := range made {
+			if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
+				t.Fatalf("ids made one after the other at %s are not in order: %v", at, ids)
+			}
+		}
+	})
+}
+
 func TestUnique(t *testing.T) {
 	const each, makers = 2000, 8
 	made := make([][]string, makers)
