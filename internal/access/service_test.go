@@ -11,6 +11,7 @@ import (
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -28,28 +29,12 @@ const w = id.Workspace("wkspace_1")
 
 // onBoth runs a behaviour on both engines.
 func onBoth(t *testing.T, behaviour func(*testing.T, fixture)) {
-	for _, engine := range []db.Engine{db.SQLite, db.PostgreSQL} {
-		t.Run(string(engine), func(t *testing.T) {
-			o := db.Options{Dir: t.TempDir(), Synchronous: "NORMAL"}
-			if engine == db.PostgreSQL {
-				o.URL = postgres.Database(t)
-			}
-			behaviour(t, prepare(t, o))
-		})
-	}
+	engines.Each(t, func(t *testing.T, d *db.DB) { behaviour(t, prepare(t, d)) })
 }
 
-func prepare(t *testing.T, o db.Options) fixture {
+func prepare(t *testing.T, d *db.DB) fixture {
 	t.Helper()
-	d, err := db.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	if err := d.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	c, err := clock.NewDevelopment(o.Dir)
+	c, err := clock.NewDevelopment(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +254,7 @@ func TestAddPAT(t *testing.T) {
 }
 
 func TestMostTokens(t *testing.T) {
-	f := prepare(t, db.Options{Dir: t.TempDir(), Synchronous: "NORMAL"})
+	f := prepare(t, engines.Open(t, db.SQLite))
 	err := f.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
 		for range maxTokensPerAccount {
 			if _, _, err := f.CreatePAT(ctx, tx, f.mine, "", time.Time{}); err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
-	"github.com/botyard/botyard/test/postgres"
+	"github.com/botyard/botyard/test/engines"
 )
 
 var (
@@ -88,7 +88,7 @@ type member struct {
 func live(t *testing.T, engine db.Engine, n, size int) {
 	c := config.Installation{Data: t.TempDir(), Dev: true, SQLiteSynchronous: "NORMAL"}
 	if engine == db.PostgreSQL {
-		c.DatabaseURL = secret.Value(postgres.Database(t))
+		c.DatabaseURL = secret.Value(engines.PostgreSQL(t))
 	}
 	a, err := app.Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -37,7 +38,7 @@ func onBoth(t *testing.T, test func(t *testing.T, open func() installation)) {
 		t.Run(string(engine), func(t *testing.T) {
 			c := config.Installation{Data: t.TempDir(), Dev: true, SQLiteSynchronous: "NORMAL"}
 			if engine == db.PostgreSQL {
-				c.DatabaseURL = secret.Value(postgres.Database(t))
+				c.DatabaseURL = secret.Value(engines.PostgreSQL(t))
 			}
 			var first id.Workspace
 			test(t, func() installation {

@@ -16,6 +16,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
 	"github.com/botyard/botyard/internal/plan"
+	"github.com/botyard/botyard/test/engines"
 	"github.com/botyard/botyard/test/postgres"
 )
 
@@ -45,7 +46,7 @@ func onBoth(t *testing.T, behaviour func(*testing.T, *fixture)) {
 		t.Run(string(engine), func(t *testing.T) {
 			o := db.Options{Dir: t.TempDir(), Synchronous: "NORMAL"}
 			if engine == db.PostgreSQL {
-				o.URL = postgres.Database(t)
+				o.URL = engines.PostgreSQL(t)
 			}
 			f, err := open(t.Context(), o)
 			if err != nil {
