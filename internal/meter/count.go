@@ -18,8 +18,8 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// rememberedFor is how long a record is kept after it was counted, and so how late
-// it may come again and still be known.
+// rememberedFor is how long a record is kept after it was counted, and so how late a
+// repeat is still recognised.
 const rememberedFor = 40 * 24 * time.Hour
 
 const (
@@ -64,13 +64,13 @@ type daySum struct {
 	value                 int64
 }
 
-// Add counts what was used, in the transaction of the change that used it. A record
-// whose ID was counted for the same workspace, bot and type is left out; one without
-// an ID is always counted. A part of AI spend counts as AI spend too. Records of
-// workspaces that are gone are dropped: nobody could ask for them.
+// Add counts usage in the transaction of the change that caused it. A record whose ID was
+// counted before for the same workspace, bot and type is skipped; one without an ID is
+// always counted. A part of AI spend counts as AI spend too. Records of workspaces that
+// are gone are dropped.
 //
-// InvalidPayload when a record fails plan.Usage.Check: whoever takes records from
-// outside checks them one by one before.
+// InvalidPayload, with nothing counted, when a record fails plan.Usage.Check: whoever
+// accepts records from outside checks each of them first.
 func (s *Service) Add(ctx context.Context, tx *db.Tx, usages []plan.Usage) error {
 	now := s.Clock.Now()
 	records, err := recordsOf(usages, now)
@@ -117,9 +117,9 @@ func (s *Service) Add(ctx context.Context, tx *db.Tx, usages []plan.Usage) error
 	return s.warn(ctx, tx, standings...)
 }
 
-// MayAnswer is QuotaExceeded when a workspace has no incoming messages left: its bots
-// answer nobody until the month ends or the quota is raised. Every call from outside
-// asks, so it is one query.
+// MayAnswer returns QuotaExceeded when a workspace has no incoming messages left: its bots
+// answer nobody until the month ends or the quota is raised. It is asked for every call
+// from outside, so it is a single query.
 func (s *Service) MayAnswer(ctx context.Context, w id.Workspace) error {
 	a, used, there, err := selectStanding(ctx, s.DB.Reader(ctx), w, plan.InvocationCalls, monthOf(s.Clock.Now()))
 	if err != nil {
@@ -135,8 +135,8 @@ func (s *Service) MayAnswer(ctx context.Context, w id.Workspace) error {
 	return s.exceeded(a, plan.InvocationCalls, limit, used)
 }
 
-// recordsOf makes the records of usages: each once, and with it that of the type
-// which it is a part of.
+// recordsOf makes the records of usages: each once, along with that of the type it is a
+// part of.
 func recordsOf(usages []plan.Usage, now time.Time) ([]record, error) {
 	records := make([]record, 0, len(usages))
 	seen := make(map[string]bool, len(usages))
@@ -179,23 +179,24 @@ func recordOf(u plan.Usage, t plan.Type) record {
 	if u.Bot != "" {
 		kept["botId"] = string(u.Bot)
 	}
-	// Texts do not fail to be JSON.
+	// A map of valid texts always marshals.
 	text, _ := json.Marshal(kept, json.Deterministic(true))
 	r.metadata = string(text)
 	return r
 }
 
-// word is what is kept of a text that a caller chose: both engines can hold it.
+// word cleans and shortens a caller's text, so that both engines can store it.
 func word(s string) string {
 	return fault.BoundedTo(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", ""), maxWord)
 }
 
-// maxRawID is the longest id that stands in a key as it is; longer ones by a digest.
+// maxRawID is the longest id, in bytes, that is part of a key as it is; longer ones are
+// hashed.
 const maxRawID = 64
 
-// keyOf is what a record of a type is known again by. Ids that ascend with time, as
-// those of most clients do, stand together: a database that had to look in a place of
-// its own for each record would be several times slower.
+// keyOf is the key by which a repeat of a record is recognised. Ids that ascend with time,
+// as those of most clients do, make adjacent keys: with scattered ones the database would
+// be several times slower.
 func keyOf(u plan.Usage, t plan.Type) string {
 	of := digestOf(string(u.Workspace), string(u.Bot), string(t))
 	if len(u.ID) > maxRawID {
@@ -204,8 +205,8 @@ func keyOf(u plan.Usage, t plan.Type) string {
 	return of + " " + u.ID
 }
 
-// digestOf is a short name of parts: 128 bits of their SHA-256, each with its length,
-// so that none can be read as two.
+// digestOf is a short hash of parts: 128 bits of their SHA-256, each preceded by its length,
+// so that the boundaries between them count.
 func digestOf(parts ...string) string {
 	var b []byte
 	for _, part := range parts {
@@ -215,9 +216,9 @@ func digestOf(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// tally sums records up: what is counted by the month for workspaces and bots, by how
-// much gauges change, and the days. Everything is in one order, so that transactions
-// which meet do not wait for each other in a circle.
+// tally sums records up: monthly counters of workspaces and bots, changes of gauges, and
+// days. Each is sorted, so that concurrent transactions lock rows in the same order and do
+// not deadlock.
 func tally(records []record, current time.Time) (counters, gauges []monthSum, days []daySum) {
 	months, perDay := map[monthSum]int64{}, map[daySum]int64{}
 	for _, r := range records {
@@ -257,15 +258,15 @@ func tally(records []record, current time.Time) (counters, gauges []monthSum, da
 	return counters, gauges, days
 }
 
-// inOrder is the order in which sums are written.
+// inOrder compares sums in the order in which they are written.
 func inOrder(a, b monthSum) int {
 	return cmp.Or(cmp.Compare(a.workspace, b.workspace), cmp.Compare(a.bot, b.bot), cmp.Compare(a.of, b.of), a.month.Compare(b.month))
 }
 
-// bounded keeps a sum between what can be added to without an overflow.
+// bounded saturates a sum, so that adding to it cannot overflow.
 func bounded(n int64) int64 { return min(max(n, -maxValue), maxValue) }
 
-// Forget deletes the records that are remembered no longer, a batch at a time.
+// Forget deletes records older than rememberedFor, in batches.
 func (s *Service) Forget(ctx context.Context) (forgotten int64, err error) {
 	const batch = 5000
 	before := s.Clock.Now().Add(-rememberedFor).UnixMilli() / dayLength.Milliseconds()

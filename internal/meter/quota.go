@@ -8,16 +8,15 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// boundless is how a quota without a limit is answered: the largest whole number
-// that JavaScript has. Clients compare usage with it and divide by it, which they
-// could not do with null or a negative number.
+// boundless stands for no limit on the wire: the largest safe integer of JavaScript. Clients
+// compare usage with it and divide by it, which null or a negative number would break.
 const boundless = int64(1)<<53 - 1
 
-// maxValue is where sums stop, so that no repeat of huge values can overflow them.
+// maxValue is where sums saturate, so that huge values cannot overflow them.
 const maxValue = boundless
 
-// savedVersions is the quota of versions that one bot keeps; only the v2 API has a
-// name for it. It stands among the types so that the operator can set it.
+// savedVersions is the quota of saved versions per bot, which has a name only in the v2
+// API. It is a type here so that the operator can override it.
 const savedVersions = plan.Type(plan.SavedVersions)
 
 // allowance is what decides a workspace's quotas.
@@ -26,8 +25,8 @@ type allowance struct {
 	adjusted map[plan.Type]plan.Adjustment
 }
 
-// fixed says that the operator or the members have set the quota of t, whatever the plan
-// and what was bought beside it.
+// fixed reports whether the operator or the members have set the quota of t, so that
+// neither the plan nor add-ons count.
 func (a allowance) fixed(t plan.Type) bool {
 	if a.adjusted[t].Set != nil || a.adjusted[t].Chosen != nil {
 		return true
@@ -35,7 +34,7 @@ func (a allowance) fixed(t plan.Type) bool {
 	return t.Whole() != "" && a.fixed(t.Whole())
 }
 
-// limit is the most of t that the workspace is allowed, or plan.Unlimited.
+// limit is the quota of t, or plan.Unlimited.
 func (s *Service) limit(a allowance, t plan.Type) int64 {
 	adjusted := a.adjusted[t]
 	if whole := t.Whole(); whole != "" && adjusted.Set == nil {
@@ -54,7 +53,7 @@ func (s *Service) limit(a allowance, t plan.Type) int64 {
 	return limit
 }
 
-// shown is a limit as it goes on the wire.
+// shown is a limit in its form on the wire.
 func shown(limit int64) int64 {
 	if limit == plan.Unlimited {
 		return boundless
@@ -62,7 +61,7 @@ func shown(limit int64) int64 {
 	return limit
 }
 
-// readable says what a type counts, behind a number.
+// readable has the words for a type after a number.
 var readable = map[plan.Type]string{
 	plan.InvocationCalls: "incoming messages and events a month", plan.StorageCount: "bytes of files", plan.BotCount: "bots",
 	plan.VectorStorage: "bytes of vectors", plan.TableRowCount: "rows of tables", plan.MemberCount: "members beside the owner",
@@ -71,8 +70,7 @@ var readable = map[plan.Type]string{
 	plan.AlwaysAlive: "bots that are always alive", plan.IndexedFileCount: "indexed files", savedVersions: "saved versions of one bot",
 }
 
-// exceeded is the QuotaExceeded of a workspace that uses used of t, and has no room
-// for more.
+// exceeded is the QuotaExceeded of a workspace that has used all of its quota of t.
 func (s *Service) exceeded(a allowance, t plan.Type, limit, used int64) error {
 	of := fmt.Sprintf("the plan %q of this workspace allows", a.plan)
 	if a.adjusted[t].Set != nil {
@@ -85,7 +83,7 @@ func (s *Service) exceeded(a allowance, t plan.Type, limit, used int64) error {
 		With("quota", string(t)).With("limit", limit).With("usage", used).With("raisedBy", raises)
 }
 
-// raises says what would give the workspace more of t.
+// raises lists what would raise the workspace's quota of t.
 func (s *Service) raises(a allowance, t plan.Type, limit int64) (by []string) {
 	switch {
 	case a.adjusted[t].Set != nil:
@@ -115,7 +113,7 @@ func (s *Service) raises(a allowance, t plan.Type, limit int64) (by []string) {
 	return append(by, "the operator of this server, with botyard quota set")
 }
 
-// completion is the part of a limit that is used, where 1 is all of it.
+// completion is the used fraction of a limit; 1 is all of it.
 func completion(used, limit int64) float64 {
 	switch {
 	case limit == plan.Unlimited || used <= 0:

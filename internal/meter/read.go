@@ -12,8 +12,8 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// Usage is how much of a type a workspace or a bot used in a month, and how much the
-// workspace may. Of a gauge, Value is what there was at the month's end, or is now.
+// Usage is how much of a type a workspace or a bot used in a month, and the workspace's
+// quota. Of a gauge, Value is the value at the end of the month, or now.
 type Usage struct {
 	ID    string
 	Month time.Time
@@ -22,7 +22,7 @@ type Usage struct {
 	Limit int64 // or plan.Unlimited
 }
 
-// The bounds of what one request may ask about.
+// The bounds of one request.
 const (
 	maxIDs        = 100
 	historyMonths = 24
@@ -51,8 +51,8 @@ type measure struct {
 	of plan.Type
 }
 
-// values reads how much of types subjects used in a month, all at once; what is
-// missing used nothing. Of a gauge it is as Usage says.
+// values reads how much subjects used of types in a month, all at once. What was not used is
+// missing. Gauges are as in Usage.
 func (s *Service) values(ctx context.Context, q db.Querier, subjects []subject, types []plan.Type, month, current time.Time) (map[measure]int64, error) {
 	values := map[measure]int64{}
 	var counters, gauges []plan.Type
@@ -97,12 +97,12 @@ func (s *Service) usages(ctx context.Context, q db.Querier, subjects []subject, 
 	return usages, nil
 }
 
-// isLimit says that a type is only a limit, of which nothing is used.
+// isLimit reports whether a type is only a limit and has no usage.
 func isLimit(t plan.Type) bool {
 	return t == plan.InvocationTimeout || t == plan.WorkspaceRatelimit || t == plan.FileMaxSize
 }
 
-// subject is what usage is asked of: a workspace, or a bot of it.
+// subject is whose usage is read: a workspace, or one of its bots.
 type subject struct {
 	workspace id.Workspace
 	bot       id.Bot
@@ -115,16 +115,16 @@ func (u subject) id() string {
 	return string(u.workspace)
 }
 
-// counts is InvalidQuery when a type is not counted for bots and the subject is one.
+// counts returns InvalidQuery when the subject is a bot and the type is not counted per bot.
 func (u subject) counts(t plan.Type) error {
 	if u.bot != "" && !t.PerBot() {
-		return fault.New(fault.InvalidQuery, "%s is counted for workspaces only, and %q is a bot. Ask with the workspace's id.", t, fault.Bounded(string(u.bot)))
+		return fault.New(fault.InvalidQuery, "%s is counted for workspaces only, and %q is a bot. Use the workspace's id.", t, fault.Bounded(string(u.bot)))
 	}
 	return nil
 }
 
-// subjectIn finds what an id of a workspace's usage means: the workspace, or a bot of
-// it. ResourceNotFound for anything else, alike whether it exists elsewhere or not.
+// subjectIn resolves an id to the workspace or one of its bots. ResourceNotFound for
+// anything else, whether or not it exists in another workspace.
 func (s *Service) subjectIn(ctx context.Context, q db.Querier, w id.Workspace, of string) (subject, error) {
 	if of == string(w) {
 		return subject{workspace: w}, nil
@@ -143,8 +143,8 @@ func noSuchSubject(of string) error {
 	return fault.New(fault.ResourceNotFound, "There is no workspace or bot %q that you may see the usage of.", fault.Bounded(of))
 }
 
-// Usage reads the usage of a workspace or of one of its bots. ResourceNotFound when
-// the id is neither, InvalidQuery when bots are not counted for the type.
+// Usage reads the usage of a workspace or of one of its bots. ResourceNotFound when the id is
+// neither, InvalidQuery when it is a bot and the type is not counted per bot.
 func (s *Service) Usage(ctx context.Context, w id.Workspace, of string, t plan.Type, period string) (Usage, error) {
 	now := s.Clock.Now()
 	month, err := parsePeriod(period, now)
@@ -171,9 +171,9 @@ func (s *Service) usage(ctx context.Context, q db.Querier, who subject, a allowa
 	return Usage{ID: who.id(), Month: month, Type: t, Value: value, Limit: s.limit(a, t)}, err
 }
 
-// Usages reads several types of several workspaces or bots of an account's. They are
-// all workspaces or all bots. ResourceNotFound when the account may not see one of
-// them, InvalidQuery when they are mixed, too many, or not counted for a type.
+// Usages reads the usage of several types for several workspaces, or for several bots, of an
+// account. ResourceNotFound when the account may not see one of them, InvalidQuery when
+// workspaces and bots are mixed, there are too many, or a type is not counted per bot.
 func (s *Service) Usages(ctx context.Context, account id.Account, ids []string, types []plan.Type, period string) ([]Usage, error) {
 	now := s.Clock.Now()
 	month, err := parsePeriod(period, now)
@@ -203,7 +203,7 @@ func (s *Service) Usages(ctx context.Context, account id.Account, ids []string, 
 	return s.usages(ctx, q, subjects, allowances, types, month, monthOf(now))
 }
 
-// subjectsOf finds what ids mean to an account, and what decides the quotas of their
+// subjectsOf resolves ids for an account, and reads what decides the quotas of their
 // workspaces.
 func (s *Service) subjectsOf(ctx context.Context, q db.Querier, account id.Account, ids []string) ([]subject, map[id.Workspace]allowance, error) {
 	bots, err := selectBotWorkspaces(ctx, q, ids)
@@ -236,8 +236,8 @@ func (s *Service) subjectsOf(ctx context.Context, q db.Querier, account id.Accou
 	return subjects, allowances, db.Convert(err)
 }
 
-// History reads the usage of the months since the first in which there was any, the
-// newest first, and no more than two years of it.
+// History reads the usage of each month since the first with any, the newest first, for two
+// years at most.
 func (s *Service) History(ctx context.Context, w id.Workspace, of string, t plan.Type) ([]Usage, error) {
 	q := s.DB.Reader(ctx)
 	who, err := s.subjectIn(ctx, q, w, of)
@@ -261,8 +261,7 @@ func (s *Service) History(ctx context.Context, w id.Workspace, of string, t plan
 	if err != nil {
 		return nil, db.Convert(err)
 	}
-	// A month without a sum is one in which a counter did not count, and in which a
-	// gauge did not move.
+	// A month without a row is one in which a counter was 0, or a gauge did not change.
 	for month, i := current.AddDate(0, -1, 0), 0; i < len(sums) && !month.Before(oldest); month = month.AddDate(0, -1, 0) {
 		u.Month, u.Value = month, 0
 		switch {
@@ -277,8 +276,8 @@ func (s *Service) History(ctx context.Context, w id.Workspace, of string, t plan
 	return history, nil
 }
 
-// ByBot is how much of a type each bot of a workspace used in a month; those that
-// used nothing are left out. The one that used most comes first.
+// ByBot is how much of a type each bot of a workspace used in a month, the largest first.
+// Bots that used nothing are left out.
 func (s *Service) ByBot(ctx context.Context, w id.Workspace, t plan.Type, period string) ([]BotUsage, error) {
 	now := s.Clock.Now()
 	month, err := parsePeriod(period, now)
@@ -350,14 +349,14 @@ func (s *Service) All(ctx context.Context, w id.Workspace, period string, types 
 	return s.usages(ctx, q, []subject{{workspace: w}}, map[id.Workspace]allowance{w: a}, types, month, monthOf(now))
 }
 
-// Completion is the type that a workspace has used the largest part of, and the part.
+// Completion is the quota of which a workspace has used the largest fraction.
 type Completion struct {
 	Type plan.Type
 	Part float64 // 1 is all; more than 1 is more than allowed
 }
 
-// Completions reads, for each workspace of an account, which quota is closest to its
-// end this month. A workspace that used nothing of what is limited is left out.
+// Completions finds, for each workspace of an account, the quota that is closest to being
+// exhausted this month. Workspaces that used nothing with a limit are left out.
 func (s *Service) Completions(ctx context.Context, account id.Account) (map[id.Workspace]Completion, error) {
 	q, month := s.DB.Reader(ctx), monthOf(s.Clock.Now())
 	allowances, err := selectAllowancesOf(ctx, q, account)

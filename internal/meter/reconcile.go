@@ -11,14 +11,14 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// drift is how often each gauge was found to differ from what it counts.
+// drift counts how often each gauge was found to differ from what it counts.
 type drift struct {
 	sync.Mutex
 	found map[plan.Type]uint64
 }
 
-// Drift is how often, since the start of the process, each gauge was found to differ
-// from what it counts. It is for metrics; anything but 0 is a fault of the program.
+// Drift returns how often each gauge was found to differ from what it counts, since the
+// process started. It is for metrics; anything but 0 is a bug.
 func (s *Service) Drift() map[plan.Type]uint64 {
 	s.drift.Lock()
 	defer s.drift.Unlock()
@@ -29,17 +29,16 @@ func (s *Service) Drift() map[plan.Type]uint64 {
 	return found
 }
 
-// derived are the gauges that can be had by counting.
+// derived are the gauges whose value can be recomputed by counting.
 var derived = []plan.Type{plan.BotCount, plan.AlwaysAlive, plan.MemberCount, plan.IntegrationsOwned}
 
-// reconcileBatch is how many workspaces one transaction looks at: few enough for
-// nobody to wait.
+// reconcileBatch is how many workspaces one transaction checks: few enough that nobody has
+// to wait for it.
 const reconcileBatch = 100
 
-// Reconcile compares the gauges with what they count, corrects those that differ and
-// answers how many that were. A difference is logged and counted, because there should
-// be none. It also tells of quotas that came closer by other ways than use, such as
-// another plan.
+// Reconcile compares the gauges with what they count, corrects those that differ, and
+// returns how many did. Differences are logged and counted, because there should be none.
+// It also warns of thresholds that were reached without usage, such as by a change of plan.
 func (s *Service) Reconcile(ctx context.Context) (corrected int, err error) {
 	for after := id.Workspace(""); ; {
 		var batch []id.Workspace

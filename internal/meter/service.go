@@ -25,12 +25,12 @@ type Options struct {
 	Plans *plan.Catalog
 	Trail trail
 	Queue queue
-	// Issues is told of quotas that are used up; nil is nobody.
+	// Issues receives exhausted quotas as issues of the workspace's bots; nil for nobody.
 	Issues issues
-	// Debtors says who may allow itself AI spend that is paid later; nil is everybody.
+	// Debtors decides who may have AI spend in arrears; nil allows everybody.
 	Debtors debtors
-	// RateLimit is the most requests a second that the server lets any workspace
-	// make, whatever its plan; 0 is no limit.
+	// RateLimit is the most requests per second that the server allows any workspace,
+	// whatever its plan; 0 is no limit.
 	RateLimit int64
 }
 
@@ -43,9 +43,9 @@ type Service struct {
 // New makes the service over a migrated database.
 func New(o Options) *Service { return &Service{Options: o} }
 
-// Bots adds n, which may be negative, or 0 to ask only whether the workspace is
-// there, to the workspace's production bots. QuotaExceeded when the plan does not
-// allow that many, ResourceNotFound when the workspace was deleted meanwhile.
+// Bots adds n to the number of the workspace's production bots. n may be negative, or 0 to
+// check only that the workspace exists. QuotaExceeded when the plan does not allow that
+// many, ResourceNotFound when the workspace was deleted meanwhile.
 func (s *Service) Bots(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
 	return s.Gauge(ctx, tx, w, plan.BotCount, n)
 }
@@ -55,23 +55,22 @@ func (s *Service) Members(ctx context.Context, tx *db.Tx, w id.Workspace, n int6
 	return s.Gauge(ctx, tx, w, plan.MemberCount, n)
 }
 
-// Integrations adds n to the integrations that the workspace owns: names that it has
-// production versions of.
+// Integrations adds n to the number of integrations that the workspace owns: names of which
+// it has production versions.
 func (s *Service) Integrations(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
 	return s.Gauge(ctx, tx, w, plan.IntegrationsOwned, n)
 }
 
-// Gauge adds n to what a workspace has of a type now. What is less than before, or as
-// much, is always allowed: a workspace above a quota that was lowered can shrink.
-// QuotaExceeded when it is more than the quota, ResourceNotFound when the workspace
-// was deleted meanwhile.
+// Gauge adds n to the current count of a type. A decrease is always allowed, even while the
+// count is above a lowered quota. QuotaExceeded when an increase would pass the quota,
+// ResourceNotFound when the workspace was deleted meanwhile.
 func (s *Service) Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, n int64) error {
 	value, a, err := addToGauge(ctx, tx, w, t, n)
 	if err != nil {
 		return db.Convert(err)
 	}
 	if a.plan == "" {
-		// Deleted since the request was let in: nothing may be added to it.
+		// It was deleted after the request was authorised; nothing may be added to it.
 		return noSuchWorkspace(w)
 	}
 	if n == 0 {
@@ -88,9 +87,9 @@ func (s *Service) Gauge(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.T
 
 func noSuchWorkspace(w id.Workspace) error { return access.NoSuchWorkspace(w) }
 
-// Versions says whether a bot of the workspace may have n saved versions:
-// QuotaExceeded when fewer are allowed, ResourceNotFound when the workspace was
-// deleted meanwhile. The versions themselves are counted by those who keep them.
+// Versions checks whether a bot of the workspace may have n saved versions: QuotaExceeded
+// when fewer are allowed, ResourceNotFound when the workspace was deleted meanwhile. The
+// caller counts the versions.
 func (s *Service) Versions(ctx context.Context, tx *db.Tx, w id.Workspace, n int64) error {
 	a, err := s.allowance(ctx, tx, w)
 	if err != nil {
@@ -102,8 +101,7 @@ func (s *Service) Versions(ctx context.Context, tx *db.Tx, w id.Workspace, n int
 	return nil
 }
 
-// allowance is what decides the quotas of a workspace; ResourceNotFound when it is
-// gone.
+// allowance reads what decides the quotas of a workspace; ResourceNotFound when it is gone.
 func (s *Service) allowance(ctx context.Context, q db.Querier, w id.Workspace) (allowance, error) {
 	found, err := selectAllowances(ctx, q, []id.Workspace{w})
 	if err != nil {
@@ -116,10 +114,10 @@ func (s *Service) allowance(ctx context.Context, q db.Querier, w id.Workspace) (
 	return a, nil
 }
 
-// SetQuota sets what the operator allows a workspace, whatever its plan and what was
-// bought beside it: nil takes it back, plan.Unlimited is no limit. It is for the
-// operator: no operation of the API leads here. InvalidPayload when there is no such
-// type or the value is negative.
+// SetQuota overrides a quota of a workspace, whatever its plan and add-ons allow; nil
+// removes the override, plan.Unlimited removes the limit. It is for the operator, and no
+// operation of the API leads here. InvalidPayload when there is no such type or the value
+// is out of bounds.
 func (s *Service) SetQuota(ctx context.Context, w id.Workspace, t plan.Type, value *int64) error {
 	if !t.Known() && t != savedVersions {
 		return fault.New(fault.InvalidPayload, "There is no quota %q; the quotas are %v and %s.", fault.Bounded(string(t)), plan.Types, savedVersions)
@@ -127,7 +125,7 @@ func (s *Service) SetQuota(ctx context.Context, w id.Workspace, t plan.Type, val
 	kept, text := sql.NullInt64{}, "as the plan says"
 	if value != nil {
 		if *value < plan.Unlimited || *value > maxValue {
-			return fault.New(fault.InvalidPayload, "A quota of %d is not possible; it is from 0 to %d, or %d for no limit.", *value, maxValue, plan.Unlimited)
+			return fault.New(fault.InvalidPayload, "A quota of %d is not possible; it must be from 0 to %d, or %d for no limit.", *value, maxValue, plan.Unlimited)
 		}
 		kept, text = sql.NullInt64{Int64: *value, Valid: true}, strconv.FormatInt(*value, 10)
 	}
@@ -142,8 +140,8 @@ func (s *Service) SetQuota(ctx context.Context, w id.Workspace, t plan.Type, val
 	})
 }
 
-// SetExtras sets what add-ons and credits add to the plan's quotas, in the place of
-// what they added before. Types that are not named are given nothing.
+// SetExtras replaces what add-ons and credits add to the plan's quotas. Nothing is added to
+// types that are not named.
 func (s *Service) SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extras map[plan.Type]int64) error {
 	rows := make([][]any, 0, len(extras))
 	for t, n := range extras {
@@ -156,9 +154,9 @@ func (s *Service) SetExtras(ctx context.Context, tx *db.Tx, w id.Workspace, extr
 	return db.Convert(replaceAdded(ctx, tx, w, rows))
 }
 
-// SetSpending sets how much AI spend the members want to allow themselves a month, in
-// nano-dollars. InvalidPayload when the amount is out of bounds, PaymentRequired when it
-// is more than what costs nothing and could not be charged.
+// SetSpending sets the members' own limit of AI spend a month. InvalidPayload when the amount
+// is out of bounds, PaymentRequired when it is more than the plan includes and the
+// workspace could not be charged for it.
 func (s *Service) SetSpending(ctx context.Context, w id.Workspace, limit spending) error {
 	if err := limit.check(); err != nil {
 		return err
@@ -181,13 +179,13 @@ func (s *Service) SetSpending(ctx context.Context, w id.Workspace, limit spendin
 	})
 }
 
-// DeleteWorkspace forgets what a workspace used.
+// DeleteWorkspace deletes the usage and the quotas of a workspace.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	return db.Convert(deleteWorkspace(ctx, tx, w))
 }
 
-// LeaveBot gives back what a bot that is deleted has of its workspace's gauges. What
-// it used stays a part of what the workspace used.
+// LeaveBot subtracts a deleted bot's share from the gauges of its workspace. What it used
+// remains in the workspace's usage.
 func (s *Service) LeaveBot(ctx context.Context, tx *db.Tx, w id.Workspace, b id.Bot) error {
 	taken, err := takeBotGauges(ctx, tx, w, b)
 	if err != nil {
@@ -205,7 +203,8 @@ func (s *Service) LeaveBot(ctx context.Context, tx *db.Tx, w id.Workspace, b id.
 	return db.Convert(err)
 }
 
-// Used is how much of a type a workspace used in a month, or has of a gauge now.
+// Used is how much of a type a workspace used in a month; of a gauge, what it had at the
+// end of the month, or has now.
 func (s *Service) Used(ctx context.Context, q db.Querier, w id.Workspace, t plan.Type, month time.Time) (int64, error) {
 	return s.used(ctx, q, w, "", t, monthOf(month), monthOf(s.Clock.Now()))
 }

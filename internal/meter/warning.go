@@ -14,16 +14,15 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// thresholds are the parts of a quota, in percent, that are told of when they are
-// reached; the highest first.
+// thresholds are the percentages of a quota that cause a warning, the highest first.
 var thresholds = []int64{usedUp, 90, 75, 50}
 
 const usedUp = 100
 
-// JobWarn is the kind of the job that tells the operator's webhook of a warning.
+// JobWarn is the kind of job that sends a warning to the operator's webhook.
 const JobWarn = "warn-of-quota"
 
-// Warning is what a webhook is told.
+// Warning is the payload of the operator's webhook.
 type Warning struct {
 	ID          string       `json:"id"`
 	Type        string       `json:"type"`
@@ -36,7 +35,7 @@ type Warning struct {
 	CreatedAt   string       `json:"createdAt"`
 }
 
-// reached are the thresholds that a use has come to, the highest first.
+// reached returns the thresholds that usage has reached, the highest first.
 func reached(used, limit int64) []int64 {
 	if limit == plan.Unlimited || used <= 0 {
 		return nil
@@ -63,11 +62,10 @@ func (s *Service) standing(w id.Workspace, a allowance, t plan.Type, used int64)
 	return standing{w, t, used, limit, reached(used, limit)}
 }
 
-// warn tells of the highest threshold that workspaces have come to, if it was not
-// told of in this month: their members by a record in the audit trail, the operator's
-// webhook by a job, and the owners of their bots by an issue when nothing is left. Lower
-// ones that were passed on the way are told of no more. Each type of a workspace is among
-// them once.
+// warn warns of the highest threshold that each workspace has reached, unless it has done so
+// this month: the members by an audit record, the operator's webhook by a job, and, when
+// nothing is left, the owners of bots by an issue. Lower thresholds passed on the way cause
+// no warning later. all has each type of a workspace at most once.
 func (s *Service) warn(ctx context.Context, tx *db.Tx, all ...standing) error {
 	all = slices.DeleteFunc(all, func(one standing) bool { return len(one.passed) == 0 })
 	if len(all) == 0 {
@@ -91,7 +89,7 @@ func (s *Service) warn(ctx context.Context, tx *db.Tx, all ...standing) error {
 	return nil
 }
 
-// tell tells of the highest threshold that a workspace has come to.
+// tell warns of the highest threshold that a workspace has reached.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, one standing, month, now time.Time) error {
 	w, t, limit, used, highest := one.workspace, one.of, one.limit, one.used, one.passed[0]
 	period := month.Format("2006-01")
@@ -100,7 +98,7 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, one standing, month, now 
 			return err
 		}
 	}
-	// It is the server that warns, and not who made the request that went too far.
+	// The server warns, not whoever made the request that reached the threshold.
 	silent := access.With(ctx, access.Actor{})
 	if err := s.Trail.Record(silent, tx, w, access.Act{
 		Action: "QUOTA_WARNING", Resource: string(w), Name: string(t),
@@ -114,14 +112,14 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, one standing, month, now 
 	})
 }
 
-// ran are the types that bots use up as they run. When none is left of another one,
-// such as members, no bot is the worse for it.
+// ran are the types that running bots use up. Bots do not suffer when another one, such as
+// members, is exhausted.
 var ran = []plan.Type{
 	plan.InvocationCalls, plan.AISpend, plan.OpenAISpend, plan.BingSearchSpend,
 	plan.StorageCount, plan.VectorStorage, plan.TableRowCount, plan.IndexedFileCount,
 }
 
-// tellBots makes a quota that is used up an issue of the workspace's bots.
+// tellBots makes an exhausted quota an issue of the workspace's bots.
 func (s *Service) tellBots(ctx context.Context, tx *db.Tx, w id.Workspace, t plan.Type, limit, used int64, period string) error {
 	if s.Issues == nil || !slices.Contains(ran, t) {
 		return nil

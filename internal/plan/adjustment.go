@@ -1,18 +1,19 @@
 package plan
 
-// Adjustment is how one workspace differs from what its plan says of a type.
+// Adjustment is how the quota of a workspace differs from that of its plan.
 type Adjustment struct {
-	// Set is what the operator set instead of the plan's limit, Unlimited included;
-	// nil is nothing.
+	// Set is the operator's override of the limit, possibly Unlimited; nil when there is
+	// none.
 	Set *int64
-	// Chosen is what the workspace's members chose for themselves; nil is nothing.
-	// It stands in the place of the plan's limit, and never exceeds Set.
+	// Chosen is the limit that the members set; nil when there is none. It replaces the
+	// plan's limit and never exceeds Set.
 	Chosen *int64
-	// Added is what was bought beside the plan. It adds to the plan's limit alone.
+	// Added is what add-ons and credits add to the plan's limit. It has no effect on Set
+	// and Chosen.
 	Added int64
 }
 
-// LimitWith is the most of t that a workspace on a plan is allowed, or Unlimited.
+// LimitWith is the quota of t of a workspace on a plan, or Unlimited.
 func (c *Catalog) LimitWith(which ID, t Type, a Adjustment) int64 {
 	limit := c.Limit(which, t)
 	if limit != Unlimited {

@@ -20,15 +20,15 @@ const (
 	Plus       ID = "plus"
 	Team       ID = "team"
 	Enterprise ID = "enterprise"
-	// Managed limits nothing and costs nothing. It is the plan of a workspace whose
-	// operator does not bill.
+	// Managed limits nothing and costs nothing. It is the plan of workspaces that are not
+	// billed.
 	Managed ID = "managed"
 )
 
 // IDs lists the plans, the smallest first.
 var IDs = []ID{Community, Plus, Team, Enterprise, Managed}
 
-// Unlimited is the limit that is none.
+// Unlimited stands for no limit.
 const Unlimited = int64(-1)
 
 // Plan is what a workspace may use, and its price.
@@ -38,16 +38,16 @@ type Plan struct {
 	Description string `yaml:"description"`
 	// Tier orders plans: a higher one is an upgrade.
 	Tier int `yaml:"tier"`
-	// Month and Year are the prices of an interval; nil is not for sale.
+	// Month and Year are the prices of an interval; nil when it is not for sale.
 	Month *Cents `yaml:"month"`
 	Year  *Cents `yaml:"year"`
 	// Trial says that a workspace may try the plan.
 	Trial bool `yaml:"trial"`
-	// Features are what it allows. A feature that is absent is not limited.
+	// Features are the limits. A feature that is absent is not limited.
 	Features map[Feature]int64 `yaml:"features"`
 }
 
-// Price is the plan's price for an interval; ok is false when it is not for sale so.
+// Price is the plan's price for an interval; ok is false when that is not for sale.
 func (p Plan) Price(i Interval) (price Cents, ok bool) {
 	at := p.Month
 	if i == Year {
@@ -68,12 +68,12 @@ const (
 	Year  Interval = "year"
 )
 
-// Addon is something bought beside a plan, in whole numbers, by the month.
+// Addon is something bought in addition to a plan, in whole numbers, by the month.
 type Addon struct {
 	ID          string `yaml:"id"`
 	Name        string `yaml:"name"`
 	Description string `yaml:"description"`
-	// Month is the price of one; nil is not for sale.
+	// Month is the price of one; nil when it is not for sale.
 	Month *Cents `yaml:"month"`
 	// Increments are what one adds to what the plan allows.
 	Increments map[Feature]int64 `yaml:"increments"`
@@ -89,7 +89,7 @@ const (
 	Forever   Duration = "forever"
 )
 
-// Coupon is a discount that is had by its code. Exactly one of PercentOff and
+// Coupon is a discount that is redeemed by its code. Exactly one of PercentOff and
 // AmountOff is set.
 type Coupon struct {
 	ID         string   `yaml:"id"`
@@ -100,7 +100,7 @@ type Coupon struct {
 	Duration   Duration `yaml:"duration"`
 	// Months is how many months a repeating one lasts.
 	Months int `yaml:"months"`
-	// RedeemBy is when the code ceases to be taken; the zero time is never.
+	// RedeemBy is when the coupon expires; the zero time is never.
 	RedeemBy time.Time `yaml:"redeem_by"`
 }
 
@@ -111,14 +111,14 @@ type Tax struct {
 	BasisPoints int64 `yaml:"basis_points"`
 }
 
-// Trials are the bounds of trying a plan.
+// Trials bounds trials.
 type Trials struct {
-	// MaxDays is how long one workspace may try one plan, in all.
+	// MaxDays is how many days in all a workspace may try a plan.
 	MaxDays int `yaml:"most_days"`
 }
 
-// Catalog is a valid catalogue. It is not changed after it was read, so it may be
-// used by everyone at once.
+// Catalog is a valid catalogue. It does not change once it is read, so it is safe for
+// concurrent use.
 type Catalog struct {
 	Currency string   `yaml:"currency"`
 	Plans    []Plan   `yaml:"plans"` // the lowest tier first
@@ -126,7 +126,7 @@ type Catalog struct {
 	Coupons  []Coupon `yaml:"coupons"`
 	Tax      Tax      `yaml:"tax"`
 	Trials   Trials   `yaml:"trials"`
-	// DueDays is how long after its date an invoice is to be paid.
+	// DueDays is how many days after its date an invoice is due.
 	DueDays int `yaml:"due_days"`
 }
 
@@ -142,11 +142,11 @@ func Default() *Catalog {
 	return c
 }
 
-// Published is the text of the default catalogue, to begin one's own from.
+// Published is the text of the default catalogue, as a template for another.
 func Published() string { return string(published) }
 
-// Read reads a catalogue. Its error says what is wrong, where, and what would be
-// right; several are joined. A catalogue without the plan managed is given it.
+// Read parses and validates a catalogue. Its error joins everything that is wrong, saying
+// where it is and what would be right. The plan managed is added if it is missing.
 func Read(text []byte) (*Catalog, error) {
 	var c Catalog
 	if err := yaml.Load(text, &c, yaml.WithKnownFields()); err != nil {
@@ -189,9 +189,9 @@ func (c *Catalog) Coupon(code string) (found Coupon, ok bool) {
 	return c.Coupons[i], true
 }
 
-// Limit is the most of t that a plan allows, without add-ons, or Unlimited. A plan
-// that the catalogue does not know limits nothing: a catalogue that was replaced
-// takes nothing away from those on a plan that it left out.
+// Limit is the most of t that a plan allows, without add-ons, or Unlimited. A plan that is
+// not in the catalogue limits nothing: replacing the catalogue takes nothing away from
+// workspaces on a plan that is no longer in it.
 func (c *Catalog) Limit(which ID, t Type) int64 { return c.Allows(which, t.Feature()) }
 
 // Allows is what a plan allows of a feature, or Unlimited.
@@ -210,7 +210,7 @@ const (
 	maxTier  = 1000
 	maxPrice = Cents(100_000_000)
 	maxItems = 1000
-	// Ten thousand of an add-on, and a plan, stay below int64.
+	// A plan and ten thousand of an add-on together do not overflow int64.
 	maxFeature   = int64(1_000_000_000_000_000_000)
 	maxIncrement = int64(100_000_000_000_000)
 )
@@ -222,7 +222,7 @@ func (c *Catalog) check() error {
 		wrong("currency is %q; it must be usd, because AI spend is counted in nano-dollars", c.Currency)
 	}
 	if len(c.Plans) > maxItems || len(c.Addons) > maxItems || len(c.Coupons) > maxItems {
-		wrong("there are more than %d plans, add-ons or coupons", maxItems)
+		wrong("there must be at most %d plans, add-ons and coupons each", maxItems)
 	}
 	c.checkPlans(wrong)
 	c.checkAddons(wrong)
@@ -246,14 +246,14 @@ func (c *Catalog) checkPlans(wrong func(string, ...any)) {
 			wrong("there can be no plan %q; the public API knows only %v", p.ID, IDs)
 		}
 		if seen[p.ID] || tiers[p.Tier] {
-			wrong("plan %s: another plan has its id, or its tier %d", p.ID, p.Tier)
+			wrong("plan %s has the id or the tier %d of another plan; both must be unique", p.ID, p.Tier)
 		}
 		seen[p.ID], tiers[p.Tier] = true, true
 		if p.Name == "" || p.Tier < 0 || p.Tier > maxTier {
 			wrong("plan %s must have a name and a tier from 0 to %d", p.ID, maxTier)
 		}
 		if p.ID == Managed && (p.Month != nil || p.Year != nil || len(p.Features) > 0 || p.Trial) {
-			wrong("plan managed has a price, a limit or a trial; it limits nothing and costs nothing")
+			wrong("plan managed must have no price, limit or trial; it limits nothing and costs nothing")
 		}
 		checkPrice(wrong, "plan "+string(p.ID), p.Month)
 		checkPrice(wrong, "plan "+string(p.ID), p.Year)
@@ -265,7 +265,7 @@ func (c *Catalog) checkPlans(wrong func(string, ...any)) {
 	}
 	for _, needed := range []ID{Community} {
 		if p, _ := c.Plan(needed); !seen[needed] || p.Month == nil || *p.Month != 0 {
-			wrong("there must be a plan %s whose month costs 0: it is what remains when a subscription is cancelled", needed)
+			wrong("there must be a plan %s whose month costs 0: workspaces are on it after they cancel", needed)
 		}
 	}
 }
@@ -283,7 +283,7 @@ func (c *Catalog) checkAddons(wrong func(string, ...any)) {
 		}
 		for f, n := range a.Increments {
 			if !slices.Contains(Features, f) || n < 1 || n > maxIncrement {
-				wrong("add-on %s: it adds %d of %s; it must be from 1 to %d of one of %v", a.ID, n, f, maxIncrement, Features)
+				wrong("add-on %s adds %d of %s; it must add 1 to %d of one of %v", a.ID, n, f, maxIncrement, Features)
 			}
 		}
 	}
@@ -291,7 +291,7 @@ func (c *Catalog) checkAddons(wrong func(string, ...any)) {
 
 func checkPrice(wrong func(string, ...any), of string, price *Cents) {
 	if price != nil && *price > maxPrice {
-		wrong("%s costs %s; the most is %s", of, *price, maxPrice)
+		wrong("%s costs %s; it must cost at most %s", of, *price, maxPrice)
 	}
 }
 
@@ -309,7 +309,7 @@ func (c *Catalog) checkCoupons(wrong func(string, ...any)) {
 		switch k.Duration {
 		case Once, Forever:
 			if k.Months != 0 {
-				wrong("coupon %s lasts %s and has months; only a repeating one has", k.ID, k.Duration)
+				wrong("coupon %s lasts %s and has months; only a repeating one has them", k.ID, k.Duration)
 			}
 		case Repeating:
 			if k.Months < 1 || k.Months > 120 {
@@ -321,11 +321,11 @@ func (c *Catalog) checkCoupons(wrong func(string, ...any)) {
 	}
 }
 
-// Credit says that what the add-on adds is money to be spent, which is worth as much on
-// the last day of a month as on the first.
+// Credit reports whether the add-on adds money to spend, which is worth as much on the last
+// day of a month as on the first.
 func (a Addon) Credit() bool { return a.Increments[IntegrationSpend] > 0 }
 
-// Monthly says that what the add-on adds is there anew on the first of each month.
+// Monthly reports whether everything that the add-on adds is renewed each month.
 func (a Addon) Monthly() bool {
 	for f := range a.Increments {
 		if !f.Monthly() {

@@ -33,7 +33,7 @@ func (c Cents) String() string {
 // Dollars is the amount as the public API writes it.
 func (n Nano) Dollars() float64 { return float64(n) / (100 * nanoInCent) }
 
-// Cents is the amount in cents, halves away from zero.
+// Cents is the amount in cents, rounded half away from zero.
 func (n Nano) Cents() Cents {
 	if n < 0 {
 		return -(-n).Cents()
@@ -41,7 +41,7 @@ func (n Nano) Cents() Cents {
 	return Cents(n/nanoInCent + n%nanoInCent*2/nanoInCent)
 }
 
-// CentsUp is the amount in cents, a part of a cent counted as one.
+// CentsUp is the amount in cents, rounded up.
 func (n Nano) CentsUp() Cents {
 	c := Cents(n / nanoInCent)
 	if n%nanoInCent > 0 {
@@ -50,8 +50,8 @@ func (n Nano) CentsUp() Cents {
 	return c
 }
 
-// Share is c × part / whole, halves away from zero. whole is positive and part
-// from 0 to whole; nothing between overflows.
+// Share is c × part / whole, rounded half away from zero. whole must be positive, and part
+// from 0 to whole; intermediate results do not overflow.
 func (c Cents) Share(part, whole int64) Cents {
 	if c < 0 {
 		return -(-c).Share(part, whole)
@@ -66,11 +66,11 @@ func (c Cents) Share(part, whole int64) Cents {
 func ParseCents(text string) (Cents, error) {
 	whole, part, dotted := strings.Cut(text, ".")
 	if dotted && (part == "" || len(part) > 2) {
-		return 0, fmt.Errorf("%q is no amount of money; write it like 89 or 89.50", text)
+		return 0, fmt.Errorf("%q is not an amount of money; write it like 89 or 89.50", text)
 	}
 	n, err := strconv.ParseUint(whole+(part + "00")[:2], 10, 63)
 	if err != nil || whole == "" {
-		return 0, fmt.Errorf("%q is no amount of money; write it like 89 or 89.50", text)
+		return 0, fmt.Errorf("%q is not an amount of money; write it like 89 or 89.50", text)
 	}
 	return Cents(n), nil
 }

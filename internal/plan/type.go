@@ -7,7 +7,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Type is a quantity that the v1 API counts and limits; the names are its own.
+// Type is a quantity that the v1 API counts and limits, by the API's own name.
 type Type string
 
 // The types, in the order of the public contract.
@@ -35,16 +35,15 @@ var Types = []Type{
 	MemberCount, IntegrationsOwned, AISpend, OpenAISpend, BingSearchSpend, AlwaysAlive, IndexedFileCount, FileMaxSize,
 }
 
-// Known says whether there is such a type.
+// Known reports whether there is such a type.
 func (t Type) Known() bool { return slices.Contains(Types, t) }
 
-// Monthly says that a type is counted anew from the first of each month, UTC.
+// Monthly reports whether counting starts again on the first of each month, UTC.
 func (t Type) Monthly() bool {
 	return t == InvocationCalls || t == AISpend || t == OpenAISpend || t == BingSearchSpend
 }
 
-// Feature is what the v4 plans and add-ons are made of; the names are those of the
-// v2 API.
+// Feature is a part of v4 plans and add-ons, by the name that the v2 API gives it.
 type Feature string
 
 // The features.
@@ -77,10 +76,10 @@ var Features = []Feature{
 	BotTimeout, OwnedIntegrations, LargestFile,
 }
 
-// Monthly says that what a feature allows is there anew on the first of each month.
+// Monthly reports whether the allowance is renewed on the first of each month.
 func (f Feature) Monthly() bool { return f == Messages || f == IntegrationSpend }
 
-// features says which feature limits a type.
+// features has the feature that limits each type.
 var features = map[Type]Feature{
 	InvocationTimeout: BotTimeout, InvocationCalls: Messages, StorageCount: FileStorage, BotCount: Bots,
 	VectorStorage: VectorDBStorage, WorkspaceRatelimit: Ratelimit, TableRowCount: TableRows, MemberCount: Collaborators,

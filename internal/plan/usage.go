@@ -8,11 +8,11 @@ var perBot = map[Type]bool{
 	AISpend: true, OpenAISpend: true, BingSearchSpend: true, IndexedFileCount: true,
 }
 
-// PerBot says that a type is counted for each bot, and not for workspaces alone.
+// PerBot reports whether a type is counted per bot as well as per workspace.
 func (t Type) PerBot() bool { return perBot[t] }
 
-// Reported says that use of a type is told to botyard by whoever sees it. Of the
-// others botyard sees the use itself, or there is none: they are only limits.
+// Reported reports whether usage of a type comes from outside. Of the other types botyard
+// sees the usage itself, or they are only limits and have none.
 func (t Type) Reported() bool { return perBot[t] }
 
 // Whole is the type that t is a part of, or "".
@@ -30,9 +30,9 @@ const (
 	maxMetadata = 16
 )
 
-// Check is InvalidPayload when a usage cannot be counted: a type that is not
-// reported, a value out of bounds, an id or metadata that is too long. A value may be
-// negative where the type is a stock that can shrink, and then it is the change.
+// Check returns InvalidPayload when a usage cannot be counted: its type is not reported from
+// outside, its value is out of bounds, or its id or metadata are too long. The value of a
+// type that is not monthly is a change, and may be negative.
 func (u Usage) Check() error {
 	switch {
 	case !u.Type.Known():
