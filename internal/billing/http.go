@@ -18,7 +18,7 @@ type Price struct {
 	Currency string  `json:"currency" doc:"The currency, such as usd."`
 }
 
-// PlanPrices are the prices of a plan; one that is absent: it is not for sale so.
+// PlanPrices are the prices of a plan. An interval that is absent is not for sale.
 type PlanPrices struct {
 	Month *Price `json:"month,omitempty" doc:"The monthly price."`
 	Year  *Price `json:"year,omitempty" doc:"The yearly price."`
@@ -57,7 +57,7 @@ type BillingReadonly struct {
 	AddonsReadonly bool `json:"addonsReadonly" doc:"Whether only the operator can change the add-ons."`
 }
 
-// BillingAddress is where invoices go.
+// BillingAddress is the address on invoices.
 type BillingAddress struct {
 	LineOne    string `json:"lineOne" minLength:"1" doc:"Street and number: at most 200 characters."`
 	LineTwo    string `json:"lineTwo,omitempty" doc:"The second line of the street address."`
@@ -124,7 +124,7 @@ func mountCatalogue(m *wire.Mux, s *Service) {
 	}, func(_ context.Context, in *planInput) (*planOutput, error) {
 		p, found := s.Plans.Plan(plan.ID(in.PlanID))
 		if !found {
-			return nil, fault.New(fault.ResourceNotFound, "There is no plan %q; listPlans has those there are.", fault.Bounded(in.PlanID))
+			return nil, fault.New(fault.ResourceNotFound, "There is no plan %q; listPlans lists them.", fault.Bounded(in.PlanID))
 		}
 		return &planOutput{planDetails(s.Plans.Currency, p)}, nil
 	})
@@ -144,7 +144,7 @@ func mountCatalogue(m *wire.Mux, s *Service) {
 	}, func(_ context.Context, in *addonInput) (*addonOutput, error) {
 		a, found := s.Plans.Addon(in.AddonID)
 		if !found {
-			return nil, fault.New(fault.ResourceNotFound, "There is no add-on %q; listAddons has those there are.", fault.Bounded(in.AddonID))
+			return nil, fault.New(fault.ResourceNotFound, "There is no add-on %q; listAddons lists them.", fault.Bounded(in.AddonID))
 		}
 		return &addonOutput{addonDetails(s.Plans.Currency, a)}, nil
 	})
@@ -210,8 +210,8 @@ func addonDetails(currency string, a plan.Addon) AddonDetails {
 	return d
 }
 
-// quantitiesOf reads quantities as the API sends them, which are numbers: a part of
-// an add-on is refused.
+// quantitiesOf converts the quantities of a request, which are numbers, and refuses
+// fractions.
 func quantitiesOf(in map[string]float64) (map[string]int64, error) {
 	if len(in) > maxKinds {
 		return nil, fault.New(fault.InvalidPayload, "addons names %d add-ons; at most %d are allowed.", len(in), maxKinds)

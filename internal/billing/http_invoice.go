@@ -40,7 +40,7 @@ type InvoicePeriod struct {
 	Year  float64 `json:"year" doc:"The year."`
 }
 
-// UpcomingLine is a line of the invoice that the open month will end with.
+// UpcomingLine is a line of the upcoming invoice.
 type UpcomingLine struct {
 	ID                  string                 `json:"id" doc:"The line item's id."`
 	Description         string                 `json:"description" doc:"The text shown on the invoice."`

@@ -12,7 +12,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// CardDetails is what a card shows of itself.
+// CardDetails is a card as the API shows it.
 type CardDetails struct {
 	Brand    string  `json:"brand" doc:"The brand, such as visa."`
 	LastFour string  `json:"lastFour" doc:"The last four digits."`
@@ -20,7 +20,7 @@ type CardDetails struct {
 	ExpYear  float64 `json:"expYear" doc:"The year of expiry."`
 }
 
-// PaymentMethodDetails is what a workspace pays with.
+// PaymentMethodDetails is the payment method of a workspace.
 type PaymentMethodDetails struct {
 	ID   string                     `json:"id" doc:"The payment provider's id of the payment method."`
 	Type string                     `json:"type" doc:"The kind of payment method, such as card."`
@@ -195,21 +195,21 @@ const (
 	eventTime = 20 * time.Second
 )
 
-// mountStripe adds the address that Stripe sends events to. It is open: Stripe's
-// signature is the authority.
+// mountStripe adds the webhook for Stripe's events. It takes no token: Stripe's signature
+// authorises them.
 func mountStripe(m *wire.Mux, s *Service) {
 	m.Open(wire.Route{Name: "stripe-webhook", Pattern: "/webhooks/stripe", Time: eventTime}, func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			return fault.New(fault.MethodNotFound, "Events of Stripe are sent with POST.")
+			return fault.New(fault.MethodNotFound, "Stripe sends events with POST.")
 		}
 		provider, ok := s.Provider.(*Stripe)
 		if !ok {
-			return fault.New(fault.ResourceNotFound, "This server does not take payments by Stripe.")
+			return fault.New(fault.ResourceNotFound, "This server does not take payments through Stripe.")
 		}
 		payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 		if err != nil {
-			return fault.New(fault.PayloadTooLarge, "An event has at most %d bytes, and arrives within %s.", maxEvent, eventTime).Because(err)
+			return fault.New(fault.PayloadTooLarge, "An event must have at most %d bytes and arrive within %s.", maxEvent, eventTime).Because(err)
 		}
 		e, matters, err := provider.event(payload, r.Header.Get("Stripe-Signature"))
 		if err == nil && matters {
@@ -225,14 +225,14 @@ func mountStripe(m *wire.Mux, s *Service) {
 }
 
 const (
-	// papers is the source of downloads that draws invoices.
+	// papers is the source of downloads that renders invoices.
 	papers = "invoice"
-	// paperTime is how long the address of a PDF is good.
+	// paperTime is how long the address of a PDF is valid.
 	paperTime = 24 * time.Hour
 )
 
-// mountPDFs has invoices read as PDFs at signed addresses. They are drawn when they
-// are read: an invoice does not change, so neither does its paper.
+// mountPDFs serves invoices as PDFs at signed addresses. They are rendered when they are
+// read: an invoice does not change, so neither does its PDF.
 func mountPDFs(m *wire.Mux, s *Service) {
 	if s == nil {
 		return
@@ -248,7 +248,7 @@ func mountPDFs(m *wire.Mux, s *Service) {
 		return renderPDF(i)
 	})
 	s.PDFURL = func(i Invoice) string {
-		// Rounded, so that two looks at a list answer the same address for a while.
+		// Rounded, so that the address stays the same for a while.
 		until := s.Clock.Now().Truncate(time.Hour).Add(paperTime)
 		url, err := m.DownloadURL(wire.Download{Source: papers, Key: string(i.ID), Name: InvoiceNumber(i.Number) + ".pdf", Type: "application/pdf", Until: until})
 		if err != nil {

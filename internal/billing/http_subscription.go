@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// CurrentPlan is the plan that is paid for now.
+// CurrentPlan is the current plan of a subscription.
 type CurrentPlan struct {
 	Status            string   `json:"status" enum:"active,canceled,past_due,action_required,incomplete,grace_period" doc:"The status of the subscription."`
 	PlanID            string   `json:"planId" doc:"The plan."`
@@ -34,14 +34,14 @@ type SubscribedPlan struct {
 	Next    wire.Nullable[NextPlan] `json:"next" doc:"The plan from the end of the period on; null when it does not change."`
 }
 
-// CurrentAddon is how much of an add-on is had now.
+// CurrentAddon is the current quantity of an add-on.
 type CurrentAddon struct {
 	Quantity      float64  `json:"quantity" doc:"The quantity."`
 	Price         float64  `json:"price" doc:"The price of all of them for a month, in US dollars."`
 	ProratedPrice *float64 `json:"proratedPrice,omitempty" doc:"The prorated price charged for add-ons that were bought within the month."`
 }
 
-// NextAddon is how much of an add-on is had from the next cycle on.
+// NextAddon is the quantity of an add-on from the next cycle on.
 type NextAddon struct {
 	Quantity      float64 `json:"quantity" doc:"The quantity."`
 	Price         float64 `json:"price" doc:"The price of all of them for a month, in US dollars."`
@@ -103,21 +103,21 @@ type PreviewBody struct {
 	CouponCode string             `json:"couponCode,omitempty" doc:"The code of a coupon to redeem."`
 }
 
-// PreviewedPlan is the plan that would be had.
+// PreviewedPlan is the plan after the change.
 type PreviewedPlan struct {
 	PlanID        string                `json:"planId" doc:"The plan."`
 	Interval      string                `json:"interval" enum:"month,year" doc:"The billing interval."`
 	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"When it takes effect; null for immediately."`
 }
 
-// PreviewedAddon is how much of an add-on would be had.
+// PreviewedAddon is the quantity of an add-on after the change.
 type PreviewedAddon struct {
 	Quantity      float64               `json:"quantity" doc:"The quantity."`
 	EffectiveDate wire.Nullable[string] `json:"effectiveDate" doc:"When it takes effect; null for immediately."`
 	AutoAdjusted  bool                  `json:"autoAdjusted,omitempty" doc:"Whether the quantity was reduced because the new plan includes as much."`
 }
 
-// PreviewedSubscription is what would be had.
+// PreviewedSubscription is the subscription after the change.
 type PreviewedSubscription struct {
 	Plan   PreviewedPlan             `json:"plan" doc:"The plan."`
 	Addons map[string]PreviewedAddon `json:"addons" doc:"The add-ons, by id."`
@@ -140,7 +140,7 @@ type ImmediateCost struct {
 	LineItems      []PreviewLine `json:"lineItems" doc:"The line items."`
 }
 
-// CycleCost is what the next cycle would come to.
+// CycleCost is what the next cycle would cost.
 type CycleCost struct {
 	Total     float64       `json:"total" doc:"The sum of the line items."`
 	LineItems []PreviewLine `json:"lineItems" doc:"The line items."`
@@ -257,7 +257,7 @@ func (s *Service) details(sub Subscription) SubscriptionDetails {
 	return d
 }
 
-// priceOf is what one of an add-on costs the workspace a month.
+// priceOf is the monthly price of one of an add-on for the workspace.
 func (s *Service) priceOf(sub Subscription, addon string) plan.Cents {
 	of, _ := s.Plans.Addon(addon)
 	if of.Month == nil || sub.Plan == plan.Managed {

@@ -30,12 +30,12 @@ type CreateTrialBody struct {
 	Plan         string `json:"plan" doc:"The plan to try."`
 }
 
-// RechargeSettings are those of the add-ons that are bought by themselves.
+// RechargeSettings are auto-recharge settings.
 type RechargeSettings struct {
 	Settings map[string]RechargeSetting `json:"settings" doc:"The settings, by add-on."`
 }
 
-// RechargeSetting says whether an add-on is bought by itself.
+// RechargeSetting is the auto-recharge setting of an add-on.
 type RechargeSetting struct {
 	Enabled        bool   `json:"enabled" doc:"Whether auto-recharge is enabled."`
 	Threshold      *int   `json:"threshold,omitempty" minimum:"1" maximum:"100" doc:"The share of the allowance, in percent, at which one more unit is bought; 90 when absent."`
