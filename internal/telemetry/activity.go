@@ -87,21 +87,23 @@ func (s *Service) ActionRuns(ctx context.Context, w id.Workspace, bot id.Bot, ru
 	return s.read(ctx, w, f, page)
 }
 
+// timeLayouts are the forms in which clients write times. Those without an offset are in
+// UTC.
+var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04"}
+
 // momentNamed reads a time, or a date, of which it answers the first and the last
-// millisecond. For an empty text the times are zero. A time without an offset is UTC.
+// millisecond. For an empty text the times are zero.
 func momentNamed(parameter, text string) (first, last time.Time, err error) {
 	if text == "" {
 		return first, last, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		t, err := time.Parse(layout, text)
-		if err != nil || t.Year() < 1970 {
-			continue
+	if t, err := time.Parse(time.DateOnly, text); err == nil && t.Year() >= 1970 {
+		return t, t.Add(dayLength - time.Millisecond), nil
+	}
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
+			return t.UTC(), t.UTC(), nil
 		}
-		if t = t.UTC(); layout == time.DateOnly {
-			return t, t.Add(dayLength - time.Millisecond), nil
-		}
-		return t, t, nil
 	}
 	return first, last, fault.New(fault.InvalidQuery, "%s is %q; it must be a date such as 2026-01-31, or a time such as 2026-01-31T10:00:00Z, from 1970 on.", parameter, fault.Bounded(text))
 }

@@ -100,8 +100,10 @@ func (in *LogFilter) query(ctx context.Context, m *wire.Mux) (q LogQuery, err er
 // timeNamed reads a time: an ISO 8601 time, milliseconds, or a date, which stands for its
 // midnight plus later.
 func timeNamed(name, text string, later time.Duration) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return t.UTC(), nil
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
 	}
 	if t, err := time.Parse(time.DateOnly, text); err == nil {
 		return t.Add(later), nil

@@ -34,10 +34,10 @@ func mountTail(m *wire.Mux, s *Service) {
 		if bot == "" {
 			return nil, fault.New(fault.InvalidQuery, "botId is missing: name the bot whose log lines are wanted.")
 		}
-		least := Debug
+		minLevel := Debug
 		if name := query.Get("level"); name != "" {
 			var known bool
-			if least, known = LevelNamed(name); !known {
+			if minLevel, known = LevelNamed(name); !known {
 				return nil, fault.New(fault.InvalidQuery, "level is %q; it must be debug, info, warn or error.", fault.Bounded(name))
 			}
 		}
@@ -65,7 +65,7 @@ func mountTail(m *wire.Mux, s *Service) {
 			}
 		}
 		return func(ctx context.Context, out *wire.Stream) error {
-			return s.Tail(ctx, w, bot, after, least, func(records []Record) error {
+			return s.Tail(ctx, w, bot, after, minLevel, func(records []Record) error {
 				events := make([]wire.Event, len(records))
 				for i := range records {
 					line, err := tailed(&records[i])

@@ -27,7 +27,7 @@ func (s *Service) TailEnd(ctx context.Context) (int64, error) {
 // Tail sends the log lines of a bot after a sequence, in the order in which they became
 // durable, until ctx ends or send fails. It leaves out lines that are hidden from the
 // bot's owner, or older than the retention of the workspace.
-func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after int64, least Level, send func([]Record) error) error {
+func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after int64, minLevel Level, send func([]Record) error) error {
 	f := Filter{Kinds: []Kind{KindLog}, Bot: bot}
 	if err := s.keeping.bound(ctx, w, &f, Logs); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *Service) Tail(ctx context.Context, w id.Workspace, bot id.Bot, after in
 		if more {
 			after = records[len(records)-1].Sequence
 		}
-		records = slices.DeleteFunc(records, func(r Record) bool { return r.HiddenFromBot || r.Level < least })
+		records = slices.DeleteFunc(records, func(r Record) bool { return r.HiddenFromBot || r.Level < minLevel })
 		if len(records) > 0 {
 			if err := send(records); err != nil {
 				return err

@@ -103,21 +103,22 @@ func TestLogs(t *testing.T) {
 			t.Error(diff)
 		}
 		for query, want := range map[string][]string{
-			"level=error":                         {"second declined"},
-			"level=warn":                          {"printed by the SDK"},
-			"userId=u1":                           {"printed by the SDK", "first 🙂"},
-			"userId=nobody":                       nil,
-			"conversationId=c1":                   {"second declined"},
-			"workflowId=w1":                       {"second declined"},
-			"messageContains=declined":            {"second declined"},
-			"messageContains=Declined":            nil,
-			"messageContains=%F0%9F%99%82":        {"first 🙂"},
-			"messageContains=r":                   {"printed by the SDK", "third", "first 🙂"},
-			"messageContains=d&level=debug":       {"third"},
-			"timeEnd=" + at(2*time.Hour):          {"second declined", "first 🙂"},
-			"timeEnd=" + at(4*time.Hour):          nil,
-			"userId=u1&messageContains=first":     {"first 🙂"},
-			"messageContains=printed%20by%20them": nil,
+			"level=error":                   {"second declined"},
+			"level=warn":                    {"printed by the SDK"},
+			"userId=u1":                     {"printed by the SDK", "first 🙂"},
+			"userId=nobody":                 nil,
+			"conversationId=c1":             {"second declined"},
+			"workflowId=w1":                 {"second declined"},
+			"messageContains=declined":      {"second declined"},
+			"messageContains=Declined":      nil,
+			"messageContains=%F0%9F%99%82":  {"first 🙂"},
+			"messageContains=r":             {"printed by the SDK", "third", "first 🙂"},
+			"messageContains=d&level=debug": {"third"},
+			"timeEnd=" + at(2*time.Hour):    {"second declined", "first 🙂"},
+			"timeEnd=" + at(4*time.Hour):    nil,
+			"timeEnd=" + now.UTC().Add(-150*time.Minute).Format("2006-01-02T15:04"): {"first 🙂"},
+			"userId=u1&messageContains=first":                                       {"first 🙂"},
+			"messageContains=printed%20by%20them":                                   nil,
 		} {
 			if diff := cmp.Diff(want, messages(logsOf(t, a, path, query))); diff != "" {
 				t.Errorf("%s: %s", query, diff)
