@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/botyard/botyard/internal/db"
@@ -23,21 +24,22 @@ func (s *blockStore) eachVolume(ctx context.Context, each func(ctx context.Conte
 			return err
 		}
 		for _, day := range days {
-			v, err := s.archive.open(ctx, class, day)
-			if err != nil {
-				return err
-			}
-			err = v.db.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
-				tables := map[string]db.Table{}
-				for _, name := range volumeTables {
-					if tables[name], err = db.Describe(ctx, q, v.table(name)); err != nil {
-						return err
+			begun := false
+			err := s.withVolume(ctx, class, day, func(v *volume) error {
+				return v.db.Snapshot(ctx, func(ctx context.Context, q db.Querier) (err error) {
+					tables := map[string]db.Table{}
+					for _, name := range volumeTables {
+						if tables[name], err = db.Describe(ctx, q, v.table(name)); err != nil {
+							return err
+						}
 					}
-				}
-				return each(ctx, v.name(), q, tables)
+					begun = true
+					return each(ctx, v.name(), q, tables)
+				})
 			})
-			if err != nil {
-				return fmt.Errorf("the telemetry of %s: %w", v.name(), err)
+			// A volume that was dropped before the snapshot is not missed.
+			if err != nil && (begun || !errors.Is(err, errDropped)) {
+				return fmt.Errorf("the telemetry of %s: %w", volumeName(class, day), err)
 			}
 		}
 	}
