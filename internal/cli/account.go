@@ -14,18 +14,18 @@ import (
 )
 
 type accountCommand struct {
-	Create accountCreateCommand `cmd:"" help:"Make an account with a workspace of its own and an access token."`
+	Create accountCreateCommand `cmd:"" help:"Create an account with a workspace of its own and an access token."`
 }
 
 type accountCreateCommand struct {
 	Email string `required:"" help:"The person's e-mail address. Invitations to it become memberships."`
-	Name  string `help:"The name others see."`
+	Name  string `help:"The name that others see."`
 	JSON  bool   `name:"json" help:"Print the result as JSON."`
 
 	config.Installation
 }
 
-// Run makes the account.
+// Run creates the account.
 func (a *accountCreateCommand) Run(ctx context.Context, c console) error {
 	return withApp(ctx, a.Installation, c, func(it *app.App) error {
 		w, err := it.CreateAccount(ctx, a.Email, a.Name)
@@ -41,19 +41,19 @@ func (a *accountCreateCommand) Run(ctx context.Context, c console) error {
 }
 
 type tokenCommand struct {
-	Create tokenCreateCommand `cmd:"" help:"Make an access token for an account."`
+	Create tokenCreateCommand `cmd:"" help:"Create an access token for an account."`
 }
 
 type tokenCreateCommand struct {
 	Email   string        `required:"" help:"The account's e-mail address."`
 	Note    string        `required:"" help:"What the token is for."`
-	Expires time.Duration `help:"How long the token is good for, such as 720h. Without it, until it is deleted."`
+	Expires time.Duration `help:"How long the token is valid, such as 720h. By default, until it is deleted."`
 	JSON    bool          `name:"json" help:"Print the result as JSON."`
 
 	config.Installation
 }
 
-// Run makes the token.
+// Run creates the token.
 func (t *tokenCreateCommand) Run(ctx context.Context, c console) error {
 	if t.Expires < 0 {
 		return usageError{fmt.Errorf("--expires is %s; it must be positive", t.Expires)}
@@ -67,7 +67,7 @@ func (t *tokenCreateCommand) Run(ctx context.Context, c console) error {
 				return err
 			}
 			if !found {
-				return fault.New(fault.ResourceNotFound, "There is no account for %s. Make one with \"botyard account create\".", t.Email)
+				return fault.New(fault.ResourceNotFound, "There is no account for %s. Create one with \"botyard account create\".", t.Email)
 			}
 			var expires time.Time
 			if t.Expires > 0 {
@@ -91,8 +91,7 @@ func (t *tokenCreateCommand) Run(ctx context.Context, c console) error {
 	})
 }
 
-// withApp runs f on an open installation, beside a server that may be running on
-// it, and closes it.
+// withApp runs f on an installation, which a server may be using at the same time.
 func withApp(ctx context.Context, i config.Installation, c console, f func(*app.App) error) (err error) {
 	a, err := app.Open(ctx, i, quiet(c))
 	if err != nil {
@@ -102,7 +101,7 @@ func withApp(ctx context.Context, i config.Installation, c console, f func(*app.
 	return f(a)
 }
 
-// withInstallation is withApp for commands that work on what is there.
+// withInstallation is withApp for commands that need an existing installation.
 func withInstallation(ctx context.Context, i config.Installation, c console, f func(*app.App) error) error {
 	if err := app.Exists(i); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 )
 
 type analyticsCommand struct {
-	Export analyticsExportCommand `cmd:"" help:"Print the analytics of a bot as CSV, a row a UTC day."`
+	Export analyticsExportCommand `cmd:"" help:"Print the analytics of a bot as CSV, one row per UTC day."`
 }
 
 type analyticsExportCommand struct {

@@ -15,20 +15,19 @@ import (
 )
 
 type backupCommand struct {
-	Create  backupCreateCommand  `cmd:"" help:"Write a backup of an installation, which may be in use. The secret key is not in it: keep that apart."`
-	Verify  backupVerifyCommand  `cmd:"" help:"Read a backup to its end and say whether it is whole."`
-	Restore backupRestoreCommand `cmd:"" help:"Make an installation of a backup. The secret key must be in place, and nothing else."`
+	Create  backupCreateCommand  `cmd:"" help:"Write a backup of an installation, which may be in use. It does not contain the secret key: keep that elsewhere."`
+	Verify  backupVerifyCommand  `cmd:"" help:"Read a backup to its end and check that it is intact."`
+	Restore backupRestoreCommand `cmd:"" help:"Restore a backup into an empty data directory or database. The secret key must be in place already."`
 }
 
 type backupCreateCommand struct {
-	To   string `name:"to" placeholder:"FILE" help:"The file to write, which must not be there. Without it, botyard-<time>.backup in this directory."`
+	To   string `name:"to" placeholder:"FILE" help:"The file to write, which must not exist. By default, botyard-<time>.backup in the working directory."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
 
 	config.Installation
 }
 
-// Run writes the backup. The file appears under its name when it is whole and on the
-// disk.
+// Run writes the backup. The file appears under its name once it is complete and durable.
 func (b *backupCreateCommand) Run(ctx context.Context, c console) error {
 	return withInstallation(ctx, b.Installation, c, func(it *app.App) error {
 		path := b.To
@@ -47,10 +46,10 @@ func (b *backupCreateCommand) Run(ctx context.Context, c console) error {
 	})
 }
 
-// writeNew writes a file that was not there, all of it or nothing.
+// writeNew creates a file, completely or not at all.
 func writeNew(path string, write func(*os.File) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already, and is not written over", path)
+		return fmt.Errorf("%s exists already, and is not overwritten", path)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
 	if err != nil {
@@ -73,13 +72,13 @@ func writeNew(path string, write func(*os.File) error) (err error) {
 	return place(file.Name(), path)
 }
 
-// place gives a file its name, which must not be taken, durably.
+// place renames a file durably, to a name that must be free.
 func place(from, to string) error {
 	err := os.Link(from, to) // fails, unlike renaming, when the name is taken
 	if err == nil {
 		err = os.Remove(from)
 	} else if !errors.Is(err, fs.ErrExist) {
-		// The file system has no links. Taking the name first keeps others from it.
+		// The file system has no links. Reserving the name keeps others from taking it.
 		err = reserve(to)
 		if err == nil {
 			err = os.Rename(from, to)
@@ -109,7 +108,7 @@ type backupVerifyCommand struct {
 	JSON bool   `name:"json" help:"Print the result as JSON."`
 }
 
-// Run reads the backup; it needs no installation.
+// Run verifies the backup; it needs no installation.
 func (b *backupVerifyCommand) Run(c console) (err error) {
 	file, err := os.Open(b.File)
 	if err != nil {
@@ -130,7 +129,7 @@ type backupRestoreCommand struct {
 	config.Installation
 }
 
-// Run restores the backup into an installation that is not there yet.
+// Run restores the backup into a new installation.
 func (b *backupRestoreCommand) Run(ctx context.Context, c console) (err error) {
 	file, err := os.Open(b.File)
 	if err != nil {
@@ -144,7 +143,7 @@ func (b *backupRestoreCommand) Run(ctx context.Context, c console) (err error) {
 	return c.printSummary(b.JSON, b.File, s)
 }
 
-// printSummary prints what a backup holds.
+// printSummary prints what a backup contains.
 func (c console) printSummary(asJSON bool, path string, s backup.Summary) error {
 	var rows int64
 	for _, n := range s.Rows {

@@ -29,18 +29,18 @@ type grammar struct {
 	Account     accountCommand     `cmd:"" help:"Manage accounts."`
 	Token       tokenCommand       `cmd:"" help:"Manage access tokens."`
 	Workspace   workspaceCommand   `cmd:"" help:"Manage workspaces."`
-	Quota       quotaCommand       `cmd:"" help:"Set what a workspace is allowed, whatever its plan."`
+	Quota       quotaCommand       `cmd:"" help:"Override the quotas of a workspace's plan."`
 	Hub         hubCommand         `cmd:"" help:"Manage the hub."`
 	Integration integrationCommand `cmd:"" help:"Manage published integrations."`
 	Plugin      pluginCommand      `cmd:"" help:"Manage published plugins."`
 	Invoice     invoiceCommand     `cmd:"" help:"Manage invoices."`
-	Payment     paymentCommand     `cmd:"" help:"Look after payments that have no outcome."`
+	Payment     paymentCommand     `cmd:"" help:"Manage payments without an outcome."`
 	Clock       clockCommand       `cmd:"" help:"Move the clock of a --dev installation."`
 	Secret      secretCommand      `cmd:"" help:"Manage the keys that seal secrets."`
-	Backup      backupCommand      `cmd:"" help:"Make, check and restore backups."`
-	Migrate     migrateCommand     `cmd:"" help:"Look at or change the database's schema."`
+	Backup      backupCommand      `cmd:"" help:"Create, verify and restore backups."`
+	Migrate     migrateCommand     `cmd:"" help:"Show or migrate the database's schema."`
 	Doctor      doctorCommand      `cmd:"" help:"Check an installation."`
-	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready, for health checks."`
+	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready. For health checks."`
 	Logs        logsCommand        `cmd:"" help:"Read what bots log."`
 	Analytics   analyticsCommand   `cmd:"" help:"Read what bots do."`
 	OpenAPI     openAPICommand     `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API."`
@@ -55,7 +55,7 @@ type console struct {
 // usageError is an error of the command line rather than of the command.
 type usageError struct{ error }
 
-// Main runs one command and answers its exit code.
+// Main runs one command and returns its exit code.
 func Main(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -71,7 +71,7 @@ func Main(args []string, out, errOut io.Writer) int {
 	return ExitFailed
 }
 
-// message is what the operator reads. The operator may know causes.
+// message is the text for the operator, who may see causes.
 func message(err error) string {
 	var e *fault.Error
 	if errors.As(err, &e) && errors.Unwrap(e) == nil {
@@ -80,7 +80,7 @@ func message(err error) string {
 	return err.Error()
 }
 
-// exit lets kong end the program, as it does after --help, without ending it.
+// exit is the panic by which kong's wish to end the program, as after --help, reaches run.
 type exit int
 
 func run(ctx context.Context, args []string, c console) (err error) {
@@ -115,7 +115,7 @@ func run(ctx context.Context, args []string, c console) (err error) {
 	return command.Run()
 }
 
-// quiet is the log of short commands: only what went wrong.
+// quiet is the logger of short commands: warnings and errors only.
 func quiet(c console) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }

@@ -20,27 +20,27 @@ import (
 )
 
 type logsCommand struct {
-	Tail logsTailCommand `cmd:"" help:"Print the log lines of a bot as they come, until interrupted."`
+	Tail logsTailCommand `cmd:"" help:"Print the log lines of a bot as they arrive, until interrupted."`
 }
 
 type logsTailCommand struct {
 	URL   string       `name:"url" env:"BOTYARD_URL" default:"http://127.0.0.1:8400" help:"The server."`
-	Token secret.Value `name:"token" env:"BOTYARD_TOKEN" required:"" help:"A personal access token of someone who may read the bot."`
+	Token secret.Value `name:"token" env:"BOTYARD_TOKEN" required:"" help:"A personal access token of somebody who may read the bot."`
 	Bot   string       `required:"" help:"The bot."`
-	Level string       `default:"debug" enum:"debug,info,warn,error" help:"Least level that is printed: ${enum}."`
+	Level string       `default:"debug" enum:"debug,info,warn,error" help:"The lowest level to print: ${enum}."`
 	JSON  bool         `name:"json" help:"Print each line as JSON."`
 }
 
-// Waits between attempts to reach a server that went away.
+// The backoff between attempts to reach a server that went away.
 const (
 	firstWait = time.Second
 	maxWait   = 30 * time.Second
-	// silence is how long a server says nothing before it is taken for dead: it
+	// silence is how long a server may send nothing before it is considered dead: it
 	// sends a heartbeat every fifteen seconds.
 	silence = time.Minute
 )
 
-// refusedError is what a repeat does not change.
+// refusedError is an error that a retry does not fix.
 type refusedError struct{ error }
 
 // Run prints until it is interrupted, which is how it is meant to end.
@@ -56,7 +56,7 @@ func (l *logsTailCommand) Run(ctx context.Context, c console) error {
 		case read:
 			wait = firstWait
 		}
-		fmt.Fprintf(c.err, "botyard: the stream broke off (%v); trying again in %s\n", err, wait)
+		fmt.Fprintf(c.err, "botyard: the stream ended (%v); reconnecting in %s\n", err, wait)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -66,8 +66,8 @@ func (l *logsTailCommand) Run(ctx context.Context, c console) error {
 	}
 }
 
-// read prints one stream to its end, and says whether it told of anything. last is
-// the place of the last line that was printed.
+// read prints one stream to its end, and reports whether it printed anything. last is the
+// position of the last line that was printed.
 func (l *logsTailCommand) read(ctx context.Context, c console, last *string) (read bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -120,7 +120,7 @@ func (l *logsTailCommand) read(ctx context.Context, c console, last *string) (re
 	}
 }
 
-// refusal is what a server said that did not open the stream.
+// refusal is the error of a server that did not open the stream.
 func refusal(response *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // what is there is shown
 	var f wire.Fault
@@ -142,14 +142,14 @@ func (l *logsTailCommand) print(c console, data string) error {
 		Timestamp, Level, Message string
 	}
 	if err := json.Unmarshal([]byte(data), &line, json.MatchCaseInsensitiveNames(true)); err != nil {
-		return fmt.Errorf("the server sent a line that is none: %w", err)
+		return fmt.Errorf("the server sent a line that cannot be read: %w", err)
 	}
 	_, err := fmt.Fprintf(c.out, "%s %-5s %s\n", line.Timestamp, line.Level, printable(line.Message))
 	return err
 }
 
-// printable shows what a bot wrote as one line that does nothing to a terminal: what is
-// not to be seen, line ends and escape sequences among it, is written as Go would.
+// printable makes one line of what a bot wrote, and keeps it from controlling the terminal:
+// unprintable characters, such as line ends and escape sequences, are escaped as in Go.
 func printable(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -17,14 +17,14 @@ type readyCommand struct {
 }
 
 const (
-	// readyTime is a little more than the server takes at most to look.
+	// readyTime is a little more than the server takes at most.
 	readyTime = 6 * time.Second
-	// maxReasons bounds what is read of the answer, in bytes.
+	// maxReasons bounds the answer, in bytes.
 	maxReasons = 4 << 10
 )
 
-// Run asks a running server, as the health check of a container does, which may hold
-// no other program that could.
+// Run asks a running server. It is for the health check of a container that holds no other
+// program.
 func (r *readyCommand) Run(ctx context.Context, c console) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
@@ -39,7 +39,7 @@ func (r *readyCommand) Run(ctx context.Context, c console) error {
 	defer func() { _ = answer.Body.Close() }() // it was read as far as it is wanted
 	reasons, err := io.ReadAll(io.LimitReader(answer.Body, maxReasons))
 	if err != nil {
-		return fmt.Errorf("the server broke its answer off: %w", err)
+		return fmt.Errorf("the server's answer ended prematurely: %w", err)
 	}
 	text := strings.TrimSpace(string(reasons))
 	if answer.StatusCode != http.StatusOK {

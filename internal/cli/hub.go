@@ -10,7 +10,7 @@ import (
 )
 
 type hubCommand struct {
-	Load hubLoadCommand `cmd:"" help:"Publish the interfaces that most packages build on. What is there is left as it is."`
+	Load hubLoadCommand `cmd:"" help:"Publish the interfaces that most packages build on. Existing versions are left unchanged."`
 }
 
 type hubLoadCommand struct {
@@ -22,7 +22,7 @@ type hubLoadCommand struct {
 type loadedJSON struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	ID      string `json:"id,omitempty"` // absent when it was there
+	ID      string `json:"id,omitempty"` // absent if it existed already
 }
 
 // Run loads the definitions that are built in.

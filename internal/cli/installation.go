@@ -20,12 +20,12 @@ type clockCommand struct {
 
 type clockAdvanceCommand struct {
 	Data string `name:"data" env:"BOTYARD_DATA" default:"./botyard-data" placeholder:"DIRECTORY" help:"Data directory of the --dev installation."`
-	By   string `arg:"" help:"How far, in days or as a duration: 31d, 36h, 90m."`
+	By   string `arg:"" help:"By how much, in days or as a duration: 31d, 36h, 90m."`
 	JSON bool   `name:"json" help:"Print the result as JSON."`
 }
 
-// Run moves the clock. It works on the data directory alone, and a server that
-// was not started with --dev never looks at it.
+// Run moves the clock. It needs only the data directory; a server that was not started
+// with --dev ignores it.
 func (a *clockAdvanceCommand) Run(c console) error {
 	by, err := days(a.By)
 	if err != nil {
@@ -42,8 +42,8 @@ func (a *clockAdvanceCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	// A running server looks at its clock's file this often; when the command
-	// is back, it has seen the new time.
+	// A running server reads its clock's file this often: when the command returns, the
+	// server has the new time.
 	time.Sleep(clock.ReloadEvery)
 	if a.JSON {
 		return c.printJSON(map[string]string{"now": now.Format(time.RFC3339Nano)})
@@ -58,20 +58,20 @@ func days(text string) (time.Duration, error) {
 		n, err := strconv.Atoi(number)
 		const most = 36500
 		if err != nil || n > most {
-			return 0, fmt.Errorf("%q is not a number of days up to %d", text, most)
+			return 0, fmt.Errorf("%q is not a number of days from 1 to %d", text, most)
 		}
 		return time.Duration(n) * 24 * time.Hour, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no duration; one looks like 31d, 36h or 90m", text)
+		return 0, fmt.Errorf("%q is not a duration; write it as 31d, 36h or 90m", text)
 	}
 	return d, nil
 }
 
 type migrateCommand struct {
-	Status migrateStatusCommand `cmd:"" help:"List the schema's migrations and when each was applied."`
-	Up     migrateUpCommand     `cmd:"" help:"Apply the migrations that are not applied yet. Starting the server does the same."`
+	Status migrateStatusCommand `cmd:"" help:"List the schema's migrations, and when each was applied."`
+	Up     migrateUpCommand     `cmd:"" help:"Apply pending migrations. Starting the server does the same."`
 }
 
 type migrateStatusCommand struct {
@@ -144,7 +144,7 @@ type doctorCommand struct {
 	config.Installation
 }
 
-// Run checks the installation as /readyz does, and changes nothing.
+// Run checks the installation as /readyz does, without changing it.
 func (d *doctorCommand) Run(ctx context.Context, c console) (err error) {
 	it, err := app.Examine(ctx, d.Installation, quiet(c))
 	if err != nil {
@@ -174,7 +174,7 @@ func (d *doctorCommand) Run(ctx context.Context, c console) (err error) {
 }
 
 type secretCommand struct {
-	Rotate secretRotateCommand `cmd:"" help:"Make a new key, seal every secret with it, and forget the old ones. Stop the servers first."`
+	Rotate secretRotateCommand `cmd:"" help:"Create a new key, seal every secret with it, and discard the old ones. Stop all servers first."`
 }
 
 type secretRotateCommand struct {

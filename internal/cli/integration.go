@@ -13,8 +13,8 @@ import (
 
 type integrationCommand struct {
 	Verify    verifyCommand    `cmd:"" help:"Answer the request to review an integration."`
-	Deprecate deprecateCommand `cmd:"" help:"Keep an integration from being newly installed."`
-	Ping      pingCommand      `cmd:"" help:"Ask whether an installed integration answers at its url."`
+	Deprecate deprecateCommand `cmd:"" help:"Prevent new installations of an integration."`
+	Ping      pingCommand      `cmd:"" help:"Check that an installed integration answers at its URL."`
 }
 
 type verifyCommand struct {
@@ -25,7 +25,7 @@ type verifyCommand struct {
 	config.Installation
 }
 
-// Run writes the outcome of a review.
+// Run records the outcome of a review.
 func (v *verifyCommand) Run(ctx context.Context, c console) error {
 	return withInstallation(ctx, v.Installation, c, func(it *app.App) error {
 		if err := it.Catalog.Review(ctx, id.Integration(v.ID), catalog.Verification(v.Status)); err != nil {
@@ -53,7 +53,7 @@ func (d *deprecateCommand) Run(ctx context.Context, c console) error {
 	})
 }
 
-// deprecate has the catalog deprecate a package, and says so.
+// deprecate deprecates a package by do, and prints the result.
 func deprecate(ctx context.Context, in config.Installation, c console, k catalog.Kind, packageID string, asJSON bool, do func(*catalog.Service) error) error {
 	return withInstallation(ctx, in, c, func(it *app.App) error {
 		if err := do(it.Catalog); err != nil {
@@ -83,7 +83,7 @@ func (p *pingCommand) Run(ctx context.Context, c console) error {
 			return err
 		}
 		if !found {
-			return fmt.Errorf("no installed integration has the webhook %q; getBot shows those of a bot", p.Webhook)
+			return fmt.Errorf("no installed integration has the webhook %q; getBot shows the webhooks of a bot", p.Webhook)
 		}
 		if err := it.Dispatch.Ping(ctx, i.Callee); err != nil {
 			return err

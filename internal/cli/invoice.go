@@ -14,10 +14,10 @@ import (
 )
 
 type invoiceCommand struct {
-	List     invoiceListCommand     `cmd:"" help:"List the invoices of all workspaces in a state, the oldest first."`
-	MarkPaid invoiceMarkPaidCommand `cmd:"" help:"Note that an invoice was paid. When nothing more is due, the workspace is blocked no more."`
-	Void     invoiceVoidCommand     `cmd:"" help:"Make an invoice void: nobody owes it any more."`
-	Credit   invoiceCreditCommand   `cmd:"" help:"Credit an amount of an invoice that was paid to the balance of its workspace."`
+	List     invoiceListCommand     `cmd:"" help:"List the invoices of all workspaces in one state, oldest first."`
+	MarkPaid invoiceMarkPaidCommand `cmd:"" help:"Record that an invoice was paid. When nothing more is due, its workspace is unblocked."`
+	Void     invoiceVoidCommand     `cmd:"" help:"Void an unpaid invoice: nobody owes it any more."`
+	Credit   invoiceCreditCommand   `cmd:"" help:"Credit an amount of a paid invoice to the balance of its workspace."`
 }
 
 type invoiceListCommand struct {
@@ -86,14 +86,13 @@ func (m *invoiceMarkPaidCommand) Run(ctx context.Context, c console) error {
 
 type invoiceVoidCommand struct {
 	ID     string `arg:"" help:"The invoice's id."`
-	Reason string `name:"reason" required:"" help:"Why; it is kept with the invoice."`
+	Reason string `name:"reason" required:"" help:"The reason, which is kept with the invoice."`
 	JSON   bool   `name:"json" help:"Print the result as JSON."`
 
 	config.Installation
 }
 
-// Run makes an invoice void. One that was paid is not: what was paid is given back
-// or credited.
+// Run voids an invoice. A paid invoice cannot be voided: it is refunded or credited.
 func (v *invoiceVoidCommand) Run(ctx context.Context, c console) error {
 	return withInstallation(ctx, v.Installation, c, func(it *app.App) error {
 		i, err := it.Billing.VoidInvoice(ctx, id.Invoice(v.ID), v.Reason)
@@ -103,8 +102,8 @@ func (v *invoiceVoidCommand) Run(ctx context.Context, c console) error {
 
 type invoiceCreditCommand struct {
 	ID     string `name:"id" required:"" help:"The invoice's id."`
-	Amount string `name:"amount" required:"" help:"How much, such as 12.50; no more than was paid and not credited before."`
-	Reason string `name:"reason" required:"" help:"Why; it stands on the credit note."`
+	Amount string `name:"amount" required:"" help:"How much, such as 12.50; at most what was paid and has not been credited."`
+	Reason string `name:"reason" required:"" help:"The reason, which appears on the credit note."`
 	JSON   bool   `name:"json" help:"Print the credit note as JSON."`
 
 	config.Installation

@@ -13,8 +13,8 @@ import (
 )
 
 type paymentCommand struct {
-	List   paymentListCommand   `cmd:"" help:"List the payments whose outcome is not known yet."`
-	Settle paymentSettleCommand `cmd:"" help:"Say what became of a payment that the provider tells nothing of any more."`
+	List   paymentListCommand   `cmd:"" help:"List the payments whose outcome is unknown."`
+	Settle paymentSettleCommand `cmd:"" help:"Record the outcome of a payment that the provider does not report."`
 }
 
 type paymentListCommand struct {
@@ -34,7 +34,7 @@ type waitingJSON struct {
 	Purchase    bool   `json:"purchase"`
 }
 
-// Run lists the payments that wait.
+// Run lists the payments without an outcome.
 func (l *paymentListCommand) Run(ctx context.Context, c console) error {
 	return withInstallation(ctx, l.Installation, c, func(it *app.App) error {
 		if l.JSON {
@@ -64,9 +64,9 @@ func (l *paymentListCommand) Run(ctx context.Context, c console) error {
 }
 
 type paymentSettleCommand struct {
-	ID     string `arg:"" help:"The id of the payment's invoice, as botyard payment list shows it."`
-	As     string `name:"as" required:"" enum:"paid,declined" help:"What the provider's own pages say of it: ${enum}."`
-	Reason string `name:"reason" required:"" help:"How you know; it is kept with the payment."`
+	ID     string `arg:"" help:"The id of the payment's invoice, as in botyard payment list."`
+	As     string `name:"as" required:"" enum:"paid,declined" help:"The outcome according to the provider's own pages: ${enum}."`
+	Reason string `name:"reason" required:"" help:"How you know, which is kept with the payment."`
 	JSON   bool   `name:"json" help:"Print the result as JSON."`
 
 	config.Installation

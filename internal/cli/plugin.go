@@ -9,7 +9,7 @@ import (
 )
 
 type pluginCommand struct {
-	Deprecate deprecatePluginCommand `cmd:"" help:"Keep a plugin from being newly installed."`
+	Deprecate deprecatePluginCommand `cmd:"" help:"Prevent new installations of a plugin."`
 }
 
 type deprecatePluginCommand struct {

@@ -11,14 +11,14 @@ import (
 )
 
 type quotaCommand struct {
-	Set   setQuotaCommand   `cmd:"" help:"Set a quota of a workspace in the place of its plan's."`
-	Unset unsetQuotaCommand `cmd:"" help:"Give a workspace the quota of its plan again."`
+	Set   setQuotaCommand   `cmd:"" help:"Override a quota of a workspace's plan."`
+	Unset unsetQuotaCommand `cmd:"" help:"Remove such an override."`
 }
 
 type setQuotaCommand struct {
 	Workspace string `required:"" help:"The workspace."`
-	Type      string `required:"" help:"The quota, such as bot_count; listWorkspaceQuotas has all, and saved_versions is one too."`
-	Value     int64  `required:"" help:"How much it is allowed; -1 is no limit."`
+	Type      string `required:"" help:"The quota, such as bot_count. listWorkspaceQuotas lists all but saved_versions."`
+	Value     int64  `required:"" help:"The new limit; -1 is unlimited."`
 	JSON      bool   `name:"json" help:"Print the result as JSON."`
 
 	config.Installation
@@ -46,7 +46,7 @@ type unsetQuotaCommand struct {
 	config.Installation
 }
 
-// Run takes the operator's word back.
+// Run removes the override.
 func (u *unsetQuotaCommand) Run(ctx context.Context, c console) error {
 	return withInstallation(ctx, u.Installation, c, func(it *app.App) error {
 		if err := it.Meter.SetQuota(ctx, id.Workspace(u.Workspace), plan.Type(u.Type), nil); err != nil {

@@ -11,10 +11,10 @@ import (
 
 type serveCommand struct {
 	config.Config
-	JSON bool `name:"json" help:"Print what the first start made as JSON."`
+	JSON bool `name:"json" help:"Print the account, workspace and token of the first start as JSON."`
 }
 
-// Run serves until the process is told to stop.
+// Run serves until the process is told to stop, or fails.
 func (s *serveCommand) Run(ctx context.Context, c console) error {
 	log := s.Logger(c.err)
 	server, welcome, err := app.Start(ctx, s.Config, log)
@@ -31,7 +31,7 @@ func (s *serveCommand) Run(ctx context.Context, c console) error {
 	var failure error
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: requests under way are finished first")
+		log.Info("stopping: requests in progress are finished first")
 	case failure = <-server.Failed():
 		log.Error("the server failed", "error", failure)
 	}
@@ -43,7 +43,7 @@ func (s *serveCommand) Run(ctx context.Context, c console) error {
 	return failure
 }
 
-// greet prints what the first start made. The token is in no log.
+// greet prints what the first start created. The token is not logged.
 func (s *serveCommand) greet(c console, url string, w app.Welcome) error {
 	if s.JSON {
 		return c.printJSON(struct {

@@ -13,9 +13,9 @@ import (
 
 type workspaceCommand struct {
 	SetPlan    setPlanCommand    `cmd:"" help:"Put a workspace on a plan."`
-	SetBilling setBillingCommand `cmd:"" help:"Say what of a workspace's billing its members may not change."`
+	SetBilling setBillingCommand `cmd:"" help:"Set what members may not change of a workspace's billing."`
 
-	SetRetention setRetentionCommand `cmd:"" help:"Have a workspace keep what its bots report for another time than the rest."`
+	SetRetention setRetentionCommand `cmd:"" help:"Override how long a workspace's telemetry is kept."`
 }
 
 type setPlanCommand struct {
@@ -79,7 +79,7 @@ type retentionJSON struct {
 	Events      int64  `json:"events,omitzero"`
 }
 
-// Run sets the retention. Servers that run know of it within seconds.
+// Run sets the retention. Running servers notice within seconds.
 func (s *setRetentionCommand) Run(ctx context.Context, c console) error {
 	own := retentionJSON{WorkspaceID: s.ID}
 	for _, flag := range []struct {
