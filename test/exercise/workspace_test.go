@@ -81,11 +81,14 @@ func TestWorkspace(t *testing.T) {
 		if len(list.Workspaces) != 1 || list.Workspaces[0]["id"] != want["id"] || list.Meta == nil {
 			t.Errorf("by handle: %v", list)
 		}
-		for _, query := range []string{handle[:len(handle)-1], strings.ToUpper(handle), "%00", "%ff"} {
+		for _, query := range []string{handle[:len(handle)-1], strings.ToUpper(handle)} {
 			a.Do(t, "GET", workspacesPath+"?handle="+query, nil, &list)
 			if len(list.Workspaces) != 0 {
 				t.Errorf("by handle %s: %v", query, list)
 			}
+		}
+		for _, query := range []string{"%00", "%ff"} {
+			a.Refused(t, fault.InvalidQuery, []string{"handle", "UTF-8"}, "GET", workspacesPath+"?handle="+query, nil)
 		}
 		stranger.Do(t, "GET", workspacesPath+"?handle="+handle, nil, &list)
 		if len(list.Workspaces) != 0 {
@@ -225,12 +228,15 @@ func TestPublicWorkspaces(t *testing.T) {
 			}
 		}
 		for _, query := range []string{
-			"workspaceIds=none", "search=" + url.QueryEscape("100xx"), "workspaceIds=%00", "workspaceIds=%ff",
-			"workspaceIds=" + reader.Workspace, "workspaceIds=" + a.Workspace + "&search=other", "search=%00",
+			"workspaceIds=none", "search=" + url.QueryEscape("100xx"),
+			"workspaceIds=" + reader.Workspace, "workspaceIds=" + a.Workspace + "&search=other",
 		} {
 			if got := find(query); len(got) != 0 {
 				t.Errorf("%s: %v", query, got)
 			}
+		}
+		for _, query := range []string{"workspaceIds=%00", "workspaceIds=%ff", "search=%00"} {
+			reader.Refused(t, fault.InvalidQuery, []string{"UTF-8"}, "GET", workspacesPath+"/public?"+query, nil)
 		}
 		a.Do(t, "PUT", path, object{"isPublic": false}, nil)
 		if got := find("workspaceIds=" + a.Workspace); len(got) != 0 {
