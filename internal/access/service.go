@@ -3,6 +3,8 @@ package access
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -124,8 +126,9 @@ func (s *Service) Flush(ctx context.Context) {
 		return
 	}
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		for t, at := range used {
-			if err := touch(ctx, tx, t, at); err != nil {
+		// In order, so that two servers which flush the same tokens cannot deadlock.
+		for _, t := range slices.Sorted(maps.Keys(used)) {
+			if err := touch(ctx, tx, t, used[t]); err != nil {
 				return err
 			}
 		}

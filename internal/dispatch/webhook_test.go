@@ -154,6 +154,34 @@ func TestLoadIsShared(t *testing.T) {
 	begin("one more")
 }
 
+// The answers of calls hold memory and take no place from other calls, whichever ends
+// first.
+func TestRoomTakesNoPlace(t *testing.T) {
+	l := newLoad(Load{Calls: 1, Memory: 400})
+	call, err := l.begin("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := l.room("a")
+	if l.underWay() != 1 {
+		t.Errorf("%d calls are under way, want 1", l.underWay())
+	}
+	if room.grow(100) != nil || call.grow(1) == nil {
+		t.Error("the memory of an answer is not counted with that of its instance")
+	}
+	call.end()
+	if _, err := l.begin("a"); err != nil {
+		t.Errorf("an answer keeps the place of its call: %v", err)
+	}
+	if room.grow(1) == nil {
+		t.Error("the share of an instance was forgotten while something held it")
+	}
+	room.end()
+	if l.all.bytes != 0 {
+		t.Errorf("%d bytes are held at the end", l.all.bytes)
+	}
+}
+
 func TestValidHeader(t *testing.T) {
 	for name, want := range map[string]bool{"x-a": true, "": false, "a b": false, "a:b": false, "ä": false, "a\n": false} {
 		if validHeader(name, []byte("v")) != want {
