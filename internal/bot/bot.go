@@ -15,7 +15,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Type is the tool that a bot is made with.
+// Type is the tool that a bot was made with.
 type Type string
 
 // The types of the public API.
@@ -28,11 +28,11 @@ const (
 // Status is what a bot is doing.
 type Status string
 
-// Active is the only status so far: deploying and deleting are done when they are
+// Active is the only status so far: deployments and deletions are complete when they are
 // answered.
 const Active Status = "active"
 
-// Bot is a bot as it is stored. The fields of type JSON hold what is answered.
+// Bot is a bot as it is stored. Fields of type JSON hold the text that is returned.
 type Bot struct {
 	ID        id.Bot
 	Workspace id.Workspace
@@ -40,7 +40,7 @@ type Bot struct {
 	Name      string
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	// DeployedAt is when code was last given; zero: never.
+	// DeployedAt is when code was last deployed; zero: never.
 	DeployedAt time.Time
 	Type       Type
 	Status     Status
@@ -66,8 +66,8 @@ type Bot struct {
 	SecretNames JSON // a sorted array of strings
 	Layers      JSON // an array of strings
 	Definition  JSON // a definition.Bot
-	// Own is Definition without what plugins bring; empty when that is the same,
-	// because there is no plugin.
+	// Own is Definition without what plugins contribute; empty when there is no plugin,
+	// and so no difference.
 	Own JSON
 
 	// Packages is how many integrations and plugins are installed.
@@ -78,7 +78,7 @@ type Bot struct {
 	Plugins      []PluginInstance
 }
 
-// own is the definition without what plugins bring.
+// own is the definition without what plugins contribute.
 func (b Bot) own() JSON {
 	if b.Own != "" {
 		return b.Own
@@ -86,10 +86,10 @@ func (b Bot) own() JSON {
 	return b.Definition
 }
 
-// JSON is text in the form in which it is stored and answered.
+// JSON is JSON text as it is stored and returned.
 type JSON string
 
-// toJSON writes maps and lists of text, which always have a JSON form.
+// toJSON encodes maps and lists of text.
 func toJSON(v any) (JSON, error) {
 	text, err := wire.AppendJSON(nil, v)
 	return JSON(text), err
@@ -104,7 +104,7 @@ const (
 	maxURL  = 2000       // characters
 )
 
-// Draft is a bot to be made. Nil is what the caller did not say.
+// Draft is a bot to be created. Nil is what the caller left out.
 type Draft struct {
 	Definition       definition.NewBot
 	Dev              bool
@@ -118,7 +118,7 @@ type Draft struct {
 	Secrets          map[string]string
 }
 
-// update is the update that makes the draft out of an empty bot.
+// update is the update that turns an empty bot into the draft.
 func (d Draft) update(bot id.Bot) Update {
 	name, kind := d.Name, d.Type
 	if name == nil {
@@ -156,23 +156,24 @@ type Update struct {
 	Layers           []string
 	Tags             map[string]string  // an empty value removes the tag
 	Secrets          map[string]*string // nil removes the secret
-	// Integrations and Plugins are what is to be installed or set up by their keys;
-	// null removes.
+	// Integrations and Plugins are to be installed or set up, by their keys; null
+	// removes.
 	Integrations map[string]wire.Patch[IntegrationSetup]
 	Plugins      map[string]wire.Patch[PluginSetup]
-	// Whole is nil for an update that keeps what it does not say.
+	// Whole is set for an update that replaces the whole bot, and nil for one that keeps
+	// what it leaves out.
 	Whole *Whole
 }
 
-// installs says whether the update is about what is installed.
+// installs says whether the update concerns what is installed.
 func (u Update) installs() bool {
 	return len(u.Integrations) > 0 || len(u.Plugins) > 0 || u.Whole != nil
 }
 
-// defines says whether the update is about the definition.
+// defines says whether the update concerns the definition.
 func (u Update) defines() bool { return len(u.Definition.Members()) > 0 || u.Whole != nil }
 
-// members names what the update has, for the audit trail.
+// members names the fields of the update, for the audit trail.
 func (u Update) members() []string {
 	names := u.Definition.Members()
 	for _, member := range []struct {
@@ -201,7 +202,7 @@ func (u Update) members() []string {
 	return names
 }
 
-// says is what the audit trail holds of the update.
+// says describes the update in the audit trail.
 func (u Update) says() string {
 	if u.Whole != nil {
 		return u.Whole.what()
@@ -209,7 +210,7 @@ func (u Update) says() string {
 	return strings.Join(u.members(), ", ")
 }
 
-// action is what the audit trail calls the update.
+// action is the update's action in the audit trail.
 func (u Update) action() string {
 	switch names := u.members(); {
 	case u.Code != nil, u.Whole != nil:
@@ -222,8 +223,7 @@ func (u Update) action() string {
 	return "UPDATE_BOT"
 }
 
-// check says whether the update is well formed, as far as that can be said without
-// the bot.
+// check validates the update, as far as that is possible without the bot.
 func (u Update) check() error {
 	if u.Name != nil {
 		if err := checkName(*u.Name); err != nil {
@@ -260,11 +260,11 @@ func (u Update) check() error {
 	return u.Definition.Check()
 }
 
-// apply is b after the update, but for code, secrets and what is installed. b stays
-// as it is.
+// apply is b after the update, except for code, secrets and what is installed. It does
+// not change b.
 func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 	if now.After(b.UpdatedAt) {
-		b.UpdatedAt = now // updates that cross do not move it back
+		b.UpdatedAt = now // concurrent updates must not move it back
 	}
 	if u.Name != nil {
 		b.Name = *u.Name
@@ -317,7 +317,7 @@ func (b Bot) apply(u Update, now time.Time) (Bot, error) {
 			return b, err
 		}
 		if b.Own != "" {
-			b.Own = own // and Definition, when the plugins are merged into it
+			b.Own = own // Definition follows when the plugins are merged into it
 		} else {
 			b.Definition = own
 		}
@@ -338,7 +338,7 @@ func applyDefinition(old JSON, patch definition.BotPatch) (JSON, error) {
 	return JSON(text), err
 }
 
-// parseDefinition reads a stored definition. That of a new bot is known without.
+// parseDefinition reads a stored definition. That of a new bot need not be parsed.
 func parseDefinition(text JSON) (definition.Bot, error) {
 	if empty, err := emptyBot(); err == nil && text == empty.Definition {
 		return definition.EmptyBot(), nil
@@ -422,5 +422,5 @@ func checkSettings(seconds *int64, code *string) error {
 	return nil
 }
 
-// madeName names a bot that its maker did not name, after the end of its id.
+// madeName names a bot without a name after the end of its id.
 func madeName(bot id.Bot) string { return "Bot " + string(bot[len(bot)-6:]) }

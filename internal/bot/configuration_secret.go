@@ -22,11 +22,10 @@ func (s secrecy) isOpen() bool { return !s.whole && len(s.members) == 0 }
 // everything is secret.
 const maxSecrecyDepth = 64
 
-// secrecyOf reads the marks of a JSON schema: x-zui.secret, as the official SDK
-// writes it, writeOnly, and the format password. What is marked in any other place
-// than a property, such as an item of a list or one of several choices, makes the
-// whole secret that it is a part of: too much is kept back rather than too little.
-// So does a schema that cannot be read.
+// secrecyOf reads the marks of a JSON schema: x-zui.secret, as the official SDK writes it,
+// writeOnly, and the format password. A mark anywhere but on a property, such as on an
+// item of a list or one of several alternatives, makes everything around it secret: it is
+// better to withhold too much than too little. So does a schema that cannot be read.
 func secrecyOf(schema []byte, depth int) secrecy {
 	if jsontext.Value(schema).Kind() != '{' {
 		return secrecy{}
@@ -63,9 +62,8 @@ func isMarked(keywords map[string]wire.JSON) bool {
 	return string(zui.Secret) == "true" || string(keywords["writeOnly"]) == "true" || string(keywords["format"]) == `"password"`
 }
 
-// marksAnywhere says whether a schema, or a list or an object of schemas, marks
-// anything in it. Of what is no schema, such as a default, the same is asked: it
-// does no harm.
+// marksAnywhere says whether a schema, or a list or an object of schemas, contains a mark.
+// It also looks into values that are not schemas, such as defaults, which does no harm.
 func marksAnywhere(part []byte, depth int) bool {
 	if depth > maxSecrecyDepth {
 		return true
@@ -91,10 +89,9 @@ func marksAnywhere(part []byte, depth int) bool {
 	return false
 }
 
-// strip is a configuration without what is secret; nothing is left of one that is
-// secret as a whole. Where nothing can be secret it stays as it is, to the byte;
-// elsewhere its members are put in order, so that what is left is the same text
-// whichever secrets were there.
+// strip is a configuration without its secrets, and nil if all of it is secret. If nothing
+// can be secret it is unchanged, to the byte; otherwise its members are sorted, so that the
+// text does not depend on which secrets there were.
 func (s secrecy) strip(configuration wire.Object) wire.Object {
 	if s.isOpen() {
 		return configuration
@@ -114,7 +111,7 @@ func (s secrecy) strip(configuration wire.Object) wire.Object {
 		delete(members, name)
 		if jsontext.Value(value).Kind() != '{' {
 			if !s.members[name].whole {
-				members[name] = value // it is no object, so it has no secret member
+				members[name] = value // not an object, so it has no secret members
 			}
 		} else if left := s.members[name].strip(wire.Object(value)); left != nil {
 			members[name] = wire.JSON(left)
@@ -123,8 +120,8 @@ func (s secrecy) strip(configuration wire.Object) wire.Object {
 	return object(members)
 }
 
-// fill is a configuration with the secrets of another where it lacks them; none is
-// an empty one.
+// fill is a configuration with the secrets that it lacks taken from another. No
+// configuration counts as an empty one.
 func (s secrecy) fill(configuration, from wire.Object) wire.Object {
 	if s.isOpen() || len(from) == 0 {
 		return configuration
@@ -157,7 +154,7 @@ func (s secrecy) fill(configuration, from wire.Object) wire.Object {
 		case given:
 			members[name] = wire.JSON(of.fill(wire.Object(value), wire.Object(secret)))
 		default:
-			continue // the sender's has no such object: it is not only its secrets that are gone
+			continue // the object itself is missing, not only its secrets
 		}
 		filled = true
 	}
@@ -173,8 +170,8 @@ func object(members map[string]wire.JSON) wire.Object {
 	return text
 }
 
-// configurationSecrecy is what is secret in a configuration of an integration. That
-// of a configuration which the integration does not have is all secret.
+// configurationSecrecy is what is secret in a configuration of an integration: everything,
+// if the integration has no configuration of that type.
 func configurationSecrecy(v definition.InstallableIntegration, configurationType *string) secrecy {
 	if configurationType == nil {
 		return secrecyOf(v.Configuration.Schema, 0)

@@ -7,9 +7,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// BotDetails is a bot as it goes on the wire. It is not filled: the answer is put
-// together from the stored text by appendAnswer. It says what that text is, and
-// a test holds the one against the other.
+// BotDetails is a bot on the wire. It is never filled in: appendAnswer assembles the answer
+// from stored text. It documents that text, and a test compares the two.
 type BotDetails struct {
 	ID               string                          `json:"id" minLength:"28" maxLength:"36" doc:"The bot."`
 	CreatedAt        wire.Time                       `json:"createdAt" doc:"When it was created."`
@@ -44,7 +43,7 @@ func (s *Service) answer(b Bot, signingSecret string, byAlias bool) *botOutput {
 	return &botOutput{Body: wire.Document[BotAnswer]{Bytes: s.appendAnswer(make([]byte, 0, size), b, signingSecret, byAlias)}}
 }
 
-// appendAnswer writes a BotAnswer. What is stored as JSON is copied as it is.
+// appendAnswer writes a BotAnswer. What is stored as JSON is copied.
 func (s *Service) appendAnswer(out []byte, b Bot, signingSecret string, byAlias bool) []byte {
 	out = wire.AppendText(append(out, `{"bot":{"id":`...), string(b.ID))
 	out = wire.TimeOf(b.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
@@ -71,8 +70,8 @@ func (s *Service) appendAnswer(out []byte, b Bot, signingSecret string, byAlias 
 	out = strconv.AppendBool(append(out, `,"alwaysAlive":`...), b.AlwaysAlive)
 	out = wire.AppendText(append(out, `,"status":`...), string(b.Status))
 	out = wire.AppendText(append(out, `,"type":`...), string(b.Type))
-	// The definition is an object that is never empty: without its brace it
-	// goes on where this one stands.
+	// The definition is an object and never empty: without its opening brace it continues
+	// this one.
 	out = append(append(out, ','), b.Definition[1:]...)
 	return append(out, '}')
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Package is what a bot shows of the version of an integration or plugin that it
-// has installed.
+// Package is what a bot shows of an installed version of an integration or plugin.
 type Package struct {
 	Name, Version, Title, Description string
 	Visibility, Verification          string
@@ -35,19 +34,19 @@ type Instance struct {
 	// DisabledChannels is a sorted array of strings.
 	DisabledChannels JSON
 	Webhook          id.Webhook
-	// Identifier is what the instance is known by outside; empty: not known.
+	// Identifier is how the external service knows the instance; empty: it does not.
 	Identifier   string
 	Status       Registration
 	StatusReason string
-	// Due says that a change has the integration called; it is not kept.
+	// Due says that a change requires a call of the integration; it is not stored.
 	Due       bool
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
 	// Sealed is Configuration as it is stored.
 	Sealed string
-	// Of is read, never written; of what is just being installed it has the name and
-	// version.
+	// Of is read, never written. While the instance is being installed it has only the
+	// name and version.
 	Of Package
 }
 
@@ -62,7 +61,7 @@ type IntegrationSetup struct {
 	DisabledChannels  []string
 }
 
-// Limits of what a bot has installed. That of integrations is published.
+// Limits of what a bot has installed. Only that of integrations is published.
 const (
 	maxIntegrations = 30
 	maxPlugins      = 30
@@ -90,10 +89,10 @@ func (all instances) first(integration id.Integration) (oldest Instance, found b
 	return oldest, found
 }
 
-// named is the alias of the instance that the key of a setup stands for, and the
-// integration that it is to be of. A key is an alias when the setup names the
-// integration or an instance has that alias. Otherwise it is an integration's id:
-// that of its first instance, or of one to be installed under the id.
+// named resolves the key of a setup to the alias of an instance and its integration. The
+// key is an alias if the setup names the integration, or if an instance has that alias.
+// Otherwise it is the id of an integration, and stands for its first instance, or for a
+// new one whose alias is the id.
 func (all instances) named(key string, integration id.Integration) (alias string, of id.Integration) {
 	if integration != "" {
 		return key, integration
@@ -118,8 +117,8 @@ func (all instances) remove(key string) {
 	maps.DeleteFunc(all, func(_ string, i Instance) bool { return i.Integration == id.Integration(key) })
 }
 
-// setUp is the instance after a setup, of the version v. A new instance is one
-// without a webhook.
+// setUp is the instance after a setup of version v. An instance that is being installed has
+// no webhook.
 func (i Instance) setUp(path string, s IntegrationSetup, v definition.InstallableIntegration, c *checker, now time.Time) (Instance, error) {
 	next := i
 	next.Integration, next.UpdatedAt = v.ID, now
@@ -158,8 +157,8 @@ func (i Instance) setUp(path string, s IntegrationSetup, v definition.Installabl
 	return next.registration(i, v, configuration), nil
 }
 
-// disabledChannels are those to be switched off: what was asked for must be there;
-// of what was kept, a version without it needs it no more.
+// disabledChannels are the channels to switch off. Those asked for must exist; those kept
+// are dropped if the version no longer has them.
 func disabledChannels(path string, kept JSON, asked []string, v definition.InstallableIntegration) (JSON, error) {
 	if len(asked) > maxChannels {
 		return "", fault.New(fault.LimitExceeded, "%s.disabledChannels has %d channels; at most %d are allowed.", path, len(asked), maxChannels).
@@ -181,7 +180,7 @@ func disabledChannels(path string, kept JSON, asked []string, v definition.Insta
 	return toJSON(append([]string{}, slices.Compact(channels)...))
 }
 
-// choices tells what there is to choose from.
+// choices lists what there is to choose from.
 func choices[T any](known map[string]T, otherwise string) string {
 	if len(known) == 0 {
 		return "It has none. " + otherwise + "."

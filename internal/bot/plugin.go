@@ -40,8 +40,8 @@ type PluginSetup struct {
 	Integrations  map[string]PluginIntegration
 }
 
-// setUp is the plugin after a setup, of the version v; its dependencies are not
-// bound yet. A new one has no plugin.
+// setUp is the plugin after a setup of version v; its dependencies are not bound yet. A
+// plugin that is being installed has no Plugin.
 func (p PluginInstance) setUp(path string, s PluginSetup, v definition.InstallablePlugin, c *checker, now time.Time) (PluginInstance, error) {
 	next := p
 	next.Plugin, next.UpdatedAt = v.ID, now
@@ -68,9 +68,8 @@ func (p PluginInstance) setUp(path string, s PluginSetup, v definition.Installab
 	return next, err
 }
 
-// choose is what backs the dependencies of a plugin: what was asked for must be
-// for one that it has; of what was kept, a version without the dependency needs it
-// no more.
+// choose is what backs the dependencies of a plugin. What was asked for must name a
+// dependency that the version has; what was kept is dropped if it has it no longer.
 func choose[B any](path string, kept, asked map[string]B, dependencies map[string]definition.Reference, v definition.InstallablePlugin) (map[string]B, error) {
 	chosen := asked
 	if asked == nil {
@@ -100,8 +99,8 @@ type binder struct {
 	setup PluginSetup // of this update; empty when it is not about the plugin
 	all   instances
 	load  func(id.Integration) (definition.InstallableIntegration, error)
-	// asked says that the caller chose now; what was chosen before and no longer
-	// holds is the fault of what else is being changed.
+	// asked says that this update made the choice. If an earlier choice no longer holds,
+	// some other part of the update is to blame.
 	asked bool
 }
 
@@ -167,8 +166,8 @@ func (b binder) integration(alias string, chosen PluginIntegration, needed defin
 	return PluginIntegration{IntegrationID: string(back.Integration), IntegrationAlias: back.Alias}, nil
 }
 
-// bind is the plugin with all its dependencies bound, and the instances that back
-// its interfaces. One that is switched off may lack some.
+// bind is the plugin with all its dependencies bound, and the instances that back its
+// interfaces. A plugin that is switched off may lack some.
 func (p PluginInstance) bind(v definition.InstallablePlugin, b binder) (PluginInstance, map[string]backing, error) {
 	b.asked = b.setup.Interfaces != nil
 	backings := make(map[string]backing, len(p.Interfaces))
@@ -222,8 +221,8 @@ func checkPluginAlias(alias string) error {
 	return nil
 }
 
-// withoutOwned is the patch without what it sets under the names that belong to
-// plugins: the bot has that from them. Removing those does nothing, so it may stay.
+// withoutOwned is the patch without what it sets under names that belong to plugins: those
+// come from the plugins. Removals of such names do nothing, so they may stay.
 func withoutOwned(p definition.BotPatch, plugins map[string]PluginInstance) definition.BotPatch {
 	owned := func(name string) bool {
 		alias, _, found := strings.Cut(name, definition.PluginKey("", ""))

@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Where sealed values stand: a value does not open in any other place.
+// The columns with sealed values. A value opens only in the place it was sealed for.
 var (
 	signingSecretColumn            = db.SealedColumn{Table: "bots", Key: []string{"id"}, Column: "signing_secret"}
 	oldSigningSecretColumn         = db.SealedColumn{Table: "bots", Key: []string{"id"}, Column: "old_signing_secret"}
@@ -24,7 +24,7 @@ func (s *Service) sealSigningSecret(bot id.Bot, plain string) string {
 	return signingSecretColumn.Seal(s.Keys, []byte(plain), string(bot))
 }
 
-// sealSecrets seals the values of an update; nil, which removes, stays nil.
+// sealSecrets seals the values of an update; nil, which removes a secret, stays nil.
 func (s *Service) sealSecrets(bot id.Bot, values map[string]*string) map[string]*string {
 	sealed := make(map[string]*string, len(values))
 	for name, value := range values {
@@ -37,8 +37,8 @@ func (s *Service) sealSecrets(bot id.Bot, values map[string]*string) map[string]
 	return sealed
 }
 
-// sealConfiguration seals the configuration of what is installed under an alias.
-// One that did not change stays as it was sealed.
+// sealConfiguration seals the configuration of what is installed under an alias. An
+// unchanged one keeps its sealed text.
 func (s *Service) sealConfiguration(c db.SealedColumn, bot id.Bot, alias string, configuration, before wire.Object, sealed string) string {
 	if sealed != "" && bytes.Equal(configuration, before) {
 		return sealed
@@ -51,8 +51,8 @@ func (s *Service) openConfiguration(c db.SealedColumn, bot id.Bot, alias, sealed
 	return wire.Object(plain), err
 }
 
-// Reseal seals anew whatever an older key than the primary one sealed, and answers
-// how many values that were.
+// Reseal seals every value again that was not sealed with the primary key, and returns how
+// many there were.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
 	return s.DB.Reseal(ctx, s.Keys, signingSecretColumn, oldSigningSecretColumn, secretColumn, integrationConfigurationColumn, pluginConfigurationColumn, versionSettingsColumn, departedColumn)
 }

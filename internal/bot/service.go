@@ -25,27 +25,28 @@ type Options struct {
 	Quota  quota
 	Stocks stocks
 	Tokens keys
-	// Members is set after the service is made, and so are Movers, who move their
-	// part of a bot that is transferred, in this order.
+	// Members and Movers are set after the service is made. Movers move their rows of a
+	// transferred bot in this order.
 	Members members
 	Movers  []Mover
 	// PublicURL is the address that callers reach this installation by, without a
 	// slash at its end. It is known once the server listens.
 	PublicURL func() string
-	// Catalog and Assets are set after the service is made: the catalog needs to
-	// know of bots too.
+	// Catalog and Assets are set after the service is made: the catalog needs the service
+	// too.
 	Catalog catalog
 	Assets  assets
 	// Endpoints and Caller are set after the service is made, like the catalog.
 	Endpoints endpoints
 	Caller    caller
-	// Calls is where the calls of integrations and bots wait.
+	// Calls is the queue for calls to integrations and bots.
 	Calls queue
-	// Issues is nil where nobody keeps them.
+	// Issues is nil in tests that keep none.
 	Issues issues
 	// RegistrationWait is how long an update waits for the calls that it caused.
 	RegistrationWait time.Duration
-	// Leavers are told of bots that are deleted one by one.
+	// Leavers delete their rows of a bot that is deleted by itself, not with its
+	// workspace.
 	Leavers []Leaver
 }
 
@@ -61,10 +62,9 @@ func New(o Options) *Service { return &Service{Options: o} }
 // signingSecretLength gives a signing secret 288 random bits.
 const signingSecretLength = 48
 
-// Create makes a bot in the actor's workspace, and its signing secret, which this
-// answer alone shows. QuotaExceeded when the workspace has no room for one more
-// production bot; InvalidPayload, InvalidJsonSchema and LimitExceeded name what is
-// wrong with the draft.
+// Create makes a bot in the actor's workspace, and its signing secret, which is not shown
+// again. QuotaExceeded when the workspace has no room for another production bot;
+// InvalidPayload, InvalidJsonSchema and LimitExceeded name what is wrong with the draft.
 func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bot, signingSecret string, err error) {
 	now := s.Clock.Now()
 	bot := id.NewBot(d.Dev, now)
@@ -126,9 +126,9 @@ var emptyBot = sync.OnceValues(func() (Bot, error) {
 	return Bot{Tags: "{}", SecretNames: "[]", Layers: "[]", Definition: JSON(text)}, err
 })
 
-// withCode stores code and gives b its hash. It is done before the transaction,
-// which must not wait for a disk or a bucket; when that fails, the blob is without
-// a reference and is collected.
+// withCode stores code and gives b its hash. It runs before the transaction, which must
+// not wait for a disk or a bucket. If the transaction fails, nothing refers to the blob and
+// it is collected.
 func (s *Service) withCode(ctx context.Context, b Bot, code *string, now time.Time) (Bot, error) {
 	if code == nil {
 		return b, nil
@@ -146,8 +146,8 @@ func (s *Service) Get(ctx context.Context, w id.Workspace, bot id.Bot) (Bot, err
 	return s.read(ctx, s.DB.Reader(ctx), w, bot)
 }
 
-// read reads a bot with what it has installed: one query, and one more when it has
-// something.
+// read reads a bot with what it has installed: one query, and a second one if something
+// is.
 func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (Bot, error) {
 	b, found, err := selectBot(ctx, q, w, bot)
 	if err != nil {
@@ -159,9 +159,9 @@ func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id
 	return s.withPackages(ctx, q, b)
 }
 
-// List reads a page of those of the actor's workspace's bots that it is let into,
-// without their definitions; next is nil
-// on the last page. InvalidQuery when the filter has too many tags or names.
+// List reads a page of the bots in the actor's workspace that do not keep the actor out,
+// without their definitions; next is nil on the last page. InvalidQuery when the filter
+// has too many tags or names.
 func (s *Service) List(ctx context.Context, actor access.Actor, f Filter, page db.Page) (bots []Bot, next *db.Key, err error) {
 	if len(f.Tags) > maxTagFilters {
 		return nil, nil, fault.New(fault.InvalidQuery, "The list is filtered by %d tags; at most %d are allowed.", len(f.Tags), maxTagFilters)
@@ -185,11 +185,11 @@ func (s *Service) List(ctx context.Context, actor access.Actor, f Filter, page d
 	return bots, next, nil
 }
 
-// Update changes a bot: what the update does not say stays. ResourceNotFound when
-// the workspace has no such bot, ReferenceNotFound when something is to be
-// installed that it cannot see, ReferenceConstraint when a plugin needs what is to
-// be removed, InvalidDataFormat when a configuration does not fit its schema;
-// InvalidPayload, InvalidJsonSchema and LimitExceeded name what else is wrong.
+// Update changes a bot and keeps what the update leaves out. ResourceNotFound when the
+// workspace has no such bot, ReferenceNotFound when it cannot see something that is to be
+// installed, ReferenceConstraint when a plugin needs what is to be removed,
+// InvalidDataFormat when a configuration does not fit its schema; InvalidPayload,
+// InvalidJsonSchema and LimitExceeded name what else is wrong.
 func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u Update) (Bot, error) {
 	if err := u.check(); err != nil {
 		return Bot{}, err
@@ -197,8 +197,8 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 	now, checks := s.Clock.Now(), newChecker()
 	var expected, replaced Bot
 	if u.Code != nil || u.installs() {
-		// Code of a bot that does not exist is not worth storing, nor that of one
-		// that cannot have what it needs.
+		// Fail before the code is stored when there is no such bot, or it cannot have
+		// what it needs.
 		var err error
 		if replaced, expected, err = s.rehearse(ctx, actor.Workspace, bot, u, checks, now); err != nil {
 			return Bot{}, err
@@ -267,9 +267,10 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 	return after, nil
 }
 
-// Delete deletes a bot with its tags, secrets, keys, versions and what it has
-// installed; the bytes of its code are collected later. Forbidden when the actor's
-// role allows only to delete bots of one's own and this is another's. ResourceNotFound when there is no such bot.
+// Delete deletes a bot with its tags, secrets, keys, versions and what it has installed;
+// the bytes of its code are collected later. Forbidden when the actor's role only allows
+// deleting bots of one's own and somebody else made this one. ResourceNotFound when there
+// is no such bot.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		b, found, err := selectOwner(ctx, tx, actor.Workspace, bot)
@@ -314,8 +315,8 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, bot id.Bot) er
 	})
 }
 
-// DeleteWorkspace deletes every bot of a workspace with its tags and secrets, in
-// the caller's transaction. Keys, counts and the trail are the caller's to end.
+// DeleteWorkspace deletes every bot of a workspace with its tags and secrets, in the
+// caller's transaction. The caller deletes keys and counts, and records the deletion.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	if err := s.departAllOf(ctx, tx, w); err != nil {
 		return err
@@ -326,8 +327,8 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 	return db.Convert(deleteBotsOf(ctx, tx, w))
 }
 
-// Introspect answers which workspace a bot is in. A bot in a workspace where the
-// account may not read bots is ResourceNotFound, as one that does not exist.
+// Introspect returns the workspace of a bot. A bot in a workspace where the account may not
+// read bots is ResourceNotFound, like one that does not exist.
 func (s *Service) Introspect(ctx context.Context, account id.Account, bot id.Bot) (id.Workspace, error) {
 	w, role, found, err := selectMembership(ctx, s.DB.Reader(ctx), account, bot)
 	if err != nil {
@@ -339,8 +340,7 @@ func (s *Service) Introspect(ctx context.Context, account id.Account, bot id.Bot
 	return w, nil
 }
 
-// UsesBlob says whether a bot, of whichever workspace, runs the bundle, or a saved
-// version needs the blob.
+// UsesBlob says whether any bot or saved version, in any workspace, refers to the blob.
 func (s *Service) UsesBlob(ctx context.Context, h blob.Hash) (bool, error) {
 	used, err := selectUses(ctx, s.DB.Reader(ctx), h)
 	return used, db.Convert(err)

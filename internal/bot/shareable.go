@@ -9,16 +9,16 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Shareable is the id by which an installed integration is given to those who are
-// to try it: the integration's link for its sandbox is made with it. It is good for
-// a time, and known to whoever was given it.
+// Shareable is an id by which an installed integration is shared with people who try it:
+// the link to the integration's sandbox contains it. It expires, and works for anyone who
+// knows it.
 type Shareable struct {
 	ID        id.Shareable
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// shareableFor is how long a shareable id is good; see decision 25.
+// shareableFor is how long a shareable id is valid; see decision 25.
 const shareableFor = 30 * 24 * time.Hour
 
 // instance finds the installed integration that an operation is about: the one with
@@ -37,8 +37,8 @@ func (s *Service) instance(ctx context.Context, q db.Querier, bot id.Bot, i id.I
 	return "", fault.New(fault.ResourceNotFound, "The bot has not installed the integration %q.", fault.Bounded(string(i)))
 }
 
-// CreateShareable gives an installed integration a new shareable id in place of the
-// one it had, which is good no more.
+// CreateShareable gives an installed integration a new shareable id. The old one is no
+// longer valid.
 func (s *Service) CreateShareable(ctx context.Context, w id.Workspace, bot id.Bot, i id.Integration, alias string) (made Shareable, err error) {
 	now := s.Clock.Now()
 	made = Shareable{ID: id.NewShareable(), CreatedAt: now, ExpiresAt: now.Add(shareableFor)}
@@ -51,8 +51,8 @@ func (s *Service) CreateShareable(ctx context.Context, w id.Workspace, bot id.Bo
 	})
 }
 
-// Shareable reads the shareable id of an installed integration, also one that
-// expired, and whether it did. ResourceNotFound when it has none.
+// Shareable reads the shareable id of an installed integration, even an expired one, and
+// whether it has expired. ResourceNotFound when it has none.
 func (s *Service) Shareable(ctx context.Context, w id.Workspace, bot id.Bot, i id.Integration, alias string) (shared Shareable, expired bool, err error) {
 	q := s.DB.Reader(ctx)
 	if _, err := s.owned(ctx, q, w, bot); err != nil {
@@ -72,8 +72,8 @@ func (s *Service) Shareable(ctx context.Context, w id.Workspace, bot id.Bot, i i
 	return shared, !s.Clock.Now().Before(shared.ExpiresAt), nil
 }
 
-// DeleteShareable takes its shareable id from an installed integration.
-// ResourceNotFound when it has none.
+// DeleteShareable deletes the shareable id of an installed integration. ResourceNotFound
+// when it has none.
 func (s *Service) DeleteShareable(ctx context.Context, w id.Workspace, bot id.Bot, i id.Integration, alias string) error {
 	return s.change(ctx, w, bot, func(ctx context.Context, tx *db.Tx, _ Bot) (string, error) {
 		found, err := s.instance(ctx, tx, bot, i, alias)
@@ -92,9 +92,9 @@ func noShareable(alias string) error {
 	return fault.New(fault.ResourceNotFound, "The integration installed as %q has no shareable id. Make one with createIntegrationShareableId.", fault.Bounded(alias))
 }
 
-// UnlinkSandboxed leaves no conversation of an installed integration's sandbox
-// linked to the bot. Conversations are not kept here, so none ever is linked, and
-// there is nothing to change: it answers whether there is such an instance.
+// UnlinkSandboxed unlinks the bot from the conversations of an integration's sandbox.
+// Conversations are not stored here, so none is ever linked; it only checks that there is
+// such an instance.
 func (s *Service) UnlinkSandboxed(ctx context.Context, w id.Workspace, bot id.Bot, i id.Integration, alias string) error {
 	q := s.DB.Reader(ctx)
 	if _, err := s.owned(ctx, q, w, bot); err != nil {
@@ -104,9 +104,9 @@ func (s *Service) UnlinkSandboxed(ctx context.Context, w id.Workspace, bot id.Bo
 	return err
 }
 
-// Webchat is the webhook of the integration that a bot is talked to by on web pages:
-// its pages know it as the client's id. ResourceNotFound when the workspace has no
-// such bot, or the bot no such integration that is switched on.
+// Webchat is the webhook of the integration through which web pages talk to a bot, which
+// they know as the client id. ResourceNotFound when the workspace has no such bot, or the
+// bot no such enabled integration.
 func (s *Service) Webchat(ctx context.Context, w id.Workspace, bot id.Bot, integration string) (id.Webhook, error) {
 	q := s.DB.Reader(ctx)
 	if _, err := s.owned(ctx, q, w, bot); err != nil {

@@ -9,13 +9,12 @@ import (
 	"github.com/botyard/botyard/internal/secret"
 )
 
-// secretGrace is how long a signing secret stays good once it was replaced.
+// secretGrace is how long a signing secret stays valid after it was replaced.
 const secretGrace = 24 * time.Hour
 
-// RotateSigningSecret gives a bot a new signing secret, which this answer alone
-// shows. The old one stays good for 24 hours, so that the bot's other end can
-// follow; the one before it is good no more. ResourceNotFound when the workspace has
-// no such bot.
+// RotateSigningSecret gives a bot a new signing secret, which is not shown again. The
+// previous one stays valid for 24 hours, so that the bot's server can follow; an older one
+// is no longer valid. ResourceNotFound when the workspace has no such bot.
 func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, bot id.Bot) (signingSecret string, err error) {
 	signingSecret = secret.Text(signingSecretLength)
 	return signingSecret, s.change(ctx, w, bot, func(ctx context.Context, tx *db.Tx, _ Bot) (string, error) {
@@ -33,9 +32,8 @@ func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, bot i
 	})
 }
 
-// SigningSecrets are the secrets that a signature of the bot may be made with, the
-// current one first: for a day after a rotation there are two. None when there is no
-// such bot.
+// SigningSecrets are the secrets that calls of the bot are signed with, the current one
+// first; for a day after a rotation there are two. None when there is no such bot.
 func (s *Service) SigningSecrets(ctx context.Context, q db.Querier, bot id.Bot) ([]string, error) {
 	current, old, until, found, err := selectSecretsForSigning(ctx, q, bot)
 	if err != nil || !found {

@@ -7,7 +7,7 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// WorkspaceOf answers the workspace of a bot; false when there is no such bot.
+// WorkspaceOf returns the workspace of a bot; false when there is no such bot.
 func (s *Service) WorkspaceOf(ctx context.Context, q db.Querier, bot id.Bot) (id.Workspace, bool, error) {
 	w, found, err := selectWorkspaceOf(ctx, q, bot)
 	return w, found, db.Convert(err)

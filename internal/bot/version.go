@@ -18,8 +18,8 @@ type Version struct {
 	Name string
 	// Description may be empty.
 	Description string
-	// Automatic ones were saved by the server when the bot was deployed or replaced,
-	// and make room for each other; the others stay as long as the bot.
+	// Automatic versions are saved by the server when the bot is deployed or replaced; the
+	// oldest make room for new ones. The others stay as long as the bot.
 	Automatic bool
 	CreatedAt time.Time
 	// CreatedBy is empty when the operator saved it.
@@ -30,7 +30,7 @@ type Version struct {
 	Code blob.Hash
 }
 
-// savedSettings are what a version keeps sealed.
+// savedSettings is the part of a version that is sealed.
 type savedSettings struct {
 	Integrations map[string]savedInstance `json:"integrations,omitempty"`
 	Plugins      map[string]savedPlugin   `json:"plugins,omitempty"`
@@ -63,12 +63,12 @@ func (b Bot) settings() (s savedSettings) {
 	return s
 }
 
-// Limits of versions: none of a bot's are published, but for how many a plan allows.
+// Limits of versions. Only the number that a plan allows is published.
 const (
 	maxVersionName        = 200  // characters
 	maxVersionDescription = 2000 // characters
-	// maxSaved bounds the versions that people save, whatever the plan: they are
-	// listed in one answer.
+	// maxSaved bounds the versions that people save, whatever the plan: one answer lists
+	// them all.
 	maxSaved = 1000
 	// maxAutomatic is how many automatic versions a bot keeps.
 	maxAutomatic = 20

@@ -53,8 +53,8 @@ func (s *Service) CreateVersion(ctx context.Context, actor access.Actor, bot id.
 	return v, err
 }
 
-// Versions lists the versions of a bot, the newest first. There are so few that
-// there are no pages. ResourceNotFound when the workspace has no such bot.
+// Versions lists the versions of a bot, the newest first. There are few enough to need no
+// pages. ResourceNotFound when the workspace has no such bot.
 func (s *Service) Versions(ctx context.Context, w id.Workspace, bot id.Bot) ([]Version, error) {
 	q := s.DB.Reader(ctx)
 	versions, err := selectVersions(ctx, q, w, bot)
@@ -68,8 +68,8 @@ func (s *Service) Versions(ctx context.Context, w id.Workspace, bot id.Bot) ([]V
 	return versions, db.Convert(err)
 }
 
-// Version reads a version for a download, which the trail records. ResourceNotFound
-// when the workspace has no such bot, or the bot no such version.
+// Version reads a version for a download, which is recorded in the audit trail.
+// ResourceNotFound when the workspace has no such bot, or the bot no such version.
 func (s *Service) Version(ctx context.Context, actor access.Actor, bot id.Bot, version id.BotVersion) (v Version, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		b, found, err := selectOwner(ctx, tx, actor.Workspace, bot)
@@ -105,10 +105,10 @@ func (s *Service) VersionArchive(ctx context.Context, w id.Workspace, bot id.Bot
 	return s.finish(ctx, s.DB.Reader(ctx), w, a, settings, v.Code)
 }
 
-// DeployVersion makes the bot what it was when the version was saved: its
-// definition, what was installed with its settings, and its code. Name, tags,
-// secrets and the other settings of the bot stay. ReferenceNotFound names what can
-// no longer be installed; the other errors are those of Update.
+// DeployVersion restores the bot to what it was when the version was saved: its
+// definition, what was installed with its settings, and its code. Name, tags, secrets and
+// other settings of the bot stay. ReferenceNotFound names what can no longer be installed;
+// the other errors are those of Update.
 func (s *Service) DeployVersion(ctx context.Context, actor access.Actor, bot id.Bot, version id.BotVersion) error {
 	v, settings, err := s.readVersion(ctx, actor.Workspace, bot, version)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Service) DeployVersion(ctx context.Context, actor access.Actor, bot id.
 	return err
 }
 
-// Archive is the bot as bot json, which the trail records.
+// Archive is the bot as bot JSON; the download is recorded in the audit trail.
 func (s *Service) Archive(ctx context.Context, actor access.Actor, bot id.Bot) (text []byte, err error) {
 	q := s.DB.Reader(ctx)
 	b, err := s.readWhole(ctx, q, actor.Workspace, bot)
@@ -141,9 +141,9 @@ func (s *Service) Archive(ctx context.Context, actor access.Actor, bot id.Bot) (
 	})
 }
 
-// Publish makes the bot what an archive says. InvalidPayload when the archive is
-// not one that this server reads; ReferenceNotFound names what the workspace cannot
-// install; the other errors are those of Update.
+// Publish turns the bot into what an archive describes. InvalidPayload when this server
+// cannot read the archive; ReferenceNotFound names what the workspace cannot install; the
+// other errors are those of Update.
 func (s *Service) Publish(ctx context.Context, actor access.Actor, bot id.Bot, a Archive) (Bot, error) {
 	if err := a.check(); err != nil {
 		return Bot{}, err
@@ -189,9 +189,9 @@ func (s *Service) readContent(ctx context.Context, v Version) (Archive, error) {
 	return parseArchive(content)
 }
 
-// finish is the archive, as JSON, with its code and what is not secret of the
-// configurations. Of what the workspace no longer sees, nobody can tell what is
-// secret: it goes without.
+// finish is the archive, as JSON, with its code and the parts of the configurations that
+// are not secret. For a package that the workspace no longer sees, nobody can tell what is
+// secret, so its configuration is left out.
 func (s *Service) finish(ctx context.Context, q db.Querier, w id.Workspace, a Archive, settings savedSettings, code blob.Hash) ([]byte, error) {
 	for alias, kept := range a.Integrations {
 		v, found, err := s.Catalog.Integration(ctx, q, w, id.Integration(kept.ID))
@@ -224,14 +224,14 @@ func (s *Service) finish(ctx context.Context, q db.Querier, w id.Workspace, a Ar
 	return a.json()
 }
 
-// prepared is the content of a version that is about to be saved, stored before the
+// prepared is the content of a version that is about to be saved. It is stored before the
 // transaction, which must not wait for a disk or a bucket.
 type prepared struct {
 	wanted  bool
 	content blob.Hash
 }
 
-// prepare stores the content of a version of the bot. Nothing is wanted unless asked.
+// prepare stores the content of a version of the bot, if one is wanted.
 func (s *Service) prepare(ctx context.Context, b Bot, wanted bool) (prepared, error) {
 	if !wanted {
 		return prepared{}, nil
@@ -252,8 +252,8 @@ func contentOf(b Bot) ([]byte, error) {
 	return a.json()
 }
 
-// save saves a version of the bot. When something came between and the bot is not
-// what was expected, the content is stored now after all.
+// save saves a version of the bot. If a concurrent change made the bot differ from what was
+// prepared, its content is stored now after all.
 func (s *Service) save(ctx context.Context, tx *db.Tx, v Version, b Bot, p prepared) (Version, error) {
 	text, err := contentOf(b)
 	if err != nil {
@@ -272,9 +272,9 @@ func (s *Service) save(ctx context.Context, tx *db.Tx, v Version, b Bot, p prepa
 	return v, db.Convert(insertVersion(ctx, tx, v, sealed))
 }
 
-// saveDeployed saves what was deployed, when that was prepared, and lets the oldest
-// of such versions go. What is the same as the newest version is not saved again,
-// so that deploying over and over pushes nothing out.
+// saveDeployed saves what was deployed, if that was prepared, and deletes the oldest
+// automatic version when there are too many. It does not save the newest version again, so
+// that repeated deployments push nothing out.
 func (s *Service) saveDeployed(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, p prepared, now time.Time) error {
 	if !p.wanted {
 		return nil
@@ -292,9 +292,8 @@ func (s *Service) saveDeployed(ctx context.Context, tx *db.Tx, actor access.Acto
 	return s.saveAutomatic(ctx, tx, actor, "Deployed ", b, p, now)
 }
 
-// saveReplaced saves the bot as it was before it became another as a whole, when
-// that was prepared and no version holds it: what was changed without a deployment
-// would be lost.
+// saveReplaced saves the bot as it was before all of it is replaced, if that was prepared
+// and no version holds it: changes made without a deployment would be lost.
 func (s *Service) saveReplaced(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, p prepared, now time.Time) error {
 	if !p.wanted {
 		return nil
@@ -313,7 +312,7 @@ func (s *Service) saveReplaced(ctx context.Context, tx *db.Tx, actor access.Acto
 			return err
 		}
 	}
-	// It comes before what replaces it, also in the order of ids.
+	// It sorts before what replaces it, by id too.
 	return s.saveAutomatic(ctx, tx, actor, "Replaced ", b, p, now.Add(-time.Millisecond))
 }
 
@@ -328,7 +327,7 @@ func (s *Service) saveAutomatic(ctx context.Context, tx *db.Tx, actor access.Act
 	return db.Convert(deleteOldestAutomatic(ctx, tx, b.ID, maxAutomatic))
 }
 
-// sameAs says whether the bot is what the version holds.
+// sameAs says whether the version holds exactly this bot.
 func (s *Service) sameAs(v Version, sealed string, b Bot) (bool, error) {
 	text, err := contentOf(b)
 	if err != nil || v.Code != b.CodeHash || v.Content != blob.Of(text) {
@@ -355,12 +354,11 @@ func (s *Service) openSettings(v Version, sealed string) (settings savedSettings
 	return settings, wire.ParseJSON(text, &settings)
 }
 
-// deploysAnew says that the update gives the bot code to run that is not that of a
-// saved version.
+// deploysAnew says that the update brings code that does not come from a saved version.
 func (u Update) deploysAnew() bool { return u.Code != nil || u.imports() }
 
-// deploy is the bot with the code of the update, which deployed has when it came
-// with it. A whole bot without code has none from now on.
+// deploy is the bot with the code of the update, which deployed holds if the update
+// brought any. A whole bot without code leaves the bot without code.
 func (b Bot) deploy(u Update, deployed Bot, now time.Time) Bot {
 	switch {
 	case u.Code != nil:
@@ -373,14 +371,14 @@ func (b Bot) deploy(u Update, deployed Bot, now time.Time) Bot {
 	return b
 }
 
-// isNew says that nothing was ever said of what the bot is made of.
+// isNew says that the bot is as empty as it was created.
 func (b Bot) isNew() bool {
 	empty, err := emptyBot()
 	return err == nil && b.CodeHash == "" && b.Packages == 0 && b.Definition == empty.Definition
 }
 
-// stillSaved is nil unless the update deploys a version that is gone by now: the
-// blobs it needs may be gone with it.
+// stillSaved is ResourceNotFound when the update deploys a version that was deleted
+// meanwhile: the blobs it needs may be gone too.
 func (s *Service) stillSaved(ctx context.Context, tx *db.Tx, b Bot, u Update) error {
 	if !u.rollsBack() {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Whole makes an update one of the whole bot: its definition is replaced, and what
-// the update does not install is removed.
+// Whole makes an update replace the whole bot: its definition is replaced, and what the
+// update does not install is removed.
 type Whole struct {
 	// Archive is what the bot becomes.
 	Archive Archive
@@ -23,7 +23,7 @@ type Whole struct {
 	settings savedSettings
 }
 
-// whole is the update that makes a bot what an archive says.
+// whole is the update that turns a bot into what an archive describes.
 func whole(w Whole) Update {
 	a := w.Archive
 	u := Update{
@@ -70,8 +70,8 @@ func (w *Whole) what() string {
 	return fmt.Sprintf("version %q (%s)", w.Version.Name, w.Version.ID)
 }
 
-// becomeWhole is b with the definition and the settings of the archive. Fields that
-// Update has as well it applies itself.
+// becomeWhole is b with the definition and the settings of the archive, except for fields
+// that Update has as well.
 func (b Bot) becomeWhole(w *Whole, old JSON) (Bot, error) {
 	b.MaxExecutionTime = w.Archive.MaxExecutionTime
 	before, err := parseDefinition(old)
@@ -91,8 +91,8 @@ func (b Bot) becomeWhole(w *Whole, old JSON) (Bot, error) {
 	return b, err
 }
 
-// clear looks up all that the bot is to have, and removes what it is not. A refusal
-// names everything that the bot cannot have.
+// clear looks up everything that the bot is to have, and removes the rest. Its error names
+// everything that the bot cannot have.
 func (in *installation) clear() error {
 	w := in.u.Whole
 	if err := firstError(
@@ -134,14 +134,14 @@ func nameOf(kind, alias, of, name, version string) string {
 	return fmt.Sprintf("the %s %s %s (%s, alias %q)", kind, fault.Bounded(name), fault.Bounded(version), fault.Bounded(of), fault.Bounded(alias))
 }
 
-// rollsBack says that the bot had before what it is to have.
+// rollsBack says that the update restores a saved version.
 func (u Update) rollsBack() bool { return u.Whole != nil && u.Whole.Version != nil }
 
-// imports says that the bot is made of what came from outside.
+// imports says that the update takes an archive from the caller.
 func (u Update) imports() bool { return u.Whole != nil && u.Whole.Version == nil }
 
-// resume gives an instance, which the update installs under the alias, the address
-// that it had when the version was saved: what is set up outside leads there.
+// resume gives an instance that is installed again the webhook it had when the version was
+// saved: external services are set up with it.
 func (in *installation) resume(i Instance) Instance {
 	if _, had := in.had[i.Alias]; had || !in.u.rollsBack() {
 		return i
@@ -152,7 +152,8 @@ func (in *installation) resume(i Instance) Instance {
 	return i
 }
 
-// hintAtSecrets tells what a configuration may lack that an archive does not carry.
+// hintAtSecrets adds to an error that archives carry no secrets, which a configuration may
+// therefore lack.
 func (u Update) hintAtSecrets(err error) error {
 	if !u.imports() || !fault.Is(err, fault.InvalidDataFormat) {
 		return err

@@ -7,8 +7,8 @@
 // tokens (package access) nor passwords.
 //
 // Invariants:
-//   - A sealed value opens only at the place it was sealed for: the same table,
-//     row and field. Copying it into another row does not move the secret.
+//   - A sealed value opens only in the place it was sealed for: the same table, row
+//     and field. Copied into another row, it does not open.
 //   - A key is never used raw: sealing and every signing purpose use their own
 //     key, derived by HKDF-SHA256.
 //   - No value of this package prints, logs or marshals a key.

@@ -11,10 +11,10 @@ import (
 // maxKeyFile bounds what is read of a key file, in bytes.
 const maxKeyFile = 1 << 20
 
-// Open reads the key file at path. A missing file is made with one fresh key when
-// createIfMissing says so; several processes that start at once end with the same
-// one. A file that its group or others may use is refused: whoever reads it can
-// open every secret of the installation.
+// Open reads the key file at path. If it is missing and createIfMissing is set, it is
+// created with one fresh key; processes that start at the same time end up with the same
+// key. A file that its group or others can access is refused: whoever reads it can open
+// every secret of the installation.
 func Open(path string, createIfMissing bool) (*Keyring, error) {
 	ring, err := readKeyFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -24,16 +24,16 @@ func Open(path string, createIfMissing bool) (*Keyring, error) {
 		return nil, fmt.Errorf("the key file %s does not exist; put the key file of this installation there: %w", path, err)
 	}
 	fresh := New()
-	// A link, not a rename: it fails when another process was faster, whose key
-	// may be in use already.
+	// A link, not a rename: it fails if another process was faster, whose key may already
+	// be in use.
 	if err := fresh.write(path, os.Link); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return readKeyFile(path)
 }
 
-// Save puts the ring in place of the key file at path, or makes the file. After
-// a crash there is the old file or the new one, whole.
+// Save replaces or creates the key file at path, atomically: after a crash the file is
+// either the old or the new one.
 func (k *Keyring) Save(path string) error { return k.write(path, os.Rename) }
 
 func readKeyFile(path string) (*Keyring, error) {
@@ -67,7 +67,7 @@ func readKeyFile(path string) (*Keyring, error) {
 	return ring, nil
 }
 
-// write makes a whole, durable file beside path and has place put it at path.
+// write writes a durable file next to path and has place move it there.
 func (k *Keyring) write(path string, place func(from, to string) error) error {
 	failed := func(err error) error {
 		return fmt.Errorf("the key file %s cannot be written: %w", path, err)
@@ -97,7 +97,7 @@ func (k *Keyring) write(path string, place func(from, to string) error) error {
 	return nil
 }
 
-// syncDir makes the names in dir durable.
+// syncDir makes the directory entries of dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -45,8 +45,8 @@ func newKey(id string, raw []byte) (key, error) {
 	return key{id: id, raw: raw, aead: aead, signing: new(sync.Map)}, nil
 }
 
-// Keyring is the keys of one installation. It has at least one key, never
-// changes after it was made, and is safe for concurrent use.
+// Keyring holds the keys of one installation, at least one. It is immutable and safe for
+// concurrent use.
 type Keyring struct {
 	keys []key // the first is the primary
 }
@@ -65,8 +65,8 @@ func freshKey() key {
 	return made
 }
 
-// Parse reads the text of a key file. Its errors name the line and never quote
-// what may be a key.
+// Parse reads the text of a key file. Its errors name the line and never quote anything
+// that may be a key.
 func Parse(text string) (*Keyring, error) {
 	ring := &Keyring{}
 	for i, line := range strings.Split(text, "\n") {
@@ -128,7 +128,7 @@ func (k *Keyring) encode() []byte {
 	return []byte(b.String())
 }
 
-// IDs is the ids of the keys, the primary first. They are not secret.
+// IDs are the ids of the keys, the primary first. They are not secret.
 func (k *Keyring) IDs() []string {
 	ids := make([]string, len(k.keys))
 	for i, key := range k.keys {
@@ -137,16 +137,15 @@ func (k *Keyring) IDs() []string {
 	return ids
 }
 
-// Rotate is a ring with a fresh primary and all keys of k behind it. It is worth
-// nothing before Save: a value that was sealed with a key that was never written
-// is lost with the process.
+// Rotate is a ring with a fresh primary key, followed by all keys of k. Save it before use:
+// a value sealed with a key that was never written is lost with the process.
 func (k *Keyring) Rotate() *Keyring {
 	return &Keyring{keys: slices.Concat([]key{freshKey()}, k.keys)}
 }
 
-// Retire is the ring without the keys behind its primary. A rotation ends with
-// it: Save the rotated ring, seal every value and the check value again, then
-// Save this one. Signatures by the older keys no longer verify.
+// Retire is the ring with only its primary key. A rotation ends with it: save the rotated
+// ring, seal every value and the check value again, then save this one. Signatures by the
+// older keys no longer verify.
 func (k *Keyring) Retire() *Keyring { return &Keyring{keys: k.keys[:1:1]} }
 
 func (k *Keyring) primary() *key { return &k.keys[0] }
@@ -160,8 +159,7 @@ func (k *Keyring) find(id string) *key {
 	return nil
 }
 
-// Format prints the ids of the keys whatever the verb: not even %#v or %x may
-// show a key.
+// Format prints the ids of the keys whatever the verb: not even %#v or %x shows a key.
 func (k *Keyring) Format(f fmt.State, _ rune) {
 	if k == nil {
 		_, _ = f.Write([]byte("secret.Keyring(nil)"))

@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// The reasons why a sealed value does not open; errors of Keyring.Open wrap one.
+// The reasons why a sealed value does not open. Errors of Keyring.Open wrap one of them.
 var (
-	// ErrMalformed is text that no Seal ever wrote.
+	// ErrMalformed is text that Seal never wrote.
 	ErrMalformed = errors.New("not a sealed value")
 	// ErrUnknownKey is a value sealed with a key that the ring does not have.
 	ErrUnknownKey = errors.New("sealed with a key that is not in the key ring")
 	// ErrMoved is a value that was sealed for another table, row or field.
 	ErrMoved = errors.New("sealed for another place")
-	// ErrTampered is a value that was changed, or whose key id now names
-	// another key.
+	// ErrTampered is a value that was changed, or whose key id now belongs to another
+	// key.
 	ErrTampered = errors.New("changed after it was sealed, or sealed with another key of the same id")
 )
 
-// sealVersion begins every sealed text; another scheme will begin with another.
+// sealVersion begins every sealed text; another scheme will use another version.
 const sealVersion = "v1"
 
 // placeBytes is the length of the digest that tells a moved value from a
@@ -33,9 +33,9 @@ const placeBytes = 8
 
 var sealedEncoding = base64.RawStdEncoding.Strict()
 
-// Seal encrypts plain with the primary key, bound to its place, and answers text
-// to store there: "v1:<key id>:<base64>". The same plain seals to other text each
-// time. One key must not seal more than 2^32 values: rotate long before.
+// Seal encrypts plain with the primary key, bound to its place, and returns the text to
+// store there: "v1:<key id>:<base64>". Sealing the same plain again gives another text. One
+// key must not seal more than 2^32 values (NIST SP 800-38D, 8.3): rotate long before.
 func (k *Keyring) Seal(plain []byte, table, row, field string) string {
 	key := k.primary()
 	place := encodePlace(key.id, table, row, field)
@@ -46,9 +46,9 @@ func (k *Keyring) Seal(plain []byte, table, row, field string) string {
 	return sealVersion + ":" + key.id + ":" + sealedEncoding.EncodeToString(body)
 }
 
-// Open decrypts what Seal made for the same table, row and field, with whichever
-// key of the ring sealed it. It returns an error that wraps ErrMalformed,
-// ErrUnknownKey, ErrMoved or ErrTampered, and names the place but no content.
+// Open decrypts what Seal made for the same table, row and field with any key of the ring.
+// Its error wraps ErrMalformed, ErrUnknownKey, ErrMoved or ErrTampered, and names the place
+// but no content.
 func (k *Keyring) Open(sealed, table, row, field string) ([]byte, error) {
 	where := func(err error) error {
 		return fmt.Errorf("the value of %s.%s in row %q does not open: %w", table, field, row, err)
@@ -77,8 +77,8 @@ func (k *Keyring) Open(sealed, table, row, field string) ([]byte, error) {
 	return plain, nil
 }
 
-// NeedsRotation says whether sealed should be opened and sealed again because
-// the primary key did not seal it. Text that is not sealed at all does not.
+// NeedsRotation says whether sealed was sealed with a key other than the primary, and should
+// be sealed again. Text that is not sealed at all should not.
 func (k *Keyring) NeedsRotation(sealed string) bool {
 	id, _, err := splitSealed(sealed)
 	return err == nil && id != k.primary().id
@@ -94,7 +94,7 @@ func splitSealed(sealed string) (keyID, encoded string, err error) {
 	return keyID, encoded, nil
 }
 
-// encodePlace is the additional data: every part with its length before it, so
+// encodePlace is the additional data of the cipher: every part preceded by its length, so
 // that ("a", "bc") and ("ab", "c") differ.
 func encodePlace(parts ...string) []byte {
 	place := []byte(sealVersion)
@@ -118,14 +118,14 @@ const (
 	checkPlain = "botyard"
 )
 
-// Check is a sealed known value to keep in the settings row secret_key_check.
+// Check is a known value, sealed, to store in the settings row secret_key_check.
 func (k *Keyring) Check() string {
 	return k.Seal([]byte(checkPlain), checkTable, checkRow, checkField)
 }
 
-// VerifyCheck says whether k is a ring of the installation that keeps check. A
-// server must not start when it is not: what it then seals nobody could open
-// with the right keys, and what is sealed already it cannot read.
+// VerifyCheck is nil if k belongs to the installation that stored check. Otherwise a server
+// must not start: it could not open what is sealed already, and the right keys could not
+// open what it seals.
 func (k *Keyring) VerifyCheck(check string) error {
 	plain, err := k.Open(check, checkTable, checkRow, checkField)
 	if err == nil && string(plain) == checkPlain {

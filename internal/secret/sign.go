@@ -6,15 +6,15 @@ import (
 	"crypto/sha256"
 )
 
-// Sign is the HMAC-SHA256 of data under the primary key's own key for purpose.
-// The purpose is a constant of the caller, such as "cursor": a signature made for
-// one purpose is worth nothing for another.
+// Sign is the HMAC-SHA256 of data with a key derived from the primary key for the purpose,
+// a constant of the caller such as "cursor". A signature for one purpose is not valid for
+// another.
 func (k *Keyring) Sign(purpose string, data []byte) []byte {
 	return k.primary().sign(purpose, data)
 }
 
-// Verify says whether mac is the signature of data for purpose by any key of the
-// ring, in time that does not depend on how much of it is right.
+// Verify says whether mac is the signature of data for purpose by any key of the ring. Its
+// running time does not depend on how much of mac is right.
 func (k *Keyring) Verify(purpose string, data, mac []byte) bool {
 	for i := range k.keys {
 		if hmac.Equal(mac, k.keys[i].sign(purpose, data)) {
@@ -30,8 +30,8 @@ func (k *key) sign(purpose string, data []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// derived is the key's own key for a purpose. It is kept: purposes are constants,
-// so there are few, and deriving one costs more than the signature.
+// derived is the key derived for a purpose. It is cached: purposes are constants, so there
+// are few, and deriving a key costs more than a signature.
 func (k *key) derived(purpose string) []byte {
 	if kept, ok := k.signing.Load(purpose); ok {
 		return kept.([]byte)

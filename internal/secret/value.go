@@ -8,9 +8,9 @@ import (
 // hidden is what a Value prints and logs.
 const hidden = "[hidden]"
 
-// Value is a secret that travels as text: a password, a token, a URL with
-// credentials. It prints, logs and marshals as [hidden], or as nothing when it
-// is empty; only Reveal gives it away.
+// Value is a secret in the form of text: a password, a token, a URL with credentials. It
+// prints, logs and marshals as [hidden], or as nothing if it is empty; only Reveal returns
+// it.
 type Value string
 
 // Reveal is the secret itself.
