@@ -103,8 +103,13 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 		if err != nil {
 			return Integration{}, db.Convert(err)
 		}
-		if err := s.admitIntegration(ctx, tx, i, siblings, d.AllowBreaking); err != nil {
+		if err := s.admit(ctx, tx, i.release(), i.Visibility.open(), versionsOf(siblings)); err != nil {
 			return Integration{}, err
+		}
+		if !d.AllowBreaking {
+			if err := checkBase(i.release(), versionsOf(siblings), i.breaksOf(ctx, tx, siblings)); err != nil {
+				return Integration{}, err
+			}
 		}
 		if len(siblings) == 0 {
 			added = 1
@@ -156,26 +161,16 @@ func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interface
 	return db.Convert(writeImplementations(ctx, tx, i.ID, d.Interfaces))
 }
 
-// admitIntegration says whether a new production version may stand beside the
-// versions of its name that there are.
-func (s *Service) admitIntegration(ctx context.Context, tx *db.Tx, i Integration, siblings []sibling, allowBreaking bool) error {
-	versions := versionsOf(siblings)
-	if err := s.mayPublish(ctx, tx, i.release(), i.Visibility.open()); err != nil {
-		return err
-	}
-	if err := checkVersions(i.release(), versions); err != nil {
-		return err
-	}
-	if allowBreaking {
-		return nil
-	}
-	return checkBase(i.release(), versions, func(base string) ([]definition.Change, error) {
+// breaksOf lists what the integration would break for users of another version of its
+// name in its workspace.
+func (i Integration) breaksOf(ctx context.Context, tx *db.Tx, siblings []sibling) func(base string) ([]definition.Change, error) {
+	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectIntegration(ctx, tx, i.Workspace, siblingOf(siblings, base).id)
 		if err != nil || !found {
 			return nil, db.Convert(err)
 		}
 		return before.breaks(i)
-	})
+	}
 }
 
 func versionsOf(siblings []sibling) []string {
@@ -376,18 +371,18 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 		if after.Visibility.open() {
 			return nil
 		}
-		_, others, err := s.Installs.IntegrationUsers(ctx, tx, before.Workspace, before.ID)
+		bots, err := s.users(ctx, tx, before.release())
 		if err != nil {
 			return err
 		}
-		by, err := selectDependents(ctx, tx, before.Workspace, string(before.ID))
+		packages, err := selectDependents(ctx, tx, before.Workspace, string(before.ID))
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := checkClosing(before.release(), before.Visibility, after.Visibility, others); err != nil {
+		if err := checkClosing(before.release(), before.Visibility, after.Visibility, bots.others); err != nil {
 			return err
 		}
-		return checkHiding(before.release(), by)
+		return checkHiding(before.release(), packages)
 	}
 	if after.Visibility.open() {
 		if err := s.mayPublish(ctx, tx, before.release(), true); err != nil {
@@ -427,25 +422,8 @@ func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i i
 		if !ok {
 			return noSuch(IntegrationKind, string(i))
 		}
-		if err := mayDelete(actor, found.release(), found.CreatedBy); err != nil {
+		if err := s.checkDeletion(ctx, tx, actor, found.release(), found.CreatedBy, found.Visibility); err != nil {
 			return err
-		}
-		own, others, err := s.Installs.IntegrationUsers(ctx, tx, actor.Workspace, i)
-		if err != nil {
-			return err
-		}
-		if err := installed(found.release(), users{own, others}); err != nil {
-			return err
-		}
-		by, err := selectDependents(ctx, tx, actor.Workspace, string(i))
-		if err != nil {
-			return db.Convert(err)
-		}
-		if err := needed(found.release(), by); err != nil {
-			return err
-		}
-		if found.Visibility.open() {
-			return kept(found.release(), found.Visibility)
 		}
 		if err := deleteIntegration(ctx, tx, actor.Workspace, i); err != nil {
 			return db.Convert(err)

@@ -37,6 +37,14 @@ type Interface struct {
 	Definition JSON // a definition.Interface
 }
 
+// visibility is how the other kinds of packages would say whether it is public.
+func (i Interface) visibility() Visibility {
+	if i.Public {
+		return Public
+	}
+	return Private
+}
+
 // InterfaceDraft is an interface to be made. Nil is what the caller did not say.
 type InterfaceDraft struct {
 	Name        string

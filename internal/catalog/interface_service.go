@@ -48,14 +48,11 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		i = draft
 		r := i.release()
-		if err := s.mayPublish(ctx, tx, r, i.Public); err != nil {
-			return err
-		}
 		versions, err := selectVersions(ctx, tx, r.kind, r.workspace, r.name)
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := checkVersions(r, versions); err != nil {
+		if err := s.admit(ctx, tx, r, i.Public, versions); err != nil {
 			return err
 		}
 		if !allowBreaking {
@@ -240,18 +237,8 @@ func (s *Service) DeleteInterface(ctx context.Context, actor access.Actor, i id.
 		if !ok {
 			return noSuch(InterfaceKind, string(i))
 		}
-		if err := mayDelete(actor, found.release(), found.CreatedBy); err != nil {
+		if err := s.checkDeletion(ctx, tx, actor, found.release(), found.CreatedBy, found.visibility()); err != nil {
 			return err
-		}
-		by, err := selectDependents(ctx, tx, actor.Workspace, string(i))
-		if err != nil {
-			return db.Convert(err)
-		}
-		if err := needed(found.release(), by); err != nil {
-			return err
-		}
-		if found.Public {
-			return kept(found.release(), Public)
 		}
 		if err := deleteInterface(ctx, tx, actor.Workspace, i); err != nil {
 			return db.Convert(err)

@@ -194,12 +194,14 @@ type users struct {
 	others int      // how many there are in other workspaces
 }
 
+func (u users) none() bool { return len(u.own) == 0 && u.others == 0 }
+
 // maxNamed bounds how many bots a message names.
 const maxNamed = 5
 
 // installed is the fault of deleting what bots have installed; nil when none has.
 func installed(r release, by users) error {
-	if len(by.own) == 0 && by.others == 0 {
+	if by.none() {
 		return nil
 	}
 	var who []string

@@ -48,10 +48,6 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 	var p Plugin
 	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		r := draft.release()
-		visibility, _ := chosenVisibility(made.Visibility, made.Public, draft.Visibility)
-		if err := s.mayPublish(ctx, tx, r, visibility.open()); err != nil {
-			return err
-		}
 		if p, err = draft.apply(made, findInterface(ctx, tx, draft.Workspace), findIntegration(ctx, tx, draft.Workspace), now); err != nil {
 			return err
 		}
@@ -59,7 +55,7 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 		if err != nil {
 			return db.Convert(err)
 		}
-		if err := checkVersions(r, versions); err != nil {
+		if err := s.admit(ctx, tx, r, p.Visibility.open(), versions); err != nil {
 			return err
 		}
 		if !allowBreaking {
@@ -392,11 +388,11 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 	if before.Visibility == after.Visibility && before.Definition == after.Definition {
 		return nil
 	}
-	own, others, err := s.Installs.PluginUsers(ctx, tx, before.Workspace, before.ID)
+	bots, err := s.users(ctx, tx, before.release())
 	if err != nil {
 		return err
 	}
-	if err := checkClosing(before.release(), before.Visibility, after.Visibility, others); err != nil {
+	if err := checkClosing(before.release(), before.Visibility, after.Visibility, bots.others); err != nil {
 		return err
 	}
 	if !before.Visibility.open() && after.Visibility.open() {
@@ -404,7 +400,7 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 			return err
 		}
 	}
-	if allowBreaking || len(own) == 0 && others == 0 {
+	if allowBreaking || bots.none() {
 		return nil
 	}
 	changes, err := before.breaks(after)
@@ -451,18 +447,8 @@ func (s *Service) DeletePlugin(ctx context.Context, actor access.Actor, p id.Plu
 		if !ok {
 			return noSuch(PluginKind, string(p))
 		}
-		if err := mayDelete(actor, found.release(), found.CreatedBy); err != nil {
+		if err := s.checkDeletion(ctx, tx, actor, found.release(), found.CreatedBy, found.Visibility); err != nil {
 			return err
-		}
-		var by users
-		if by.own, by.others, err = s.Installs.PluginUsers(ctx, tx, actor.Workspace, p); err != nil {
-			return err
-		}
-		if err := installed(found.release(), by); err != nil {
-			return err
-		}
-		if found.Visibility.open() {
-			return kept(found.release(), found.Visibility)
 		}
 		if err := deletePlugin(ctx, tx, actor.Workspace, p); err != nil {
 			return db.Convert(err)

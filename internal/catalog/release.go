@@ -88,6 +88,55 @@ func (s *Service) mayPublish(ctx context.Context, tx *db.Tx, r release, open boo
 	return nil
 }
 
+// admit says whether a new version may stand beside the versions of its name that
+// there are, and be open to other workspaces when asked. The errors are those of
+// mayPublish and checkVersions.
+func (s *Service) admit(ctx context.Context, tx *db.Tx, r release, open bool, versions []string) error {
+	if err := s.mayPublish(ctx, tx, r, open); err != nil {
+		return err
+	}
+	return checkVersions(r, versions)
+}
+
+// checkDeletion says whether the actor may delete a version. Forbidden when it is open
+// to others, or when the actor's role allows only to delete what one made oneself and
+// this is another's; ReferenceConstraint when bots have it installed or packages are
+// built on it.
+func (s *Service) checkDeletion(ctx context.Context, tx *db.Tx, actor access.Actor, r release, createdBy id.Account, v Visibility) error {
+	if err := mayDelete(actor, r, createdBy); err != nil {
+		return err
+	}
+	bots, err := s.users(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	if err := installed(r, bots); err != nil {
+		return err
+	}
+	packages, err := selectDependents(ctx, tx, r.workspace, r.id)
+	if err != nil {
+		return db.Convert(err)
+	}
+	if err := needed(r, packages); err != nil {
+		return err
+	}
+	if v.open() {
+		return kept(r, v)
+	}
+	return nil
+}
+
+// users are the bots that have a version installed. Interfaces are not installed.
+func (s *Service) users(ctx context.Context, tx *db.Tx, r release) (by users, err error) {
+	switch r.kind {
+	case IntegrationKind:
+		by.own, by.others, err = s.Installs.IntegrationUsers(ctx, tx, r.workspace, id.Integration(r.id))
+	case PluginKind:
+		by.own, by.others, err = s.Installs.PluginUsers(ctx, tx, r.workspace, id.Plugin(r.id))
+	}
+	return by, err
+}
+
 // checkVersions says whether a name has room for a version beside those it has.
 // AlreadyExists when the version is one of them, LimitExceeded when they are too many.
 func checkVersions(r release, versions []string) error {
