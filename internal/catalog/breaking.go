@@ -49,10 +49,10 @@ func sameLine(a, b *semver.Version) bool {
 // maxChanges bounds how many changes a message names.
 const maxChanges = 10
 
-// broken is the fault of changes that break who is built on a version; nil when
+// errBreaking is the fault of changes that break who is built on a version; nil when
 // there are none. what says of which change of versions they are, and right what
 // would be right.
-func broken(changes []definition.Change, what, right string) error {
+func errBreaking(changes []definition.Change, what, right string) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -67,16 +67,16 @@ func broken(changes []definition.Change, what, right string) error {
 	return fault.New(fault.BreakingChanges, "%s: %s. %s", what, strings.Join(all, "; "), right)
 }
 
-// brokenUpdate is the fault of an update that breaks who uses the version.
-func brokenUpdate(r release, changes []definition.Change) error {
-	return broken(changes, "This breaks those who use the "+r.String(),
+// errBreakingUpdate is the fault of an update that breaks who uses the version.
+func errBreakingUpdate(r release, changes []definition.Change) error {
+	return errBreaking(changes, "This breaks those who use the "+r.String(),
 		"Publish it as a new version, or send the header x-bypass-breaking-changes-detection: true.")
 }
 
-// brokenVersion is the fault of a new version that breaks users of an older one who
+// errBreakingVersion is the fault of a new version that breaks users of an older one who
 // get it without asking.
-func brokenVersion(r release, base string, changes []definition.Change) error {
-	return broken(changes, "The "+r.String()+" breaks users of "+fault.Bounded(base),
+func errBreakingVersion(r release, base string, changes []definition.Change) error {
+	return errBreaking(changes, "The "+r.String()+" breaks users of "+fault.Bounded(base),
 		"This is allowed with a major version increment (a minor one below 1.0.0), or with the header x-bypass-breaking-changes-detection: true.")
 }
 

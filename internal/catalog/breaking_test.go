@@ -69,7 +69,7 @@ func TestCompatibleBaseIsTheHighest(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	if err := brokenUpdate(release{kind: PluginKind, name: "p", version: "1.0.0"}, nil); err != nil {
+	if err := errBreakingUpdate(release{kind: PluginKind, name: "p", version: "1.0.0"}, nil); err != nil {
 		t.Error(err)
 	}
 	changes := make([]definition.Change, maxChanges+3)
@@ -77,8 +77,8 @@ func TestBroken(t *testing.T) {
 		changes[i] = definition.Change{Path: "actions.send.input", Reason: `required property "to" was added`}
 	}
 	for _, err := range []error{
-		brokenUpdate(release{kind: PluginKind, name: "p", version: "1.0.0"}, changes),
-		brokenVersion(release{kind: PluginKind, name: "p", version: "1.0.1"}, "1.0.0", changes),
+		errBreakingUpdate(release{kind: PluginKind, name: "p", version: "1.0.0"}, changes),
+		errBreakingVersion(release{kind: PluginKind, name: "p", version: "1.0.1"}, "1.0.0", changes),
 	} {
 		if !fault.Is(err, fault.BreakingChanges) {
 			t.Error(err)

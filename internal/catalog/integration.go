@@ -140,13 +140,13 @@ func (d IntegrationDraft) check() error {
 			return fault.New(fault.InvalidPayload, "A development integration runs at a url of its own, and none is given. Send url, or leave dev out.")
 		}
 		if v, chosen := chosenVisibility(d.Visibility, d.Public, Private); chosen && v != Private {
-			return devIsPrivate(d.Name, v)
+			return errDevIsPrivate(d.Name, v)
 		}
 	}
 	return d.update().check()
 }
 
-func devIsPrivate(name string, v Visibility) error {
+func errDevIsPrivate(name string, v Visibility) error {
 	return fault.New(fault.InvalidPayload, "The development integration %q cannot be %s: it is its workspace's own. Publish a production version.", fault.Bounded(name), v)
 }
 
@@ -284,10 +284,10 @@ func applyExtraOperations(old JSON, patch definition.IntegrationPatch) (JSON, er
 	return toJSON(after)
 }
 
-// made names the parts of what the integration is made of that differ in next.
+// contentChanges names the parts of what the integration is contentChanges of that differ in next.
 // Where it runs, its secrets, icon, readme and visibility are no part of it: they
 // can change while what was promised stays.
-func (i Integration) made(next Integration) ([]string, error) {
+func (i Integration) contentChanges(next Integration) ([]string, error) {
 	return differences(i.Definition, next.Definition, []part{
 		{"code", i.Code != next.Code},
 		{"title", i.Title != next.Title},
@@ -300,8 +300,8 @@ func (i Integration) made(next Integration) ([]string, error) {
 	})
 }
 
-// breaks lists what would break who is built on the integration if it became next.
-func (i Integration) breaks(next Integration) ([]definition.Change, error) {
+// breakingChanges lists what would break who is built on the integration if it became next.
+func (i Integration) breakingChanges(next Integration) ([]definition.Change, error) {
 	before, err := definition.ParseIntegration([]byte(i.Definition))
 	if err != nil {
 		return nil, err
@@ -324,7 +324,7 @@ func secretNames(before []string, patch map[string]*string) ([]string, error) {
 		}
 	}
 	if len(names) > definition.MaxSecrets && len(names) > len(before) {
-		return nil, tooMany("An integration", "secrets", definition.MaxSecrets, len(names))
+		return nil, errTooMany("An integration", "secrets", definition.MaxSecrets, len(names))
 	}
 	slices.Sort(names)
 	return names, nil

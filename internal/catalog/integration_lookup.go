@@ -24,7 +24,7 @@ func (s *Service) GetIntegration(ctx context.Context, w id.Workspace, i id.Integ
 		return Integration{}, db.Convert(err)
 	}
 	if !ok {
-		return Integration{}, noSuch(IntegrationKind, string(i))
+		return Integration{}, errNotFound(IntegrationKind, string(i))
 	}
 	return found, nil
 }
@@ -43,7 +43,7 @@ func (s *Service) IntegrationNamed(ctx context.Context, w id.Workspace, name, re
 			return found, db.Convert(err)
 		}
 	}
-	return Integration{}, noSuch(IntegrationKind, name+"@"+reference)
+	return Integration{}, errNotFound(IntegrationKind, name+"@"+reference)
 }
 
 // PublicIntegration reads an integration that is open to all, for anybody, and
@@ -54,7 +54,7 @@ func (s *Service) PublicIntegration(ctx context.Context, i id.Integration) (Inte
 		return Integration{}, Publisher{}, db.Convert(err)
 	}
 	if !ok {
-		return Integration{}, Publisher{}, noSuch(IntegrationKind, string(i))
+		return Integration{}, Publisher{}, errNotFound(IntegrationKind, string(i))
 	}
 	s.views.note(found.ID)
 	return found, by, nil
@@ -69,7 +69,7 @@ func (s *Service) PublicIntegrationNamed(ctx context.Context, name, reference st
 	}
 	version, ok := pick(reference, versionsOf(siblings))
 	if !ok {
-		return Integration{}, Publisher{}, noSuch(IntegrationKind, name+"@"+reference)
+		return Integration{}, Publisher{}, errNotFound(IntegrationKind, name+"@"+reference)
 	}
 	return s.PublicIntegration(ctx, siblingOf(siblings, version).id)
 }

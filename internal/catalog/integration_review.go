@@ -23,7 +23,7 @@ func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, 
 			return db.Convert(err)
 		}
 		if !ok {
-			return noSuch(IntegrationKind, string(i))
+			return errNotFound(IntegrationKind, string(i))
 		}
 		done, err := did(ctx, tx, found)
 		if err != nil || done == "" {
@@ -137,7 +137,7 @@ func (s *Service) ListKeys(ctx context.Context, w id.Workspace, i id.Integration
 	q := s.DB.Reader(ctx)
 	if owner, found, err := selectOwner(ctx, q, i); err != nil || !found || owner != w {
 		if err == nil {
-			err = noSuch(IntegrationKind, string(i))
+			err = errNotFound(IntegrationKind, string(i))
 		}
 		return nil, db.Convert(err)
 	}

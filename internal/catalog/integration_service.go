@@ -107,7 +107,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 			return Integration{}, err
 		}
 		if !d.AllowBreaking {
-			if err := checkBase(i.release(), versionsOf(siblings), i.breaksOf(ctx, tx, siblings)); err != nil {
+			if err := checkBase(i.release(), versionsOf(siblings), i.breakingChangesSince(ctx, tx, siblings)); err != nil {
 				return Integration{}, err
 			}
 		}
@@ -128,7 +128,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 		return Integration{}, err
 	}
 	if err := insertIntegration(ctx, tx, i); err != nil {
-		return Integration{}, takenOr(i.release(), err)
+		return Integration{}, alreadyPublishedOr(i.release(), err)
 	}
 	if b.icon != nil && !i.Dev {
 		if err := updateIcon(ctx, tx, i.Workspace, i.Name, i.Icon); err != nil {
@@ -161,15 +161,15 @@ func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interface
 	return db.Convert(writeImplementations(ctx, tx, i.ID, d.Interfaces))
 }
 
-// breaksOf lists what the integration would break for users of another version of its
+// breakingChangesSince lists what the integration would break for users of another version of its
 // name in its workspace.
-func (i Integration) breaksOf(ctx context.Context, tx *db.Tx, siblings []sibling) func(base string) ([]definition.Change, error) {
+func (i Integration) breakingChangesSince(ctx context.Context, tx *db.Tx, siblings []sibling) func(base string) ([]definition.Change, error) {
 	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectIntegration(ctx, tx, i.Workspace, siblingOf(siblings, base).id)
 		if err != nil || !found {
 			return nil, db.Convert(err)
 		}
-		return before.breaks(i)
+		return before.breakingChanges(i)
 	}
 }
 
@@ -291,7 +291,7 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 		return Integration{}, db.Convert(err)
 	}
 	if !found {
-		return Integration{}, noSuch(IntegrationKind, string(i))
+		return Integration{}, errNotFound(IntegrationKind, string(i))
 	}
 	after, err := before.apply(u, findInterface(ctx, tx, actor.Workspace), s.Clock.Now())
 	if err != nil {
@@ -308,7 +308,7 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 		return Integration{}, err
 	}
 	if err := updateIntegration(ctx, tx, after); err != nil {
-		return Integration{}, takenOr(after.release(), err)
+		return Integration{}, alreadyPublishedOr(after.release(), err)
 	}
 	if b.icon != nil {
 		if after.Dev {
@@ -356,17 +356,17 @@ func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integrat
 func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before, after Integration, allowBreaking bool) error {
 	if before.Dev {
 		if after.Visibility.open() {
-			return devIsPrivate(before.Name, after.Visibility)
+			return errDevIsPrivate(before.Name, after.Visibility)
 		}
 		return nil // whoever develops it breaks it every minute
 	}
 	if before.Visibility.open() {
-		parts, err := before.made(after)
+		parts, err := before.contentChanges(after)
 		if err != nil {
 			return err
 		}
 		if len(parts) > 0 {
-			return frozen(before.release(), before.Visibility, parts)
+			return errFrozen(before.release(), before.Visibility, parts)
 		}
 		if after.Visibility.open() {
 			return nil
@@ -401,11 +401,11 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 			return nil
 		}
 	}
-	changes, err := before.breaks(after)
+	changes, err := before.breakingChanges(after)
 	if err != nil {
 		return err
 	}
-	return brokenUpdate(before.release(), changes)
+	return errBreakingUpdate(before.release(), changes)
 }
 
 // DeleteIntegration deletes a version of an integration with its secrets and keys.
@@ -420,7 +420,7 @@ func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i i
 			return db.Convert(err)
 		}
 		if !ok {
-			return noSuch(IntegrationKind, string(i))
+			return errNotFound(IntegrationKind, string(i))
 		}
 		if err := s.checkDeletion(ctx, tx, actor, found.release(), found.CreatedBy, found.Visibility); err != nil {
 			return err

@@ -120,8 +120,8 @@ func (i Interface) apply(u InterfaceUpdate, now time.Time) (Interface, error) {
 	return i, err
 }
 
-// made names the parts of what the interface is made of that differ in next.
-func (i Interface) made(next Interface) ([]string, error) {
+// contentChanges names the parts of what the interface is contentChanges of that differ in next.
+func (i Interface) contentChanges(next Interface) ([]string, error) {
 	return differences(i.Definition, next.Definition, []part{
 		{"title", i.Title != next.Title},
 		{"description", i.Description != next.Description},
@@ -130,8 +130,8 @@ func (i Interface) made(next Interface) ([]string, error) {
 	})
 }
 
-// breaks lists what would break who is built on the interface if it became next.
-func (i Interface) breaks(next Interface) ([]definition.Change, error) {
+// breakingChanges lists what would break who is built on the interface if it became next.
+func (i Interface) breakingChanges(next Interface) ([]definition.Change, error) {
 	before, err := definition.ParseInterface([]byte(i.Definition))
 	if err != nil {
 		return nil, err
@@ -218,8 +218,8 @@ func (d dependents) names() string {
 	return strings.Join(who, ", ")
 }
 
-// needed is the fault of deleting what other packages are built on; nil when none is.
-func needed(r release, by dependents) error {
+// checkNoDependents is the fault of deleting what other packages are built on; nil when none is.
+func checkNoDependents(r release, by dependents) error {
 	if by.none() {
 		return nil
 	}

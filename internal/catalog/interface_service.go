@@ -56,7 +56,7 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 			return err
 		}
 		if !allowBreaking {
-			if err := checkBase(r, versions, i.breaksOf(ctx, tx)); err != nil {
+			if err := checkBase(r, versions, i.breakingChangesSince(ctx, tx)); err != nil {
 				return err
 			}
 		}
@@ -64,22 +64,22 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 			return db.Convert(err)
 		}
 		if err := insertInterface(ctx, tx, i); err != nil {
-			return takenOr(i.release(), err)
+			return alreadyPublishedOr(i.release(), err)
 		}
 		return s.record(ctx, tx, i.release(), "interface created")
 	})
 	return i, err
 }
 
-// breaksOf lists what the interface would break for users of another version of its
+// breakingChangesSince lists what the interface would break for users of another version of its
 // name in its workspace.
-func (i Interface) breaksOf(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
+func (i Interface) breakingChangesSince(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
 	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectInterfaceNamed(ctx, tx, i.Workspace, i.Name, base)
 		if err != nil || !found {
 			return nil, db.Convert(err)
 		}
-		return before.breaks(i)
+		return before.breakingChanges(i)
 	}
 }
 
@@ -89,7 +89,7 @@ func (i Interface) breaksOf(ctx context.Context, tx *db.Tx) func(base string) ([
 func (s *Service) GetInterface(ctx context.Context, w id.Workspace, i id.Interface) (Interface, error) {
 	found, ok, err := visibleInterface(ctx, s.DB.Reader(ctx), w, i)
 	if err == nil && !ok {
-		err = noSuch(InterfaceKind, string(i))
+		err = errNotFound(InterfaceKind, string(i))
 	}
 	return found, err
 }
@@ -107,7 +107,7 @@ func visibleInterface(ctx context.Context, q db.Querier, w id.Workspace, i id.In
 func (s *Service) GetInterfaceByName(ctx context.Context, w id.Workspace, name, reference string) (Interface, error) {
 	found, ok, err := visibleInterfaceNamed(ctx, s.DB.Reader(ctx), w, name, reference)
 	if err == nil && !ok {
-		err = noSuch(InterfaceKind, name+"@"+reference)
+		err = errNotFound(InterfaceKind, name+"@"+reference)
 	}
 	return found, err
 }
@@ -164,7 +164,7 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 			return db.Convert(err)
 		}
 		if !found {
-			return noSuch(InterfaceKind, string(i))
+			return errNotFound(InterfaceKind, string(i))
 		}
 		if after, err = before.apply(u, now); err != nil {
 			return err
@@ -179,7 +179,7 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 			}
 		}
 		if err := updateInterface(ctx, tx, after); err != nil {
-			return takenOr(after.release(), err)
+			return alreadyPublishedOr(after.release(), err)
 		}
 		return s.record(ctx, tx, after.release(), "interface updated")
 	})
@@ -189,12 +189,12 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 // checkInterfaceChange says whether an interface may become another one.
 func (s *Service) checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interface, allowBreaking bool) error {
 	if before.Public {
-		parts, err := before.made(after)
+		parts, err := before.contentChanges(after)
 		if err != nil {
 			return err
 		}
 		if len(parts) > 0 {
-			return frozen(before.release(), Public, parts)
+			return errFrozen(before.release(), Public, parts)
 		}
 	}
 	if before.Public == after.Public && before.Definition == after.Definition {
@@ -217,11 +217,11 @@ func (s *Service) checkInterfaceChange(ctx context.Context, tx *db.Tx, before, a
 	if allowBreaking || by.none() {
 		return nil
 	}
-	changes, err := before.breaks(after)
+	changes, err := before.breakingChanges(after)
 	if err != nil {
 		return err
 	}
-	return brokenUpdate(before.release(), changes)
+	return errBreakingUpdate(before.release(), changes)
 }
 
 // DeleteInterface deletes a version of an interface. Forbidden when it is public, or
@@ -235,7 +235,7 @@ func (s *Service) DeleteInterface(ctx context.Context, actor access.Actor, i id.
 			return db.Convert(err)
 		}
 		if !ok {
-			return noSuch(InterfaceKind, string(i))
+			return errNotFound(InterfaceKind, string(i))
 		}
 		if err := s.checkDeletion(ctx, tx, actor, found.release(), found.CreatedBy, found.visibility()); err != nil {
 			return err

@@ -129,7 +129,7 @@ func TestInterfaceUpdate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts, err := before.made(after)
+			parts, err := before.contentChanges(after)
 			if diff := cmp.Diff(test.parts, parts); diff != "" || err != nil {
 				t.Errorf("%v %s", err, diff)
 			}
@@ -145,15 +145,15 @@ func TestInterfaceUpdate(t *testing.T) {
 }
 
 func TestNeeded(t *testing.T) {
-	if err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{}); err != nil {
+	if err := checkNoDependents(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{}); err != nil {
 		t.Error(err)
 	}
-	err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: []string{"plugin a@1.0.0"}, others: 2})
+	err := checkNoDependents(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: []string{"plugin a@1.0.0"}, others: 2})
 	if !fault.Is(err, fault.ReferenceConstraint) || !strings.Contains(err.Error(), "interface i@1.0.0") || !strings.Contains(err.Error(), "plugin a@1.0.0, 2 packages of other workspaces") {
 		t.Error(err)
 	}
 	many := make([]string, maxNamed+1)
-	if err := needed(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: many}); !strings.Contains(err.Error(), "more of this workspace") {
+	if err := checkNoDependents(release{kind: InterfaceKind, name: "i", version: "1.0.0"}, dependents{own: many}); !strings.Contains(err.Error(), "more of this workspace") {
 		t.Error(err)
 	}
 }

@@ -155,9 +155,9 @@ func chosenVisibility(visibility *Visibility, public *bool, before Visibility) (
 // never change.
 func (v Visibility) open() bool { return v != Private }
 
-// frozen is the fault of an update that would change what an open version is made
+// errFrozen is the fault of an update that would change what an open version is made
 // of; parts names what would change.
-func frozen(r release, v Visibility, parts []string) error {
+func errFrozen(r release, v Visibility, parts []string) error {
 	return fault.New(fault.Forbidden, "The %s is %s, so what it is made of cannot be changed, and this would change %s. Publish a new version.",
 		r, v, fault.Bounded(strings.Join(parts, ", ")))
 }
@@ -172,8 +172,8 @@ func checkClosing(r release, before, after Visibility, others int) error {
 		r, count(others, "bot"))
 }
 
-// kept is the fault of deleting a version that is open to all.
-func kept(r release, v Visibility) error {
+// errOpenToOthers is the fault of deleting a version that is open to all.
+func errOpenToOthers(r release, v Visibility) error {
 	return fault.New(fault.Forbidden, "The %s is %s, and what is open to others is kept for them. Make it private first, which can be done while no other workspace uses it.",
 		r, v)
 }
@@ -199,8 +199,8 @@ func (u users) none() bool { return len(u.own) == 0 && u.others == 0 }
 // maxNamed bounds how many bots a message names.
 const maxNamed = 5
 
-// installed is the fault of deleting what bots have installed; nil when none has.
-func installed(r release, by users) error {
+// checkNotInstalled is the fault of deleting what bots have checkNotInstalled; nil when none has.
+func checkNotInstalled(r release, by users) error {
 	if by.none() {
 		return nil
 	}
@@ -219,14 +219,14 @@ func installed(r release, by users) error {
 		r, strings.Join(who, ", "))
 }
 
-// noSuch is the one answer for what does not exist and for what the caller may not
+// errNotFound is the one answer for what does not exist and for what the caller may not
 // know of; what is an id, or name@version.
-func noSuch(k Kind, what string) error {
+func errNotFound(k Kind, what string) error {
 	return fault.New(fault.ResourceNotFound, "There is no %s %q that you can see here. It may be private to another workspace, or under another name: a version is written as 1.0.0, latest or a range such as ^1.2.0.", k, fault.Bounded(what))
 }
 
-// taken is the fault of publishing a name and version that there is already.
-func taken(r release) error {
+// errAlreadyPublished is the fault of publishing a name and version that there is already.
+func errAlreadyPublished(r release) error {
 	return fault.New(fault.AlreadyExists, "The %s exists already. Update it, or publish another version.", r)
 }
 
@@ -264,7 +264,7 @@ func checkCode(where string, code *string) error {
 	return nil
 }
 
-func tooMany(owner, what string, most, n int) error {
+func errTooMany(owner, what string, most, n int) error {
 	return fault.New(fault.LimitExceeded, "%s can have %d %s and would have %d.", owner, most, what, n).
 		With("limit", most).With("count", n)
 }

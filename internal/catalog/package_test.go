@@ -79,10 +79,10 @@ func TestChosenVisibility(t *testing.T) {
 }
 
 func TestInstalled(t *testing.T) {
-	if err := installed(release{kind: IntegrationKind, name: "a/x", version: "1.0.0"}, users{}); err != nil {
+	if err := checkNotInstalled(release{kind: IntegrationKind, name: "a/x", version: "1.0.0"}, users{}); err != nil {
 		t.Error(err)
 	}
-	err := installed(release{kind: IntegrationKind, name: "a/x", version: "1.0.0"}, users{[]string{"A", "B", "C", "D", "E", "F", "G"}, 1})
+	err := checkNotInstalled(release{kind: IntegrationKind, name: "a/x", version: "1.0.0"}, users{[]string{"A", "B", "C", "D", "E", "F", "G"}, 1})
 	for _, part := range []string{"a/x@1.0.0", `"A"`, `"E"`, "2 more of this workspace", "1 bot of other workspaces"} {
 		if !fault.Is(err, fault.ReferenceConstraint) || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v, want %q", err, part)

@@ -134,8 +134,8 @@ func (p Plugin) apply(u PluginUpdate, findInterface, findIntegration definition.
 	return p, err
 }
 
-// made names the parts of what the plugin is made of that differ in next.
-func (p Plugin) made(next Plugin) ([]string, error) {
+// contentChanges names the parts of what the plugin is contentChanges of that differ in next.
+func (p Plugin) contentChanges(next Plugin) ([]string, error) {
 	return differences(p.Definition, next.Definition, []part{
 		{"title", p.Title != next.Title},
 		{"description", p.Description != next.Description},
@@ -145,8 +145,8 @@ func (p Plugin) made(next Plugin) ([]string, error) {
 	})
 }
 
-// breaks lists what would break bots that have the plugin if it became next.
-func (p Plugin) breaks(next Plugin) ([]definition.Change, error) {
+// breakingChanges lists what would break bots that have the plugin if it became next.
+func (p Plugin) breakingChanges(next Plugin) ([]definition.Change, error) {
 	before, err := definition.ParsePlugin([]byte(p.Definition))
 	if err != nil {
 		return nil, err
@@ -161,9 +161,9 @@ func (p Plugin) dependencies() (definition.Dependencies, error) {
 	return d.Dependencies, err
 }
 
-// noSuchDependency is the fault of a dependency that the workspace cannot see; r is
+// errDependencyNotFound is the fault of a dependency that the workspace cannot see; r is
 // what the caller said of it.
-func noSuchDependency(k Kind, r definition.Reference) error {
+func errDependencyNotFound(k Kind, r definition.Reference) error {
 	what := r.ID
 	if what == "" {
 		what = r.Name + "@" + r.Version

@@ -59,7 +59,7 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 			return err
 		}
 		if !allowBreaking {
-			if err := checkBase(r, versions, p.breaksOf(ctx, tx)); err != nil {
+			if err := checkBase(r, versions, p.breakingChangesSince(ctx, tx)); err != nil {
 				return err
 			}
 		}
@@ -67,7 +67,7 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 			return db.Convert(err)
 		}
 		if err := insertPlugin(ctx, tx, p); err != nil {
-			return takenOr(p.release(), err)
+			return alreadyPublishedOr(p.release(), err)
 		}
 		if err := keepDependencies(ctx, tx, p); err != nil {
 			return err
@@ -118,15 +118,15 @@ func keepDependencies(ctx context.Context, tx *db.Tx, p Plugin) error {
 	return db.Convert(writeDependencies(ctx, tx, p.ID, d))
 }
 
-// breaksOf lists what the plugin would break for users of another version of its
+// breakingChangesSince lists what the plugin would break for users of another version of its
 // name in its workspace.
-func (p Plugin) breaksOf(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
+func (p Plugin) breakingChangesSince(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
 	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectPluginNamed(ctx, tx, p.Workspace, p.Name, base)
 		if err != nil || !found {
 			return nil, db.Convert(err)
 		}
-		return before.breaks(p)
+		return before.breakingChanges(p)
 	}
 }
 
@@ -143,7 +143,7 @@ func findInterface(ctx context.Context, q db.Querier, w id.Workspace) definition
 			i, found, err = visibleInterfaceNamed(ctx, q, w, r.Name, r.Version)
 		}
 		if err == nil && !found {
-			err = noSuchDependency(InterfaceKind, r)
+			err = errDependencyNotFound(InterfaceKind, r)
 		}
 		return definition.Reference{ID: string(i.ID), Name: i.Name, Version: i.Version}, err
 	}
@@ -165,7 +165,7 @@ func findIntegration(ctx context.Context, q db.Querier, w id.Workspace) definiti
 			return r, db.Convert(err)
 		}
 		if !found {
-			return r, noSuchDependency(IntegrationKind, r)
+			return r, errDependencyNotFound(IntegrationKind, r)
 		}
 		return definition.Reference{ID: string(i.ID), Name: i.Name, Version: i.Version}, nil
 	}
@@ -198,7 +198,7 @@ func (s *Service) GetPlugin(ctx context.Context, w id.Workspace, p id.Plugin) (P
 		return Plugin{}, db.Convert(err)
 	}
 	if !ok {
-		return Plugin{}, noSuch(PluginKind, string(p))
+		return Plugin{}, errNotFound(PluginKind, string(p))
 	}
 	return found, nil
 }
@@ -217,7 +217,7 @@ func (s *Service) GetPluginByName(ctx context.Context, w id.Workspace, name, ref
 			return p, db.Convert(err)
 		}
 	}
-	return Plugin{}, noSuch(PluginKind, name+"@"+reference)
+	return Plugin{}, errNotFound(PluginKind, name+"@"+reference)
 }
 
 // GetDereferencedPlugin is GetPlugin with its references to entities of interfaces
@@ -349,7 +349,7 @@ func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plu
 			return db.Convert(err)
 		}
 		if !found {
-			return noSuch(PluginKind, string(p))
+			return errNotFound(PluginKind, string(p))
 		}
 		if after, err = before.apply(u, findInterface(ctx, tx, actor.Workspace), findIntegration(ctx, tx, actor.Workspace), now); err != nil {
 			return err
@@ -364,7 +364,7 @@ func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plu
 			}
 		}
 		if err := updatePlugin(ctx, tx, after); err != nil {
-			return takenOr(after.release(), err)
+			return alreadyPublishedOr(after.release(), err)
 		}
 		if err := keepDependencies(ctx, tx, after); err != nil {
 			return err
@@ -377,12 +377,12 @@ func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plu
 // checkPluginChange says whether a plugin may become another one.
 func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, after Plugin, allowBreaking bool) error {
 	if before.Visibility.open() {
-		parts, err := before.made(after)
+		parts, err := before.contentChanges(after)
 		if err != nil {
 			return err
 		}
 		if len(parts) > 0 {
-			return frozen(before.release(), before.Visibility, parts)
+			return errFrozen(before.release(), before.Visibility, parts)
 		}
 	}
 	if before.Visibility == after.Visibility && before.Definition == after.Definition {
@@ -403,11 +403,11 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 	if allowBreaking || bots.none() {
 		return nil
 	}
-	changes, err := before.breaks(after)
+	changes, err := before.breakingChanges(after)
 	if err != nil {
 		return err
 	}
-	return brokenUpdate(before.release(), changes)
+	return errBreakingUpdate(before.release(), changes)
 }
 
 // DeprecatePlugin keeps a version from being newly installed; bots that have it keep
@@ -445,7 +445,7 @@ func (s *Service) DeletePlugin(ctx context.Context, actor access.Actor, p id.Plu
 			return db.Convert(err)
 		}
 		if !ok {
-			return noSuch(PluginKind, string(p))
+			return errNotFound(PluginKind, string(p))
 		}
 		if err := s.checkDeletion(ctx, tx, actor, found.release(), found.CreatedBy, found.Visibility); err != nil {
 			return err

@@ -20,7 +20,7 @@ func finder(prefix string) definition.Find {
 			r.ID = prefix + "_" + r.Name
 		}
 		if strings.HasSuffix(r.ID, "missing") {
-			return r, noSuchDependency(InterfaceKind, r)
+			return r, errDependencyNotFound(InterfaceKind, r)
 		}
 		return definition.Reference{ID: r.ID, Name: strings.TrimPrefix(r.ID, prefix+"_"), Version: "1.0.0"}, nil
 	}
@@ -124,7 +124,7 @@ func TestPluginUpdate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts, err := before.made(after)
+			parts, err := before.contentChanges(after)
 			if diff := cmp.Diff(test.parts, parts); diff != "" || err != nil {
 				t.Errorf("%v %s", err, diff)
 			}

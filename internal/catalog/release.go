@@ -110,18 +110,18 @@ func (s *Service) checkDeletion(ctx context.Context, tx *db.Tx, actor access.Act
 	if err != nil {
 		return err
 	}
-	if err := installed(r, bots); err != nil {
+	if err := checkNotInstalled(r, bots); err != nil {
 		return err
 	}
 	packages, err := selectDependents(ctx, tx, r.workspace, r.id)
 	if err != nil {
 		return db.Convert(err)
 	}
-	if err := needed(r, packages); err != nil {
+	if err := checkNoDependents(r, packages); err != nil {
 		return err
 	}
 	if v.open() {
-		return kept(r, v)
+		return errOpenToOthers(r, v)
 	}
 	return nil
 }
@@ -141,10 +141,10 @@ func (s *Service) users(ctx context.Context, tx *db.Tx, r release) (by users, er
 // AlreadyExists when the version is one of them, LimitExceeded when they are too many.
 func checkVersions(r release, versions []string) error {
 	if slices.Contains(versions, r.version) {
-		return taken(r)
+		return errAlreadyPublished(r)
 	}
 	if len(versions) >= maxVersions {
-		return tooMany("The "+string(r.kind)+" "+fault.Bounded(r.name), "versions", maxVersions, len(versions)+1)
+		return errTooMany("The "+string(r.kind)+" "+fault.Bounded(r.name), "versions", maxVersions, len(versions)+1)
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func checkBase(r release, versions []string, changes func(base string) ([]defini
 	if err != nil {
 		return err
 	}
-	return brokenVersion(r, base, breaking)
+	return errBreakingVersion(r, base, breaking)
 }
 
 // shareIcon gives all versions of the name of an interface or a plugin the icon of
@@ -172,11 +172,11 @@ func shareIcon(ctx context.Context, tx *db.Tx, r release, icon *blob.Hash) (blob
 	return *icon, updateSharedIcon(ctx, tx, r.kind, r.workspace, r.name, *icon)
 }
 
-// takenOr is the fault of writing a version that another transaction published
+// alreadyPublishedOr is the fault of writing a version that another transaction published
 // meanwhile, and any other failure as it is.
-func takenOr(r release, err error) error {
+func alreadyPublishedOr(r release, err error) error {
 	if err = db.Convert(err); fault.Is(err, fault.AlreadyExists) {
-		return taken(r)
+		return errAlreadyPublished(r)
 	}
 	return err
 }

@@ -16,5 +16,5 @@ func (s *Service) OwnsIntegration(ctx context.Context, q db.Querier, w id.Worksp
 // NoSuchIntegration is the one answer for an integration that does not exist and for
 // one that the caller may not know of.
 func (s *Service) NoSuchIntegration(i id.Integration) error {
-	return noSuch(IntegrationKind, string(i))
+	return errNotFound(IntegrationKind, string(i))
 }
