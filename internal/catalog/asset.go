@@ -13,37 +13,37 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// defaultIcon is the icon of what was published without one.
+// defaultIcon is the icon of packages that have none.
 //
 //go:embed icon.svg
 var defaultIcon []byte
 
 const (
 	assetsPath = "/v1/assets/"
-	// noIcon and noReadme stand in place of a hash for those that have none.
+	// noIcon and noReadme are the names of the defaults, in place of a hash.
 	noIcon   = "icon.svg"
 	noReadme = "readme.md"
-	// assetPurpose is what the seal of an address is made for.
+	// assetPurpose is the purpose of the signatures in addresses; see secret.Keyring.
 	assetPurpose = "asset"
 )
 
-// The content types that assets are served with: what is none of the images is
-// text, and nothing is ever served as a page.
+// The content types of assets besides the other images. Whatever is not an image is
+// served as text, and nothing is ever served as a web page.
 const (
 	svgType  = "image/svg+xml"
 	textType = "text/markdown; charset=utf-8"
 )
 
-// assetURL is the address of an asset: its hash and a seal over it. Whoever has
-// the address was given it by an answer, so reading it needs no token, and asking
-// for other hashes tells nobody what this installation holds.
+// assetURL is the address of an asset: its hash and a signature of that. Only an answer
+// of this installation can have given a caller the address, so no token is needed to
+// read it, and nobody can find out by guessing hashes what is stored here.
 func (s *Service) assetURL(hash blob.Hash, absent string) string {
 	address := s.PublicURL() + assetsPath
 	if hash == "" {
 		return address + absent
 	}
-	seal := s.Keys.Sign(assetPurpose, []byte(hash))
-	return address + string(hash) + "-" + base64.RawURLEncoding.EncodeToString(seal)
+	signature := s.Keys.Sign(assetPurpose, []byte(hash))
+	return address + string(hash) + "-" + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // IconURL is the address of an icon; the empty hash is that of the default icon.
@@ -52,8 +52,8 @@ func (s *Service) IconURL(icon blob.Hash) string { return s.assetURL(icon, noIco
 // ReadmeURL is the address of a readme; the empty hash is that of an empty one.
 func (s *Service) ReadmeURL(readme blob.Hash) string { return s.assetURL(readme, noReadme) }
 
-// asset reads what an address names: content and its type. ResourceNotFound when
-// the address is not one that an answer gave, or the asset is gone.
+// asset reads the asset with the name that its address ends in, and its content type.
+// ResourceNotFound when the signature is not valid or the asset no longer exists.
 func (s *Service) asset(ctx context.Context, name string) (content []byte, contentType string, err error) {
 	switch name {
 	case noIcon:
@@ -62,13 +62,13 @@ func (s *Service) asset(ctx context.Context, name string) (content []byte, conte
 		return nil, textType, nil
 	}
 	missing := fault.New(fault.ResourceNotFound, "There is no such icon or readme. Take its address from iconUrl or readmeUrl of a fresh answer.")
-	text, sealed, _ := strings.Cut(name, "-")
+	text, signed, _ := strings.Cut(name, "-")
 	hash, err := blob.ParseHash(text)
 	if err != nil {
 		return nil, "", missing
 	}
-	seal, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil || !s.Keys.Verify(assetPurpose, []byte(hash), seal) {
+	signature, err := base64.RawURLEncoding.DecodeString(signed)
+	if err != nil || !s.Keys.Verify(assetPurpose, []byte(hash), signature) {
 		return nil, "", missing
 	}
 	content, err = s.Blobs.Get(ctx, hash)
@@ -78,12 +78,12 @@ func (s *Service) asset(ctx context.Context, name string) (content []byte, conte
 	return content, contentTypeOf(content), err
 }
 
-// assets are an icon and a readme in a request, in base64; nil was not said, and
-// the empty text is none.
+// assets are the icon and the readme in a request, in base64. Nil is absent; the empty
+// string removes it.
 type assets struct{ icon, readme *string }
 
-// check says whether they could be stored: InvalidPayload when the icon is no image
-// or the readme no text, LimitExceeded when one is too large.
+// check checks both: InvalidPayload when the icon is not an image or the readme not text,
+// LimitExceeded when one is too large.
 func (a assets) check() error {
 	if a.icon != nil {
 		content, err := decodeAsset("icon", *a.icon)
@@ -91,7 +91,7 @@ func (a assets) check() error {
 			return err
 		}
 		if len(content) > 0 && contentTypeOf(content) == textType {
-			return fault.New(fault.InvalidPayload, "The icon is not an image that can be shown: it must be SVG, PNG, JPEG, GIF or WebP, in base64.")
+			return fault.New(fault.InvalidPayload, "The icon is not an image of a known format; it must be SVG, PNG, JPEG, GIF or WebP, in base64.")
 		}
 	}
 	if a.readme != nil {
@@ -100,14 +100,15 @@ func (a assets) check() error {
 			return err
 		}
 		if !utf8.Valid(content) {
-			return fault.New(fault.InvalidPayload, "The readme is not text: it must be Markdown in UTF-8, in base64.")
+			return fault.New(fault.InvalidPayload, "The readme is not text; it must be Markdown in UTF-8, in base64.")
 		}
 	}
 	return nil
 }
 
-// usable is what of them could be stored. "bp dev" sends the names of the files where
-// "bp deploy" sends what is in them, so a development integration does without.
+// usable is those of them that pass check; the others become absent. It is for
+// development integrations: "bp dev" sends the names of the files where "bp deploy" sends
+// their content.
 func (a assets) usable() assets {
 	if (assets{icon: a.icon}).check() != nil {
 		a.icon = nil
@@ -118,9 +119,8 @@ func (a assets) usable() assets {
 	return a
 }
 
-// putAssets stores what a.check let pass and answers the hashes: nil was not said,
-// empty is none. It is done before the transaction, which must not wait for a disk
-// or a bucket; when that fails, the blobs are without a reference and are collected.
+// putAssets stores assets that passed check and answers their hashes: nil is absent, the
+// empty hash removes. As for putBlobs, it runs before the transaction.
 func (s *Service) putAssets(ctx context.Context, a assets) (icon, readme *blob.Hash, err error) {
 	if icon, err = s.putAsset(ctx, "icon", a.icon); err != nil {
 		return nil, nil, err
@@ -143,7 +143,7 @@ func (s *Service) putAsset(ctx context.Context, what string, encoded *string) (*
 
 func decodeAsset(what, encoded string) ([]byte, error) {
 	if n := base64.StdEncoding.DecodedLen(len(encoded)); n > maxAsset+2 {
-		return nil, fault.New(fault.LimitExceeded, "The %s is about %d bytes; it can have %d.", what, n, maxAsset).
+		return nil, fault.New(fault.LimitExceeded, "The %s is about %d bytes long; at most %d are allowed.", what, n, maxAsset).
 			With("limit", maxAsset).With("count", n)
 	}
 	content, err := base64.StdEncoding.DecodeString(encoded)
@@ -151,12 +151,12 @@ func decodeAsset(what, encoded string) ([]byte, error) {
 		content, err = base64.RawStdEncoding.DecodeString(encoded)
 	}
 	if err != nil {
-		return nil, fault.New(fault.InvalidPayload, "The %s is not base64: send its bytes encoded in base64.", what)
+		return nil, fault.New(fault.InvalidPayload, "The %s is not valid base64. Send its bytes encoded in base64.", what)
 	}
 	return content, nil
 }
 
-// images are the beginnings of the images that are not text.
+// images are the magic numbers of binary image formats.
 var images = []struct{ begin, contentType string }{
 	{"\x89PNG\r\n\x1a\n", "image/png"},
 	{"\xff\xd8\xff", "image/jpeg"},
@@ -180,7 +180,7 @@ func contentTypeOf(content []byte) string {
 	return textType
 }
 
-// isSVG says whether the first element of the text is svg.
+// isSVG says whether the first element of an XML text is svg.
 func isSVG(content []byte) bool {
 	rest := bytes.TrimPrefix(content, []byte("\ufeff"))
 	for {

@@ -12,15 +12,16 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Billable answers, of bots, the actions that an integration of that name declares as
-// ones that cost, in a version that the bot has installed. What is not installed costs
-// nothing.
+// Billable lists, for each of the bots, the actions that the integration of that name
+// declares as billable in the versions that the bot has installed. Bots without it are
+// absent.
 func (s *Service) Billable(ctx context.Context, q db.Querier, integration string, bots []id.Bot) (map[id.Bot][]string, error) {
 	installed, err := selectInstalledVersions(ctx, q, integration, bots)
 	if err != nil {
 		return nil, db.Convert(err)
 	}
-	// One definition at a time is in memory; many bots have the same.
+	// Many bots have the same version, so each definition is read once. One at a time is
+	// in memory.
 	known := map[id.Integration][]string{}
 	billable := map[id.Bot][]string{}
 	for _, i := range installed {

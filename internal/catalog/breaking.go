@@ -10,11 +10,10 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// compatibleBase is the version that a new one must not break: the highest of the
-// versions below it that a caret range of it admits too, as 1.2.0 for 1.3.0 and
-// 0.2.1 for 0.2.2. ok is false when the new version is free to break, because its
-// first number that is not zero is a new one. Pre-releases promise nothing, so none
-// is a base. Versions are those there are.
+// compatibleBase is the version whose users a new version must not break: the highest of
+// the lower versions that share its caret range, such as 1.2.0 for 1.3.0 and 0.2.1 for
+// 0.2.2. ok is false when there is none, so that the new version may break anything.
+// Pre-releases promise nothing and are never a base.
 func compatibleBase(versions []string, version string) (base string, ok bool) {
 	next, err := semver.StrictNewVersion(version)
 	if err != nil {
@@ -33,7 +32,8 @@ func compatibleBase(versions []string, version string) (base string, ok bool) {
 	return best.Original(), true
 }
 
-// sameLine says whether two versions promise to be compatible.
+// sameLine says whether two versions promise compatibility: whether one caret range can
+// hold both.
 func sameLine(a, b *semver.Version) bool {
 	switch {
 	case a.Major() != b.Major():
@@ -46,13 +46,12 @@ func sameLine(a, b *semver.Version) bool {
 	return a.Minor() > 0 || a.Patch() == b.Patch()
 }
 
-// maxChanges bounds how many changes a message names.
+// maxChanges is how many changes a message names at most.
 const maxChanges = 10
 
-// errBreaking is the fault of changes that break who is built on a version; nil when
-// there are none. what says of which change of versions they are, and right what
-// would be right.
-func errBreaking(changes []definition.Change, what, right string) error {
+// errBreaking is the fault of breaking changes, nil when there are none. what says where
+// they come from, remedy what the caller can do.
+func errBreaking(changes []definition.Change, what, remedy string) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -64,23 +63,23 @@ func errBreaking(changes []definition.Change, what, right string) error {
 		}
 		all = append(all, c.String())
 	}
-	return fault.New(fault.BreakingChanges, "%s: %s. %s", what, strings.Join(all, "; "), right)
+	return fault.New(fault.BreakingChanges, "%s: %s. %s", what, strings.Join(all, "; "), remedy)
 }
 
-// errBreakingUpdate is the fault of an update that breaks who uses the version.
+// errBreakingUpdate is the fault of an update that breaks users of the version.
 func errBreakingUpdate(r release, changes []definition.Change) error {
-	return errBreaking(changes, "This breaks those who use the "+r.String(),
+	return errBreaking(changes, "This breaks users of the "+r.String(),
 		"Publish it as a new version, or send the header x-bypass-breaking-changes-detection: true.")
 }
 
-// errBreakingVersion is the fault of a new version that breaks users of an older one who
-// get it without asking.
+// errBreakingVersion is the fault of a new version that breaks users of base, whose version
+// ranges admit it.
 func errBreakingVersion(r release, base string, changes []definition.Change) error {
 	return errBreaking(changes, "The "+r.String()+" breaks users of "+fault.Bounded(base),
 		"This is allowed with a major version increment (a minor one below 1.0.0), or with the header x-bypass-breaking-changes-detection: true.")
 }
 
-// unionOfKeys is the keys of both maps, in their order.
+// unionOfKeys is the sorted keys of both maps.
 func unionOfKeys[V any](a, b map[string]V) []string {
 	keys := make([]string, 0, len(a)+len(b))
 	for key := range a {

@@ -1,21 +1,24 @@
-// Package catalog owns what bots are put together from: integrations, interfaces
-// and plugins, in their versions, private to a workspace or public in the hub.
+// Package catalog owns the packages that bots are built from: integrations, interfaces
+// and plugins, each in versions that are private to a workspace or open to others
+// through the hub.
 //
-// It does not own what they are made of (package definition), the bytes of their
-// code, icons and readmes (package blob), their keys (package access), the bots
-// that have them installed (package bot), nor the workspaces that publish them.
+// It does not own their definitions (package definition), the bytes of their code,
+// icons and readmes (package blob), their access keys (package access), the bots that
+// have them installed (package bot), nor the workspaces that publish them.
 //
-// What holds at all times:
-//   - A version belongs to one workspace. Everybody may read the public and the
-//     unlisted ones, only the public ones are listed; of a private one nobody
-//     outside learns that it exists.
-//   - A name and version is one package of a workspace, and one of all that are open
-//     to others. A name begins with the handle of its workspace; only the platform's
-//     own workspace publishes names without one.
-//   - What a public or unlisted version is made of never changes, and it is not
-//     deleted while it is one.
-//   - The definition is stored as the JSON that is answered, where lists do not
-//     touch it: behind what they read or, beside counters, in a table of its own.
+// Invariants:
+//   - A version belongs to one workspace. Public and unlisted versions are open:
+//     anybody may read them. Only public ones are listed. Nobody outside the workspace
+//     can tell that a private one exists.
+//   - A workspace has at most one version of a kind, name and number, and so have all
+//     workspaces together of those that are open. A name begins with the handle of its
+//     workspace; only the platform's own workspace publishes names without one. All
+//     open versions of a name belong to one workspace, also after its handle went to
+//     another one.
+//   - The content of an open version never changes, and the version cannot be deleted
+//     while it is open.
+//   - A definition is stored as the JSON that is answered, in a column after those that
+//     lists read or, where counters change the row often, in a table of its own.
 //   - The signing secret and the values of secrets are sealed in the database. The
-//     former is shown once, when it is made; the latter never.
+//     signing secret is shown once, when it is made; the values never.
 package catalog

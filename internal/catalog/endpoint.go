@@ -9,9 +9,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Endpoint answers where an integration runs and what calls to it are signed with,
-// by one query. It is for the server's own calls: whoever has the integration
-// installed may have it called.
+// Endpoint reads where an integration runs and what calls to it are signed with, by one
+// query. It takes no workspace because it serves the server's own calls, on behalf of any
+// bot that has the integration installed.
 func (s *Service) Endpoint(ctx context.Context, q db.Querier, i id.Integration) (e definition.Endpoint, found bool, err error) {
 	row, found, err := selectEndpoint(ctx, q, i)
 	if err != nil || !found {
@@ -25,26 +25,26 @@ func (s *Service) Endpoint(ctx context.Context, q db.Querier, i id.Integration) 
 	return e, err == nil, err
 }
 
-// openSigningSecrets are the secrets that calls are signed with, the newest first:
-// one, or two until the older one ends.
+// openSigningSecrets are the secrets that calls are signed with, the newest first. There
+// are two while the previous one is still valid.
 func (s *Service) openSigningSecrets(i id.Integration, current, old string, until time.Time) ([]string, error) {
 	plain, err := signingSecretColumn.Open(s.Keys, current, string(i))
 	if err != nil {
 		return nil, err
 	}
-	good := []string{string(plain)}
+	valid := []string{string(plain)}
 	if old == "" || !s.Clock.Now().Before(until) {
-		return good, nil
+		return valid, nil
 	}
 	if plain, err = oldSigningSecretColumn.Open(s.Keys, old, string(i)); err != nil {
 		return nil, err
 	}
-	return append(good, string(plain)), nil
+	return append(valid, string(plain)), nil
 }
 
-// Shared is the version of an integration that answers for calls which name no
-// instance: the newest release of those that are open to all or, when none is, of
-// those that one workspace alone has under the name.
+// Shared finds the version of an integration whose scripts route webhooks that name no
+// instance: the latest of the open versions of the name or, when none is open, the latest
+// version of the only workspace that has the name.
 func (s *Service) Shared(ctx context.Context, name string) (shared definition.Shared, found bool, err error) {
 	q := s.DB.Reader(ctx)
 	named, err := selectNamed(ctx, q, name)
@@ -56,7 +56,7 @@ func (s *Service) Shared(ctx context.Context, name string) (shared definition.Sh
 		candidates = named
 		for _, v := range named {
 			if v.workspace != named[0].workspace {
-				return shared, false, nil // nobody can say whose is meant
+				return shared, false, nil // ambiguous
 			}
 		}
 	}

@@ -21,8 +21,8 @@ func (IntegrationSecret) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, MaxLength: &most}
 }
 
-// ValidateIntegrationBody is the body of validateIntegrationCreation, and the most of
-// that of createIntegration.
+// ValidateIntegrationBody is the body of validateIntegrationCreation, and most of that of
+// createIntegration.
 type ValidateIntegrationBody struct {
 	Name    string `json:"name" maxLength:"200" doc:"The name with the workspace's handle in front: handle/name."`
 	Version string `json:"version" maxLength:"200" doc:"The version, such as 1.0.0."`
@@ -101,7 +101,7 @@ type (
 
 const integrationsPath = "/v1/admin/integrations"
 
-// mountIntegrations registers the operations of a workspace's integrations.
+// mountIntegrations registers the operations on the integrations of a workspace.
 func mountIntegrations(m *wire.Mux, s *Service) {
 	wire.Register(m, wire.Operation{ID: "createIntegration", Method: http.MethodPost, Path: integrationsPath, Area: "integrations",
 		Summary: "Create an integration",

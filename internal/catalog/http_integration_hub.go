@@ -122,11 +122,11 @@ func mountIntegrationHub(m *wire.Mux, s *Service) {
 		})
 }
 
-// page is the part of the list that is asked for; limit counts when pageSize is not
-// given. It is any number, also one that no int can hold.
+// page is the requested page. The deprecated limit counts when pageSize is absent; it can
+// be any number, also one that does not fit an int.
 func (q IntegrationQuery) page(ctx context.Context, m *wire.Mux) (db.Page, error) {
 	if q.Limit.Given && !q.PageSize.Given {
-		size := 0 // which is refused
+		size := 0 // refused by Page
 		if q.Limit.Value >= 1 {
 			size = int(min(q.Limit.Value, math.MaxInt32))
 		}

@@ -11,9 +11,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// InterfaceDetails is an interface as it goes on the wire. It is not filled: the
-// answer is put together from the stored text by appendInterface. It says what that
-// text is, and a test holds the one against the other.
+// InterfaceDetails describes an interface in an answer, for the schema only. The answer
+// itself is assembled from stored text by appendInterface; a test compares the two.
 type InterfaceDetails struct {
 	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the interface."`
 	CreatedAt wire.Time `json:"createdAt" doc:"When it was created."`
@@ -164,8 +163,8 @@ func mountInterfaces(m *wire.Mux, s *Service) {
 		})
 }
 
-// ReadInterface reads an interface from the body of a createInterface request, as a
-// file of definitions holds it.
+// ReadInterface parses the body of a createInterface request, which is the form of the
+// definitions that "botyard hub load" publishes.
 func ReadInterface(body []byte) (InterfaceDraft, error) {
 	var b CreateInterfaceBody
 	err := wire.ParseJSON(body, &b)
@@ -212,15 +211,14 @@ func (s *Service) showInterfaces(ctx context.Context, m *wire.Mux, in *listPacka
 	return &listInterfacesOutput{Body: ListInterfacesAnswer{Interfaces: items, Meta: m.Meta(ctx, next)}}, nil
 }
 
-// appendInterface writes an InterfaceAnswer. What is stored as JSON is copied as it
-// is.
+// appendInterface appends an InterfaceAnswer. What is stored as JSON is copied verbatim.
 func (s *Service) appendInterface(out []byte, i Interface) []byte {
 	out = wire.AppendText(append(out, `{"interface":{"id":`...), string(i.ID))
 	out = wire.TimeOf(i.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(i.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
 	out = wire.AppendText(append(out, `,"name":`...), i.Name)
 	out = wire.AppendText(append(out, `,"version":`...), i.Version)
-	out = s.appendLooks(out, i.Title, i.Description, i.Icon, i.Readme)
+	out = s.appendPresentation(out, i.Title, i.Description, i.Icon, i.Readme)
 	out = strconv.AppendBool(append(out, `,"public":`...), i.Public)
 	out = append(append(out, `,"attributes":`...), i.Attributes...)
 	return append(appendMembers(out, i.Definition), '}')

@@ -11,9 +11,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// PluginDetails is a plugin as it goes on the wire. It is not filled: the answer is
-// put together from the stored text by appendPlugin. It says what that text is, and
-// a test holds the one against the other.
+// PluginDetails describes a plugin in an answer, for the schema only. The answer itself is
+// assembled from stored text by appendPlugin; a test compares the two.
 type PluginDetails struct {
 	ID        string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the plugin."`
 	Name      string    `json:"name" maxLength:"200" doc:"The name."`
@@ -268,14 +267,14 @@ func (s *Service) showPlugins(ctx context.Context, m *wire.Mux, in *listPackages
 	return &listPluginsOutput{Body: ListPluginsAnswer{Plugins: items, Meta: m.Meta(ctx, next)}}, nil
 }
 
-// appendPlugin writes a PluginAnswer. What is stored as JSON is copied as it is.
+// appendPlugin appends a PluginAnswer. What is stored as JSON is copied verbatim.
 func (s *Service) appendPlugin(out []byte, p Plugin) []byte {
 	out = wire.AppendText(append(out, `{"plugin":{"id":`...), string(p.ID))
 	out = wire.AppendText(append(out, `,"name":`...), p.Name)
 	out = wire.AppendText(append(out, `,"version":`...), p.Version)
 	out = wire.TimeOf(p.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
 	out = wire.TimeOf(p.UpdatedAt).AppendJSON(append(out, `,"updatedAt":`...))
-	out = s.appendLooks(out, p.Title, p.Description, p.Icon, p.Readme)
+	out = s.appendPresentation(out, p.Title, p.Description, p.Icon, p.Readme)
 	out = strconv.AppendBool(append(out, `,"public":`...), p.Visibility == Public)
 	out = wire.AppendText(append(out, `,"visibility":`...), string(p.Visibility))
 	out = wire.AppendText(append(out, `,"lifecycleStatus":`...), string(p.Lifecycle))

@@ -14,7 +14,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Verification says how far the review of an integration is.
+// Verification is the state of the review of an integration.
 type Verification string
 
 // The verification statuses of the public API.
@@ -25,8 +25,8 @@ const (
 	Rejected   Verification = "rejected"
 )
 
-// Integration is one version of an integration as it is stored. The fields of type
-// JSON hold what is answered.
+// Integration is one version of an integration as it is stored. Fields of type JSON hold
+// the text that answers contain.
 type Integration struct {
 	ID           id.Integration
 	Workspace    id.Workspace
@@ -42,35 +42,35 @@ type Integration struct {
 	UpdatedAt    time.Time
 	// CreatedBy is empty when the operator made it.
 	CreatedBy id.Account
-	// Installs is how many bots have it, Views how often the hub showed it.
+	// Installs is how many bots have it installed, Views how often it was read in the hub.
 	Installs int64
 	Views    int64
-	// Icon, Readme and Code are empty when there is none. Versions of one name have
+	// Icon, Readme and Code are empty when there is none. All versions of a name share
 	// one icon.
 	Icon   blob.Hash
 	Readme blob.Hash
 	Code   blob.Hash
-	// URL is where its code runs; empty: here.
+	// URL is where its code runs; empty when it was uploaded.
 	URL string
 	// SigningSecret is sealed.
 	SigningSecret string
-	// MaxExecutionTime is how many seconds a call may take; zero: not chosen.
+	// MaxExecutionTime is how many seconds a call may take; zero is the default.
 	MaxExecutionTime int64
-	// SDKVersion is empty when the maker did not say.
+	// SDKVersion is empty when unknown.
 	SDKVersion string
 
 	Attributes      JSON // an object of strings
 	Layers          JSON // an array of strings
 	ExtraOperations JSON // an object of definition.ExtraOperation
 	SecretNames     JSON // a sorted array of strings
-	Parts           JSON // the names that a search can meet: a parts
+	Parts           JSON // the names that a search looks at: a value of type parts
 	Definition      JSON // a definition.Integration
 }
 
 // maxURL is our own limit, in characters: what a caller sends is always bounded.
 const maxURL = 2000
 
-// IntegrationDraft is an integration to be made. Nil is what the caller did not say.
+// IntegrationDraft is an integration to be created. Nil is absent.
 type IntegrationDraft struct {
 	Name       string
 	Version    string
@@ -81,17 +81,17 @@ type IntegrationDraft struct {
 	URL *string
 }
 
-// IntegrationUpdate changes an integration. Nil keeps what is there.
+// IntegrationUpdate changes an integration. What is nil stays as it is.
 type IntegrationUpdate struct {
 	Definition definition.IntegrationPatch
 	IntegrationSettings
 	URL wire.Patch[string]
 }
 
-// IntegrationSettings are what drafts and updates say alike.
+// IntegrationSettings are the settings that drafts and updates have in common.
 type IntegrationSettings struct {
 	SDKVersion       *string
-	Secrets          map[string]*string // nil removes the secret, or keeps it from being copied
+	Secrets          map[string]*string // nil removes a secret or, in a draft, keeps it from being inherited
 	Code             *string
 	Assets           assets
 	Title            *string
@@ -100,11 +100,11 @@ type IntegrationSettings struct {
 	Visibility       *Visibility
 	Layers           []string
 	MaxExecutionTime *int64
-	// AllowBreaking lets changes through that break who is built on it.
+	// AllowBreaking admits changes that break those who use the integration.
 	AllowBreaking bool
 }
 
-// update is the update that makes the draft out of an empty integration.
+// update is the update that turns an empty integration into the draft.
 func (d IntegrationDraft) update() IntegrationUpdate {
 	u := IntegrationUpdate{Definition: d.Definition.Patch(), IntegrationSettings: d.IntegrationSettings}
 	if u.Title == nil {
@@ -117,8 +117,8 @@ func (d IntegrationDraft) update() IntegrationUpdate {
 	return u
 }
 
-// developed is the draft without an icon and a readme that are none, when it is one of a
-// development integration; see assets.usable.
+// developed is the draft, when it is of a development integration without an icon or a
+// readme that cannot be used; see assets.usable.
 func (d IntegrationDraft) developed() IntegrationDraft {
 	if d.Dev {
 		d.Assets = d.Assets.usable()
@@ -126,8 +126,7 @@ func (d IntegrationDraft) developed() IntegrationDraft {
 	return d
 }
 
-// check says whether the draft is well formed, as far as that can be said without
-// its workspace and the other versions.
+// check checks what can be checked without the workspace and the other versions.
 func (d IntegrationDraft) check() error {
 	if err := checkName(d.Name); err != nil {
 		return err
@@ -137,7 +136,7 @@ func (d IntegrationDraft) check() error {
 	}
 	if d.Dev {
 		if d.URL == nil {
-			return fault.New(fault.InvalidPayload, "A development integration runs at a url of its own, and none is given. Send url, or leave dev out.")
+			return fault.New(fault.InvalidPayload, "A development integration needs the url that it runs at. Send url, or leave dev out.")
 		}
 		if v, chosen := chosenVisibility(d.Visibility, d.Public, Private); chosen && v != Private {
 			return errDevIsPrivate(d.Name, v)
@@ -147,11 +146,10 @@ func (d IntegrationDraft) check() error {
 }
 
 func errDevIsPrivate(name string, v Visibility) error {
-	return fault.New(fault.InvalidPayload, "The development integration %q cannot be %s: it is its workspace's own. Publish a production version.", fault.Bounded(name), v)
+	return fault.New(fault.InvalidPayload, "A development integration, such as %q, is always private and cannot be %s. Publish a production version instead.", fault.Bounded(name), v)
 }
 
-// check says whether the update is well formed, as far as that can be said without
-// the integration.
+// check checks what can be checked without the integration.
 func (u IntegrationUpdate) check() error {
 	if err := checkText(u.Title, u.Description); err != nil {
 		return err
@@ -184,16 +182,16 @@ func (u IntegrationUpdate) check() error {
 
 func checkURL(address string) error {
 	if n := utf8.RuneCountInString(address); n > maxURL {
-		return fault.New(fault.InvalidPayload, "The url has %d characters; it can have %d.", n, maxURL)
+		return fault.New(fault.InvalidPayload, "The url has %d characters; at most %d are allowed.", n, maxURL)
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fault.New(fault.InvalidPayload, "The url %q is not an address that the integration can be called at: it must be like https://example.com/path.", fault.Bounded(address))
+		return fault.New(fault.InvalidPayload, "The integration cannot be called at the url %q; it must be like https://example.com/path.", fault.Bounded(address))
 	}
 	return nil
 }
 
-// members names what the update has, for the audit trail.
+// members are the names of the members that the update has, for the audit trail.
 func (u IntegrationUpdate) members() []string {
 	names := u.Definition.Members()
 	for _, p := range []part{
@@ -216,7 +214,7 @@ func (u IntegrationUpdate) members() []string {
 	return names
 }
 
-// emptyIntegration is what a draft is applied to.
+// emptyIntegration is the integration that drafts are applied to.
 func emptyIntegration() (Integration, error) {
 	text, err := definition.EmptyIntegration().JSON()
 	return Integration{
@@ -225,8 +223,8 @@ func emptyIntegration() (Integration, error) {
 	}, err
 }
 
-// apply is i after the update, but for the names of secrets and what stands in
-// blobs. i stays as it is. find is asked for the interfaces that the update sets.
+// apply is i after the update, except for the names of secrets and the hashes of blobs.
+// i is not changed. find looks up the interfaces that the update sets.
 func (i Integration) apply(u IntegrationUpdate, find definition.Find, now time.Time) (Integration, error) {
 	i.UpdatedAt = later(i.UpdatedAt, now)
 	set(&i.SDKVersion, u.SDKVersion)
@@ -284,9 +282,9 @@ func applyExtraOperations(old JSON, patch definition.IntegrationPatch) (JSON, er
 	return toJSON(after)
 }
 
-// contentChanges names the parts of what the integration is contentChanges of that differ in next.
-// Where it runs, its secrets, icon, readme and visibility are no part of it: they
-// can change while what was promised stays.
+// contentChanges are the names of the parts of the content that differ in next. The url,
+// secrets, icon, readme and visibility are not part of the content: they may change while
+// everything that users rely on stays.
 func (i Integration) contentChanges(next Integration) ([]string, error) {
 	return differences(i.Definition, next.Definition, []part{
 		{"code", i.Code != next.Code},
@@ -300,7 +298,7 @@ func (i Integration) contentChanges(next Integration) ([]string, error) {
 	})
 }
 
-// breakingChanges lists what would break who is built on the integration if it became next.
+// breakingChanges lists what would break users of the integration if it became next.
 func (i Integration) breakingChanges(next Integration) ([]definition.Change, error) {
 	before, err := definition.ParseIntegration([]byte(i.Definition))
 	if err != nil {
@@ -330,9 +328,9 @@ func secretNames(before []string, patch map[string]*string) ([]string, error) {
 	return names, nil
 }
 
-// withSecrets is the integration with the names of its secrets after a patch, and what
-// of the patch is to be written: not the removal of secrets that are not there, of
-// which a body has room for millions.
+// withSecrets is the integration with the names of its secrets after a patch, and the
+// part of the patch that has to be written. Removals of secrets that do not exist are
+// left out of it, because a body has room for millions of them.
 func (i Integration) withSecrets(patch map[string]*string) (Integration, map[string]*string, error) {
 	if len(patch) == 0 {
 		return i, nil, nil

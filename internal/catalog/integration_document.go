@@ -7,9 +7,9 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// IntegrationDetails is an integration as it goes on the wire. It is not filled: the
-// answer is put together from the stored text by appendIntegration. It says what
-// that text is, and a test holds the one against the other.
+// IntegrationDetails describes an integration in an answer, for the schema only. The
+// answer itself is assembled from stored text by appendIntegration; a test compares the
+// two.
 type IntegrationDetails struct {
 	ID               string    `json:"id" minLength:"28" maxLength:"36" doc:"The id of this version of the integration."`
 	CreatedAt        wire.Time `json:"createdAt" doc:"When it was created."`
@@ -52,11 +52,11 @@ type PublicIntegrationAnswer struct {
 	Integration PublicIntegrationDetails `json:"integration" doc:"The integration."`
 }
 
-// answerRoom is more than what stands beside the stored texts in an answer.
-const answerRoom = 1024
+// answerOverhead is more than the size of an answer without the stored texts.
+const answerOverhead = 1024
 
 func (i Integration) answerSize() int {
-	return len(i.Definition) + len(i.Attributes) + len(i.SecretNames) + len(i.URL) + len(i.Description) + answerRoom
+	return len(i.Definition) + len(i.Attributes) + len(i.SecretNames) + len(i.URL) + len(i.Description) + answerOverhead
 }
 
 func (s *Service) showIntegration(i Integration, signingSecret string, err error) (*integrationOutput, error) {
@@ -67,8 +67,8 @@ func (s *Service) showIntegration(i Integration, signingSecret string, err error
 	return &integrationOutput{Body: wire.Document[IntegrationAnswer]{Bytes: append(out, "}}"...)}}, nil
 }
 
-// showPublicIntegration is an integration as the hub shows it: what it is, but not
-// where its owner runs it nor what its secrets are called.
+// showPublicIntegration is an integration as the hub shows it: without the address where
+// its owner runs it and without the names of its secrets.
 func (s *Service) showPublicIntegration(i Integration, by Publisher, err error) (*publicIntegrationOutput, error) {
 	if err != nil {
 		return nil, err
@@ -88,8 +88,8 @@ func (s *Service) showPublicIntegration(i Integration, by Publisher, err error) 
 	return &publicIntegrationOutput{Body: wire.Document[PublicIntegrationAnswer]{Bytes: append(out, "}}}"...)}}, nil
 }
 
-// appendIntegration writes IntegrationDetails without the brace at its end. What is
-// stored as JSON is copied as it is.
+// appendIntegration appends IntegrationDetails without the closing brace. What is stored
+// as JSON is copied verbatim.
 func (s *Service) appendIntegration(out []byte, i Integration, signingSecret string) []byte {
 	out = wire.AppendText(append(out, `{"id":`...), string(i.ID))
 	out = wire.TimeOf(i.CreatedAt).AppendJSON(append(out, `,"createdAt":`...))
@@ -102,14 +102,14 @@ func (s *Service) appendIntegration(out []byte, i Integration, signingSecret str
 	out = wire.AppendText(append(out, `,"name":`...), i.Name)
 	out = wire.AppendText(append(out, `,"version":`...), i.Version)
 	out = strconv.AppendBool(append(out, `,"dev":`...), i.Dev)
-	out = s.appendLooks(out, i.Title, i.Description, i.Icon, i.Readme)
+	out = s.appendPresentation(out, i.Title, i.Description, i.Icon, i.Readme)
 	out = strconv.AppendBool(append(out, `,"public":`...), i.Visibility == Public)
 	out = wire.AppendText(append(out, `,"visibility":`...), string(i.Visibility))
 	out = wire.AppendText(append(out, `,"verificationStatus":`...), string(i.Verification))
 	out = wire.AppendText(append(out, `,"lifecycleStatus":`...), string(i.Lifecycle))
 	out = append(append(out, `,"secrets":`...), i.SecretNames...)
 	out = append(append(out, `,"attributes":`...), i.Attributes...)
-	// The definition is an object that is never empty: without its braces its
-	// members go on where these stand.
+	// The definition is an object that is never empty: its members follow, without the
+	// braces.
 	return append(append(out, ','), i.Definition[1:len(i.Definition)-1]...)
 }

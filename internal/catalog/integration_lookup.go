@@ -9,15 +9,15 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Publisher is what everybody may know of the workspace that published something.
+// Publisher is what anybody may know about the workspace that published a package.
 type Publisher struct {
 	Workspace id.Workspace
-	Handle    string // empty: it has none
+	Handle    string // empty when the workspace has none
 	Name      string
 }
 
-// GetIntegration reads an integration of the workspace. ResourceNotFound when it has
-// none of that id.
+// GetIntegration reads an integration of the workspace. ResourceNotFound when the
+// workspace has none with that id.
 func (s *Service) GetIntegration(ctx context.Context, w id.Workspace, i id.Integration) (Integration, error) {
 	found, ok, err := selectIntegration(ctx, s.DB.Reader(ctx), w, i)
 	if err != nil {
@@ -29,8 +29,9 @@ func (s *Service) GetIntegration(ctx context.Context, w id.Workspace, i id.Integ
 	return found, nil
 }
 
-// IntegrationNamed reads a production version of a name in the workspace; reference
-// is exact, latest or a range. ResourceNotFound when none matches.
+// IntegrationNamed reads the production version of a name in the workspace that
+// reference means: an exact version, latest or a range. ResourceNotFound when none
+// matches.
 func (s *Service) IntegrationNamed(ctx context.Context, w id.Workspace, name, reference string) (Integration, error) {
 	q := s.DB.Reader(ctx)
 	siblings, err := selectSiblings(ctx, q, w, name)
@@ -46,8 +47,8 @@ func (s *Service) IntegrationNamed(ctx context.Context, w id.Workspace, name, re
 	return Integration{}, errNotFound(IntegrationKind, name+"@"+reference)
 }
 
-// PublicIntegration reads an integration that is open to all, for anybody, and
-// counts that it was looked at. ResourceNotFound when there is none of that id.
+// PublicIntegration reads a public or unlisted integration of any workspace and counts
+// the view. ResourceNotFound when there is none with that id.
 func (s *Service) PublicIntegration(ctx context.Context, i id.Integration) (Integration, Publisher, error) {
 	found, by, ok, err := selectOpenIntegration(ctx, s.DB.Reader(ctx), i)
 	if err != nil {
@@ -60,8 +61,8 @@ func (s *Service) PublicIntegration(ctx context.Context, i id.Integration) (Inte
 	return found, by, nil
 }
 
-// PublicIntegrationNamed is PublicIntegration by name; reference is exact, latest or
-// a range.
+// PublicIntegrationNamed is PublicIntegration by name; reference is an exact version,
+// latest or a range.
 func (s *Service) PublicIntegrationNamed(ctx context.Context, name, reference string) (Integration, Publisher, error) {
 	siblings, err := selectOpenSiblings(ctx, s.DB.Reader(ctx), name)
 	if err != nil {
@@ -74,9 +75,9 @@ func (s *Service) PublicIntegrationNamed(ctx context.Context, name, reference st
 	return s.PublicIntegration(ctx, siblingOf(siblings, version).id)
 }
 
-// ListIntegrations reads a page of integrations without their definitions; next is
-// nil on the last page. A bot that the account may not read has nothing installed,
-// as far as the account can see. InvalidQuery when the search has too many words.
+// ListIntegrations reads a page of integrations without their definitions; next is nil
+// on the last page. Filtered by a bot that the account may not read, the list is empty,
+// as for a bot that does not exist. InvalidQuery when the search has too many words.
 func (s *Service) ListIntegrations(ctx context.Context, account id.Account, f IntegrationFilter, page db.Page) (list []Listed, next *db.Key, err error) {
 	q := s.DB.Reader(ctx)
 	if f.words, err = searched(f.Search); err != nil {
@@ -89,19 +90,19 @@ func (s *Service) ListIntegrations(ctx context.Context, account id.Account, f In
 		}
 	}
 	if f.Workspace == "" {
-		if f.rare, err = selectRareWord(ctx, q, f); err != nil {
+		if f.rareWord, err = selectRareWord(ctx, q, f); err != nil {
 			return nil, nil, db.Convert(err)
 		}
 	}
 	if list, err = selectIntegrations(ctx, q, f, page); err != nil {
 		return nil, nil, db.Convert(err)
 	}
-	key := f.Sort.how().key
+	key := f.Sort.order().key
 	list, next = db.Cut(list, page, func(l Listed) db.Key { return key(l.Integration) })
+	if len(f.words) == 0 {
+		return list, next, nil
+	}
 	for n := range list {
-		if len(f.words) == 0 {
-			continue
-		}
 		m, err := list[n].matches(f.words)
 		if err != nil {
 			return nil, nil, err
@@ -111,7 +112,7 @@ func (s *Service) ListIntegrations(ctx context.Context, account id.Account, f In
 	return list, next, nil
 }
 
-// botReaders are the roles that may read bots.
+// botReaders are the roles that allow reading bots.
 func botReaders() (roles []string) {
 	for _, role := range access.Roles {
 		if role.Allows(access.BotRead) {
@@ -121,8 +122,8 @@ func botReaders() (roles []string) {
 	return roles
 }
 
-// Integration reads an integration that the workspace may install: its own, or one
-// that is open to all. found is false when there is none, whatever form the id has.
+// Integration reads an integration that the workspace may install: its own, or a public
+// or unlisted one. found is false when there is none, whatever form the id has.
 func (s *Service) Integration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (v definition.InstallableIntegration, found bool, err error) {
 	stored, found, err := selectUsableIntegration(ctx, q, w, i)
 	if err != nil || !found {
@@ -135,9 +136,9 @@ func (s *Service) Integration(ctx context.Context, q db.Querier, w id.Workspace,
 	}, err == nil, err
 }
 
-// CountInstalls adds n to the number of bots that have the integration, in the
-// transaction that installs or removes it. There being no such integration is no
-// error.
+// CountInstalls adds n, which may be negative, to the number of bots that have the
+// integration, in the transaction that installs or removes it. It is not an error when
+// the integration does not exist.
 func (s *Service) CountInstalls(ctx context.Context, tx *db.Tx, i id.Integration, n int64) error {
 	return db.Convert(addInstalls(ctx, tx, i, n))
 }

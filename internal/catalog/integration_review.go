@@ -11,12 +11,12 @@ import (
 	"github.com/botyard/botyard/internal/secret"
 )
 
-// secretGrace is how long the signing secret before a rotation stays good.
+// secretGrace is how long the previous signing secret stays valid after a rotation.
 const secretGrace = 24 * time.Hour
 
-// change runs a change of one production integration of the workspace in a
-// transaction, and keeps in the trail what was done unless did answers "".
-func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, did func(context.Context, *db.Tx, Integration) (string, error)) error {
+// change reads an integration of the workspace and has do change it, in one transaction.
+// It records what do says that it did, unless that is empty.
+func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, do func(context.Context, *db.Tx, Integration) (string, error)) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		found, ok, err := selectIntegration(ctx, tx, w, i)
 		if err != nil {
@@ -25,7 +25,7 @@ func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, 
 		if !ok {
 			return errNotFound(IntegrationKind, string(i))
 		}
-		done, err := did(ctx, tx, found)
+		done, err := do(ctx, tx, found)
 		if err != nil || done == "" {
 			return db.Convert(err)
 		}
@@ -33,13 +33,13 @@ func (s *Service) change(ctx context.Context, w id.Workspace, i id.Integration, 
 	})
 }
 
-// RequestVerification asks the operator to review an integration. One that waits or
-// was approved stays as it is. ResourceNotFound when the workspace has none of that
-// id, InvalidPayload for a development integration, which nobody else can use.
+// RequestVerification asks the operator to review an integration; it does nothing when a
+// review is pending or has approved it. ResourceNotFound when the workspace has no such
+// integration, InvalidPayload for a development integration.
 func (s *Service) RequestVerification(ctx context.Context, w id.Workspace, i id.Integration) error {
 	return s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
 		if found.Dev {
-			return "", fault.New(fault.InvalidPayload, "The integration %q is a development integration, which is not reviewed. Publish a production version.", fault.Bounded(string(i)))
+			return "", fault.New(fault.InvalidPayload, "The integration %q is a development integration, and those are not reviewed. Publish a production version.", fault.Bounded(string(i)))
 		}
 		if found.Verification == Pending || found.Verification == Approved {
 			return "", nil
@@ -48,12 +48,12 @@ func (s *Service) RequestVerification(ctx context.Context, w id.Workspace, i id.
 	})
 }
 
-// Review is the operator's word on an integration of any workspace. ResourceNotFound
-// when there is none of that id, InvalidPayload when the word is neither approved
-// nor rejected.
+// Review records the operator's decision on an integration of any workspace.
+// ResourceNotFound when there is none with that id, InvalidPayload when the decision is
+// neither approved nor rejected.
 func (s *Service) Review(ctx context.Context, i id.Integration, v Verification) error {
 	if v != Approved && v != Rejected {
-		return fault.New(fault.InvalidPayload, "%q is no outcome of a review: it is approved or rejected.", fault.Bounded(string(v)))
+		return fault.New(fault.InvalidPayload, "%q is not an outcome of a review; it must be approved or rejected.", fault.Bounded(string(v)))
 	}
 	w, err := s.owner(ctx, i)
 	if err != nil {
@@ -64,9 +64,9 @@ func (s *Service) Review(ctx context.Context, i id.Integration, v Verification) 
 	})
 }
 
-// Deprecate is the operator's word that an integration of any workspace is not to
-// be newly installed; bots that have it keep it. ResourceNotFound when there is none
-// of that id.
+// Deprecate keeps an integration of any workspace from being newly installed; bots that
+// have it keep it. It is for the operator. ResourceNotFound when there is none with that
+// id.
 func (s *Service) Deprecate(ctx context.Context, i id.Integration) error {
 	w, err := s.owner(ctx, i)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Service) Deprecate(ctx context.Context, i id.Integration) error {
 	})
 }
 
-// owner is the workspace of an integration, for the operator.
+// owner reads which workspace an integration belongs to, for the operator.
 func (s *Service) owner(ctx context.Context, i id.Integration) (id.Workspace, error) {
 	w, found, err := selectOwner(ctx, s.DB.Reader(ctx), i)
 	if err == nil && !found {
@@ -86,10 +86,9 @@ func (s *Service) owner(ctx context.Context, i id.Integration) (id.Workspace, er
 	return w, db.Convert(err)
 }
 
-// RotateSigningSecret gives an integration a new signing secret, which this answer
-// alone shows. The old one stays good for 24 hours, so that callers can follow; the
-// one before it is good no more. ResourceNotFound when the workspace has no such
-// integration.
+// RotateSigningSecret gives an integration a new signing secret, which only this answer
+// shows. The previous one stays valid for 24 hours; the one before it ends now.
+// ResourceNotFound when the workspace has no such integration.
 func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, i id.Integration) (signingSecret string, err error) {
 	signingSecret = secret.Text(signingSecretLength)
 	return signingSecret, s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, found Integration) (string, error) {
@@ -103,15 +102,15 @@ func (s *Service) RotateSigningSecret(ctx context.Context, w id.Workspace, i id.
 	})
 }
 
-// maxKeys bounds a list that the API answers without pages.
+// maxKeys bounds the keys of an integration, which the API lists without pages.
 const maxKeys = 100
 
-// CreateKey makes a key that acts as an integration of the workspace; the value is
-// the only copy. ResourceNotFound when the workspace has no such integration,
-// LimitExceeded when it has too many keys.
+// CreateKey makes a key that acts as an integration of the workspace; value is its only
+// copy. ResourceNotFound when the workspace has no such integration, LimitExceeded when
+// the integration has too many keys, InvalidPayload when the note is too long.
 func (s *Service) CreateKey(ctx context.Context, w id.Workspace, i id.Integration, note string) (key access.Token, value string, err error) {
 	if len(note) > maxNote {
-		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; it can have %d.", len(note), maxNote)
+		return key, "", fault.New(fault.InvalidPayload, "The note has %d bytes; at most %d are allowed.", len(note), maxNote)
 	}
 	err = s.change(ctx, w, i, func(ctx context.Context, tx *db.Tx, _ Integration) (string, error) {
 		keys, err := s.Tokens.Keys(ctx, tx, access.IAK, w, string(i))
@@ -119,7 +118,7 @@ func (s *Service) CreateKey(ctx context.Context, w id.Workspace, i id.Integratio
 			return "", err
 		}
 		if len(keys) >= maxKeys {
-			return "", fault.New(fault.LimitExceeded, "An integration can have %d keys and this one has %d. Delete those that are not used.", maxKeys, len(keys)).
+			return "", fault.New(fault.LimitExceeded, "An integration can have at most %d keys and this one has %d. Delete some that are not used.", maxKeys, len(keys)).
 				With("limit", maxKeys).With("count", len(keys))
 		}
 		key, value, err = s.Tokens.CreateKey(ctx, tx, access.IAK, w, string(i), note)
@@ -128,7 +127,7 @@ func (s *Service) CreateKey(ctx context.Context, w id.Workspace, i id.Integratio
 	return key, value, err
 }
 
-// maxNote bounds what is kept beside a key, in bytes.
+// maxNote bounds the note of a key, in bytes.
 const maxNote = 1000
 
 // ListKeys lists the keys of an integration, newest first. ResourceNotFound when the
@@ -144,8 +143,8 @@ func (s *Service) ListKeys(ctx context.Context, w id.Workspace, i id.Integration
 	return s.Tokens.Keys(ctx, q, access.IAK, w, string(i))
 }
 
-// DeleteKey deletes a key of one of the workspace's integrations; it stops working
-// at once. ResourceNotFound when the workspace has no such key.
+// DeleteKey deletes a key of an integration of the workspace; it stops working at once.
+// ResourceNotFound when the workspace has no such key.
 func (s *Service) DeleteKey(ctx context.Context, w id.Workspace, key id.Token) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := s.Tokens.DeleteKey(ctx, tx, access.IAK, w, key); err != nil {

@@ -17,17 +17,16 @@ import (
 // signingSecretLength gives a signing secret 288 random bits.
 const signingSecretLength = 48
 
-// errValid ends the transaction of a request that only asks whether it would pass.
-var errValid = errors.New("the request is valid; nothing is kept of it")
+// errValid rolls back the transaction of a validation that found nothing wrong.
+var errValid = errors.New("the request is valid and is rolled back")
 
-// CreateIntegration makes a version of an integration in the actor's workspace, and
-// its signing secret, which this answer alone shows. Forbidden when the name is not
-// one that the workspace publishes under, AlreadyExists when the name has that
-// version, QuotaExceeded when the workspace may have no more integrations,
-// LimitExceeded when the name may have no more versions, BreakingChanges when the
-// version number promises compatibility that it does not keep, ReferenceNotFound
-// when an interface does not exist; InvalidPayload, InvalidJsonSchema and
-// LimitExceeded name what is wrong with the draft.
+// CreateIntegration creates a version of an integration in the actor's workspace, and its
+// signing secret, which only this answer shows. Forbidden when the workspace may not
+// publish under the name, AlreadyExists when the name has that version, QuotaExceeded
+// when the workspace has too many integrations, LimitExceeded when the name has too many
+// versions, BreakingChanges when the version is not as compatible as its number promises,
+// ReferenceNotFound when an interface does not exist. InvalidPayload, InvalidJsonSchema
+// and LimitExceeded say what is wrong with the draft.
 func (s *Service) CreateIntegration(ctx context.Context, actor access.Actor, d IntegrationDraft) (i Integration, signingSecret string, err error) {
 	d = d.developed()
 	if err := d.check(); err != nil {
@@ -45,7 +44,7 @@ func (s *Service) CreateIntegration(ctx context.Context, actor access.Actor, d I
 	return i, signingSecret, err
 }
 
-// ValidateIntegration answers what CreateIntegration would, and keeps nothing.
+// ValidateIntegration fails as CreateIntegration would, and changes nothing.
 func (s *Service) ValidateIntegration(ctx context.Context, actor access.Actor, d IntegrationDraft) error {
 	d = d.developed()
 	if err := d.check(); err != nil {
@@ -63,12 +62,12 @@ func (s *Service) ValidateIntegration(ctx context.Context, actor access.Actor, d
 	return err
 }
 
-// blobs are the hashes of what a request brought; nil was not said.
+// blobs are the hashes of the content in a request; nil is absent.
 type blobs struct{ code, icon, readme *blob.Hash }
 
-// putBlobs stores what stands in blobs. It is done before the transaction, which
-// must not wait for a disk or a bucket; when that fails, the blobs are without a
-// reference and are collected.
+// putBlobs stores code, icon and readme. It runs before the transaction, which must not
+// wait for a disk or a bucket. When the transaction fails nothing refers to the blobs,
+// and they are collected later.
 func (s *Service) putBlobs(ctx context.Context, settings IntegrationSettings) (b blobs, err error) {
 	if b.icon, b.readme, err = s.putAssets(ctx, settings.Assets); err != nil || settings.Code == nil {
 		return b, err
@@ -123,7 +122,7 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 	if i, secrets, err = i.withSecrets(secrets); err != nil {
 		return Integration{}, err
 	}
-	// A gauge that changes by nothing still says whether the workspace is there.
+	// Also a change by zero fails when the workspace has been deleted meanwhile.
 	if err := s.Quota.Integrations(ctx, tx, i.Workspace, added); err != nil {
 		return Integration{}, err
 	}
@@ -144,8 +143,8 @@ func (s *Service) createIntegration(ctx context.Context, tx *db.Tx, actor access
 	return i, s.record(ctx, tx, i.release(), "integration created")
 }
 
-// index writes what an integration is found by: its words and, when asked, the
-// interfaces that it implements.
+// index writes what searches and filters find an integration by: its words and, when
+// interfaces is set, the interfaces that it implements.
 func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interfaces bool) error {
 	words, err := i.words()
 	if err != nil {
@@ -161,8 +160,8 @@ func (s *Service) index(ctx context.Context, tx *db.Tx, i Integration, interface
 	return db.Convert(writeImplementations(ctx, tx, i.ID, d.Interfaces))
 }
 
-// breakingChangesSince lists what the integration would break for users of another version of its
-// name in its workspace.
+// breakingChangesSince lists what would break users of another version of the name in the
+// same workspace.
 func (i Integration) breakingChangesSince(ctx context.Context, tx *db.Tx, siblings []sibling) func(base string) ([]definition.Change, error) {
 	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectIntegration(ctx, tx, i.Workspace, siblingOf(siblings, base).id)
@@ -190,8 +189,8 @@ func siblingOf(siblings []sibling, version string) sibling {
 	return sibling{}
 }
 
-// inheritSecrets adds to the secrets of a new version those of the version below
-// it, but for the names that the caller set or sent as null.
+// inheritSecrets adds the secrets of the next lower version to those given for a new
+// version, except for names that the caller set or sent as null.
 func (s *Service) inheritSecrets(ctx context.Context, tx *db.Tx, i Integration, siblings []sibling, given map[string]*string) (map[string]*string, error) {
 	version, found := pick("<"+i.Version, versionsOf(siblings))
 	if !found {
@@ -216,12 +215,12 @@ func (s *Service) inheritSecrets(ctx context.Context, tx *db.Tx, i Integration, 
 	return secrets, nil
 }
 
-// UpdateIntegration changes an integration: what the update does not say stays.
-// ResourceNotFound when the workspace has no such integration, Forbidden when it
-// would change what a public or unlisted version is made of, BreakingChanges when it
-// would break the bots that have it, ReferenceConstraint when it would hide it from
-// those of others; InvalidPayload, InvalidJsonSchema, ReferenceNotFound and
-// LimitExceeded name what is wrong with the update.
+// UpdateIntegration changes an integration; what the update leaves out stays.
+// ResourceNotFound when the workspace has no such integration, Forbidden when the update
+// would change the content of a public or unlisted version, BreakingChanges when it would
+// break those who use the integration, ReferenceConstraint when it would make it private
+// while other workspaces use it. InvalidPayload, InvalidJsonSchema, ReferenceNotFound and
+// LimitExceeded say what is wrong with the update.
 func (s *Service) UpdateIntegration(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) (after Integration, err error) {
 	if u, err = s.developed(ctx, actor, i, u); err != nil {
 		return Integration{}, err
@@ -230,7 +229,7 @@ func (s *Service) UpdateIntegration(ctx context.Context, actor access.Actor, i i
 		return Integration{}, err
 	}
 	if u.Code != nil {
-		// Code of an integration that does not exist is not worth storing.
+		// Do not store up to 50 MB for an integration that does not exist.
 		if _, err := s.GetIntegration(ctx, actor.Workspace, i); err != nil {
 			return Integration{}, err
 		}
@@ -246,8 +245,8 @@ func (s *Service) UpdateIntegration(ctx context.Context, actor access.Actor, i i
 	return after, err
 }
 
-// developed is the update without an icon and a readme that are none, when it is one of
-// a development integration; see assets.usable.
+// developed is the update, when it is of a development integration without an icon or a
+// readme that cannot be used; see assets.usable.
 func (s *Service) developed(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) (IntegrationUpdate, error) {
 	if u.Assets.check() == nil {
 		return u, nil
@@ -259,7 +258,7 @@ func (s *Service) developed(ctx context.Context, actor access.Actor, i id.Integr
 	return u, err
 }
 
-// ValidateIntegrationUpdate answers what UpdateIntegration would, and keeps nothing.
+// ValidateIntegrationUpdate fails as UpdateIntegration would, and changes nothing.
 func (s *Service) ValidateIntegrationUpdate(ctx context.Context, actor access.Actor, i id.Integration, u IntegrationUpdate) error {
 	u, err := s.developed(ctx, actor, i, u)
 	if err != nil {
@@ -334,8 +333,8 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 	return after, s.record(ctx, tx, after.release(), "integration updated: "+strings.Join(u.members(), ", "))
 }
 
-// rewrite brings what stands apart from an integration's row to its new state,
-// where it changed. interfaces says that the update was about those.
+// rewrite updates what is stored outside of an integration's row, as far as it changed:
+// the definition, the words and, when interfaces is set, the implementations.
 func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integration, interfaces bool) error {
 	redefined := before.Definition != after.Definition
 	if redefined {
@@ -352,13 +351,14 @@ func (s *Service) rewrite(ctx context.Context, tx *db.Tx, before, after Integrat
 	return nil
 }
 
-// checkIntegrationChange says whether an integration may become another one.
+// checkIntegrationChange checks that an update may turn before into after; see
+// UpdateIntegration for the errors.
 func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before, after Integration, allowBreaking bool) error {
 	if before.Dev {
 		if after.Visibility.open() {
 			return errDevIsPrivate(before.Name, after.Visibility)
 		}
-		return nil // whoever develops it breaks it every minute
+		return nil // breaking it is part of developing it
 	}
 	if before.Visibility.open() {
 		parts, err := before.contentChanges(after)
@@ -409,10 +409,8 @@ func (s *Service) checkIntegrationChange(ctx context.Context, tx *db.Tx, before,
 }
 
 // DeleteIntegration deletes a version of an integration with its secrets and keys.
-// Forbidden when the version is open to all, or when the actor's role allows only
-// to delete what one made oneself and this is another's; ReferenceConstraint when
-// bots have it installed or plugins depend on it; ResourceNotFound when the
-// workspace has no such integration.
+// ResourceNotFound when the workspace has no such integration; the other errors are those
+// of checkDeletion.
 func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i id.Integration) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		found, ok, err := selectIntegration(ctx, tx, actor.Workspace, i)
@@ -443,8 +441,8 @@ func (s *Service) DeleteIntegration(ctx context.Context, actor access.Actor, i i
 	})
 }
 
-// releaseName takes the name of a deleted version off the workspace's count, when
-// it has no other version.
+// releaseName subtracts the name of a deleted version from the workspace's quota when it
+// was the last version of that name.
 func (s *Service) releaseName(ctx context.Context, tx *db.Tx, deleted Integration) error {
 	if deleted.Dev {
 		return nil
@@ -456,8 +454,8 @@ func (s *Service) releaseName(ctx context.Context, tx *db.Tx, deleted Integratio
 	return s.Quota.Integrations(ctx, tx, deleted.Workspace, -1)
 }
 
-// leaveIntegrations deletes the integrations of a workspace that goes.
-// ReferenceConstraint while bots or plugins of other workspaces need one.
+// leaveIntegrations deletes the integrations of a workspace that is deleted.
+// ReferenceConstraint while bots or plugins of other workspaces use one.
 func (s *Service) leaveIntegrations(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	used, err := selectInstalled(ctx, tx, w)
 	if err != nil {
@@ -473,7 +471,7 @@ func (s *Service) leaveIntegrations(ctx context.Context, tx *db.Tx, w id.Workspa
 				count(others, "bot"), fault.Bounded(i.Name), fault.Bounded(i.Version))
 		}
 	}
-	needed, found, err := selectNeededAbroad(ctx, tx, w)
+	needed, found, err := selectNeededElsewhere(ctx, tx, w)
 	if err != nil {
 		return db.Convert(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Interface is one version of an interface as it is stored. An interface is public
-// or private, never unlisted.
+// Interface is one version of an interface as it is stored. Interfaces are public or
+// private, never unlisted.
 type Interface struct {
 	ID          id.Interface
 	Workspace   id.Workspace
@@ -30,14 +30,14 @@ type Interface struct {
 	// Icon and Readme are empty when there is none.
 	Icon   blob.Hash
 	Readme blob.Hash
-	// SDKVersion is empty when the maker did not say.
+	// SDKVersion is empty when unknown.
 	SDKVersion string
 
 	Attributes JSON // an object of strings
 	Definition JSON // a definition.Interface
 }
 
-// visibility is how the other kinds of packages would say whether it is public.
+// visibility is Public or Private, as the other kinds of packages say it.
 func (i Interface) visibility() Visibility {
 	if i.Public {
 		return Public
@@ -45,7 +45,7 @@ func (i Interface) visibility() Visibility {
 	return Private
 }
 
-// InterfaceDraft is an interface to be made. Nil is what the caller did not say.
+// InterfaceDraft is an interface to be created. Nil is absent.
 type InterfaceDraft struct {
 	Name        string
 	Version     string
@@ -57,7 +57,7 @@ type InterfaceDraft struct {
 	Assets      assets
 }
 
-// update is the update that makes the draft out of an empty interface.
+// update is the update that turns an empty interface into the draft.
 func (d InterfaceDraft) update() InterfaceUpdate {
 	title := d.Title
 	if title == nil {
@@ -69,7 +69,7 @@ func (d InterfaceDraft) update() InterfaceUpdate {
 	}
 }
 
-// InterfaceUpdate changes an interface. Nil keeps what is there.
+// InterfaceUpdate changes an interface. What is nil stays as it is.
 type InterfaceUpdate struct {
 	Definition  definition.InterfacePatch
 	Title       *string
@@ -77,12 +77,11 @@ type InterfaceUpdate struct {
 	Public      *bool
 	SDKVersion  *string
 	Assets      assets
-	// AllowBreaking lets changes through that break who is built on it.
+	// AllowBreaking admits changes that break packages built on the interface.
 	AllowBreaking bool
 }
 
-// check says whether the update is well formed, as far as that can be said without
-// the interface.
+// check checks what can be checked without the interface.
 func (u InterfaceUpdate) check() error {
 	if err := checkText(u.Title, u.Description); err != nil {
 		return err
@@ -96,7 +95,7 @@ func (u InterfaceUpdate) check() error {
 	return u.Definition.Check()
 }
 
-// apply is i after the update, but for icon and readme. i stays as it is.
+// apply is i after the update, except for icon and readme. i is not changed.
 func (i Interface) apply(u InterfaceUpdate, now time.Time) (Interface, error) {
 	i.UpdatedAt = later(i.UpdatedAt, now)
 	set(&i.Title, u.Title)
@@ -120,7 +119,7 @@ func (i Interface) apply(u InterfaceUpdate, now time.Time) (Interface, error) {
 	return i, err
 }
 
-// contentChanges names the parts of what the interface is contentChanges of that differ in next.
+// contentChanges are the names of the parts of the content that differ in next.
 func (i Interface) contentChanges(next Interface) ([]string, error) {
 	return differences(i.Definition, next.Definition, []part{
 		{"title", i.Title != next.Title},
@@ -130,7 +129,8 @@ func (i Interface) contentChanges(next Interface) ([]string, error) {
 	})
 }
 
-// breakingChanges lists what would break who is built on the interface if it became next.
+// breakingChanges lists what would break packages built on the interface if it became
+// next.
 func (i Interface) breakingChanges(next Interface) ([]definition.Change, error) {
 	before, err := definition.ParseInterface([]byte(i.Definition))
 	if err != nil {
@@ -167,8 +167,8 @@ type part struct {
 	changed bool
 }
 
-// differences names what differs between two states of a package: the parts beside
-// its definition, and the members of the definition.
+// differences are the names of what differs between two states of a package: of the parts
+// beside its definition, and of the members of the definition.
 func differences(before, after JSON, beside []part) (names []string, err error) {
 	for _, p := range beside {
 		if p.changed {
@@ -193,16 +193,16 @@ func differences(before, after JSON, beside []part) (names []string, err error) 
 	return names, nil
 }
 
-// dependents are the packages that are built on another one: integrations that
-// implement an interface, plugins that depend on an interface or an integration.
+// dependents are the packages that are built on another one: the integrations that
+// implement an interface, and the plugins that depend on an interface or an integration.
 type dependents struct {
-	own    []string // of the workspace that owns it: as "plugin name@version"
-	others int      // how many there are of other workspaces
+	own    []string // those of the same workspace, such as "plugin name@version"
+	others int      // number of those of other workspaces
 }
 
 func (d dependents) none() bool { return len(d.own) == 0 && d.others == 0 }
 
-// names says who the dependents are, for a message.
+// names lists the dependents for a message.
 func (d dependents) names() string {
 	var who []string
 	for i, name := range d.own {
@@ -218,7 +218,8 @@ func (d dependents) names() string {
 	return strings.Join(who, ", ")
 }
 
-// checkNoDependents is the fault of deleting what other packages are built on; nil when none is.
+// checkNoDependents checks that no package is built on a version that is to be deleted.
+// ReferenceConstraint names those that are.
 func checkNoDependents(r release, by dependents) error {
 	if by.none() {
 		return nil

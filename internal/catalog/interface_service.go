@@ -10,11 +10,10 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// CreateInterface makes a version of an interface in the actor's workspace.
-// Forbidden when the name is not one that the workspace publishes under,
-// AlreadyExists when the name has that version, BreakingChanges when the version
-// number promises compatibility that it does not keep; InvalidPayload,
-// InvalidJsonSchema and LimitExceeded name what is wrong with the draft.
+// CreateInterface creates a version of an interface in the actor's workspace. Forbidden
+// when the workspace may not publish under the name, AlreadyExists when the name has that
+// version, BreakingChanges when the version is not as compatible as its number promises.
+// InvalidPayload, InvalidJsonSchema and LimitExceeded say what is wrong with the draft.
 func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d InterfaceDraft, allowBreaking bool) (Interface, error) {
 	made := d.update()
 	if err := checkName(d.Name); err != nil {
@@ -71,8 +70,8 @@ func (s *Service) CreateInterface(ctx context.Context, actor access.Actor, d Int
 	return i, err
 }
 
-// breakingChangesSince lists what the interface would break for users of another version of its
-// name in its workspace.
+// breakingChangesSince lists what would break users of another version of the name in the
+// same workspace.
 func (i Interface) breakingChangesSince(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
 	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectInterfaceNamed(ctx, tx, i.Workspace, i.Name, base)
@@ -83,9 +82,10 @@ func (i Interface) breakingChangesSince(ctx context.Context, tx *db.Tx) func(bas
 	}
 }
 
-// GetInterface reads an interface as the workspace sees it: its own, or a public one.
-// The public ones are as readable here as in the hub, because the bp command line
-// up to version 0.8 looks for them nowhere else. ResourceNotFound when there is none.
+// GetInterface reads an interface of the workspace, or else a public one; with the empty
+// workspace, only a public one. Public interfaces can be read here and not only in the
+// hub because the bp command line up to version 0.8 looks for them nowhere else.
+// ResourceNotFound when there is none.
 func (s *Service) GetInterface(ctx context.Context, w id.Workspace, i id.Interface) (Interface, error) {
 	found, ok, err := visibleInterface(ctx, s.DB.Reader(ctx), w, i)
 	if err == nil && !ok {
@@ -102,8 +102,8 @@ func visibleInterface(ctx context.Context, q db.Querier, w id.Workspace, i id.In
 	return found, ok, db.Convert(err)
 }
 
-// GetInterfaceByName is GetInterface by name and a reference to a version: exactly,
-// latest, or by a range of npm.
+// GetInterfaceByName is GetInterface by name; reference is an exact version, latest or a
+// range.
 func (s *Service) GetInterfaceByName(ctx context.Context, w id.Workspace, name, reference string) (Interface, error) {
 	found, ok, err := visibleInterfaceNamed(ctx, s.DB.Reader(ctx), w, name, reference)
 	if err == nil && !ok {
@@ -143,11 +143,11 @@ func (s *Service) ListInterfaces(ctx context.Context, f Filter, page db.Page) (l
 	return list, next, nil
 }
 
-// UpdateInterface changes an interface of the actor's workspace: what the update
-// does not say stays. Forbidden when it would change what a public one is made of,
-// BreakingChanges when it would break a package built on it, ReferenceConstraint
-// when it would hide it from packages of others; ResourceNotFound when the
-// workspace has no such interface.
+// UpdateInterface changes an interface of the actor's workspace; what the update leaves
+// out stays. ResourceNotFound when the workspace has no such interface, Forbidden when the
+// update would change the content of a public one, BreakingChanges when it would break a
+// package built on it, ReferenceConstraint when it would make it private while packages of
+// other workspaces are built on it.
 func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.Interface, u InterfaceUpdate) (Interface, error) {
 	if err := u.check(); err != nil {
 		return Interface{}, err
@@ -186,7 +186,8 @@ func (s *Service) UpdateInterface(ctx context.Context, actor access.Actor, i id.
 	return after, err
 }
 
-// checkInterfaceChange says whether an interface may become another one.
+// checkInterfaceChange checks that an update may turn before into after; see
+// UpdateInterface for the errors.
 func (s *Service) checkInterfaceChange(ctx context.Context, tx *db.Tx, before, after Interface, allowBreaking bool) error {
 	if before.Public {
 		parts, err := before.contentChanges(after)
@@ -224,10 +225,8 @@ func (s *Service) checkInterfaceChange(ctx context.Context, tx *db.Tx, before, a
 	return errBreakingUpdate(before.release(), changes)
 }
 
-// DeleteInterface deletes a version of an interface. Forbidden when it is public, or
-// when the actor's role allows only to delete what one made oneself and this is
-// another's, ReferenceConstraint when packages are built on it, ResourceNotFound when the
-// workspace has no such interface.
+// DeleteInterface deletes a version of an interface. ResourceNotFound when the workspace
+// has no such interface; the other errors are those of checkDeletion.
 func (s *Service) DeleteInterface(ctx context.Context, actor access.Actor, i id.Interface) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		found, ok, err := selectInterface(ctx, tx, actor.Workspace, i)
@@ -255,7 +254,7 @@ func (s *Service) leaveInterfaces(ctx context.Context, tx *db.Tx, w id.Workspace
 		return db.Convert(err)
 	}
 	if built > 0 {
-		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: %s of other workspaces are built on its interfaces. They must let go of them first.", count(built, "package"))
+		return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: %s of other workspaces are built on its interfaces. Those packages must be changed or deleted first.", count(built, "package"))
 	}
 	return db.Convert(deleteInterfacesOf(ctx, tx, w))
 }

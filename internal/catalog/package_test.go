@@ -161,13 +161,13 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestBeyond holds that the texts between a prefix and what is beyond it are those
+// TestPrefixEnd holds that the texts between a prefix and what is beyond it are those
 // that begin with it.
-func TestBeyond(t *testing.T) {
+func TestPrefixEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bytes := rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 'a', 'b', 0xfe, 0xff}), 0, 4)
 		prefix, text := bytes.Draw(t, "prefix"), bytes.Draw(t, "text")
-		end := beyond(prefix)
+		end := prefixEnd(prefix)
 		within := string(text) >= string(prefix) && (end == nil || string(text) < string(end))
 		if begins := strings.HasPrefix(string(text), string(prefix)); begins != within {
 			t.Fatalf("%q begins with %q: %v; in the range to %q: %v", text, prefix, begins, end, within)

@@ -26,17 +26,17 @@ type Plugin struct {
 	// Icon and Readme are empty when there is none.
 	Icon   blob.Hash
 	Readme blob.Hash
-	// NodeCode and BrowserCode are what bots are built with, for each platform.
+	// NodeCode and BrowserCode are the bundles that bots are built with.
 	NodeCode    blob.Hash
 	BrowserCode blob.Hash
-	// SDKVersion is empty when the maker did not say.
+	// SDKVersion is empty when unknown.
 	SDKVersion string
 
 	Attributes JSON // an object of strings
 	Definition JSON // a definition.Plugin
 }
 
-// Platform is where code of a plugin runs.
+// Platform is where the code of a plugin runs.
 type Platform string
 
 // The platforms of the public API.
@@ -52,7 +52,7 @@ func (p Plugin) code(on Platform) blob.Hash {
 	return p.NodeCode
 }
 
-// PluginDraft is a plugin to be made. Nil is what the caller did not say.
+// PluginDraft is a plugin to be created. Nil is absent.
 type PluginDraft struct {
 	Name        string
 	Version     string
@@ -68,7 +68,7 @@ type PluginDraft struct {
 	Assets     assets
 }
 
-// update is the update that makes the draft out of an empty plugin.
+// update is the update that turns an empty plugin into the draft.
 func (d PluginDraft) update() PluginUpdate {
 	title := d.Title
 	if title == nil {
@@ -81,7 +81,7 @@ func (d PluginDraft) update() PluginUpdate {
 	}
 }
 
-// PluginUpdate changes a plugin. Nil keeps what is there.
+// PluginUpdate changes a plugin. What is nil stays as it is.
 type PluginUpdate struct {
 	Definition  definition.PluginPatch
 	Title       *string
@@ -92,12 +92,11 @@ type PluginUpdate struct {
 	Node        *string
 	Browser     *string
 	Assets      assets
-	// AllowBreaking lets changes through that break bots that have the plugin.
+	// AllowBreaking admits changes that break bots that have the plugin.
 	AllowBreaking bool
 }
 
-// check says whether the update is well formed, as far as that can be said without
-// the plugin.
+// check checks what can be checked without the plugin.
 func (u PluginUpdate) check() error {
 	for _, err := range []error{
 		checkText(u.Title, u.Description), checkSDKVersion(u.SDKVersion), u.Assets.check(), checkCode("code.node", u.Node), checkCode("code.browser", u.Browser),
@@ -109,8 +108,8 @@ func (u PluginUpdate) check() error {
 	return u.Definition.Check()
 }
 
-// apply is p after the update, but for code, icon and readme. p stays as it is. The
-// two functions are asked for every dependency that the update sets.
+// apply is p after the update, except for code, icon and readme. p is not changed. The two
+// functions look up the dependencies that the update sets.
 func (p Plugin) apply(u PluginUpdate, findInterface, findIntegration definition.Find, now time.Time) (Plugin, error) {
 	p.UpdatedAt = later(p.UpdatedAt, now)
 	set(&p.Title, u.Title)
@@ -134,7 +133,7 @@ func (p Plugin) apply(u PluginUpdate, findInterface, findIntegration definition.
 	return p, err
 }
 
-// contentChanges names the parts of what the plugin is contentChanges of that differ in next.
+// contentChanges are the names of the parts of the content that differ in next.
 func (p Plugin) contentChanges(next Plugin) ([]string, error) {
 	return differences(p.Definition, next.Definition, []part{
 		{"title", p.Title != next.Title},
@@ -155,18 +154,18 @@ func (p Plugin) breakingChanges(next Plugin) ([]definition.Change, error) {
 	return definition.BreakingPlugin(before, after), err
 }
 
-// dependencies are the packages that the plugin needs, as they are stored.
+// dependencies are the packages that the plugin depends on.
 func (p Plugin) dependencies() (definition.Dependencies, error) {
 	d, err := definition.ParsePlugin([]byte(p.Definition))
 	return d.Dependencies, err
 }
 
-// errDependencyNotFound is the fault of a dependency that the workspace cannot see; r is
-// what the caller said of it.
+// errDependencyNotFound is the fault of a reference, as the caller gave it, to a package
+// that the workspace cannot see.
 func errDependencyNotFound(k Kind, r definition.Reference) error {
 	what := r.ID
 	if what == "" {
 		what = r.Name + "@" + r.Version
 	}
-	return fault.New(fault.ReferenceNotFound, "There is no %s %q that you can see, and this refers to it. Publish it first, or name one of the hub.", k, fault.Bounded(what))
+	return fault.New(fault.ReferenceNotFound, "There is no %s %q that you can see, and this package refers to it. Publish it first, or refer to one of the hub.", k, fault.Bounded(what))
 }

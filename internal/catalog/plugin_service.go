@@ -14,12 +14,11 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// CreatePlugin makes a version of a plugin in the actor's workspace. Forbidden when
-// the name is not one that the workspace publishes under, AlreadyExists when the
-// name has that version, ReferenceNotFound when it depends on what the workspace
-// cannot see, BreakingChanges when the version number promises compatibility that it
-// does not keep; InvalidPayload, InvalidJsonSchema and LimitExceeded name what is
-// wrong with the draft.
+// CreatePlugin creates a version of a plugin in the actor's workspace. Forbidden when the
+// workspace may not publish under the name, AlreadyExists when the name has that version,
+// ReferenceNotFound when it depends on a package that the workspace cannot see,
+// BreakingChanges when the version is not as compatible as its number promises.
+// InvalidPayload, InvalidJsonSchema and LimitExceeded say what is wrong with the draft.
 func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d PluginDraft, allowBreaking bool) (Plugin, error) {
 	made := d.update()
 	if err := checkName(d.Name); err != nil {
@@ -77,12 +76,10 @@ func (s *Service) CreatePlugin(ctx context.Context, actor access.Actor, d Plugin
 	return p, err
 }
 
-// pluginBlobs are what an update brings that is stored apart; nil was not said.
+// pluginBlobs are the hashes of the content in an update; nil is absent.
 type pluginBlobs struct{ icon, readme, node, browser *blob.Hash }
 
-// putPlugin stores code, icon and readme. It is done before the transaction, which
-// must not wait for a disk or a bucket; when that fails, the blobs are without a
-// reference and are collected.
+// putPlugin stores code, icon and readme. As for putBlobs, it runs before the transaction.
 func (s *Service) putPlugin(ctx context.Context, u PluginUpdate) (b pluginBlobs, err error) {
 	if b.icon, b.readme, err = s.putAssets(ctx, u.Assets); err != nil {
 		return b, err
@@ -102,7 +99,7 @@ func (s *Service) putCode(ctx context.Context, code *string) (*blob.Hash, error)
 	return &hash, err
 }
 
-// in is p with what was stored, but for the icon, which is not p's alone.
+// in is p with the hashes, except for that of the icon, which all versions share.
 func (b pluginBlobs) in(p Plugin) Plugin {
 	set(&p.Readme, b.readme)
 	set(&p.NodeCode, b.node)
@@ -118,8 +115,8 @@ func keepDependencies(ctx context.Context, tx *db.Tx, p Plugin) error {
 	return db.Convert(writeDependencies(ctx, tx, p.ID, d))
 }
 
-// breakingChangesSince lists what the plugin would break for users of another version of its
-// name in its workspace.
+// breakingChangesSince lists what would break users of another version of the name in the
+// same workspace.
 func (p Plugin) breakingChangesSince(ctx context.Context, tx *db.Tx) func(base string) ([]definition.Change, error) {
 	return func(base string) ([]definition.Change, error) {
 		before, found, err := selectPluginNamed(ctx, tx, p.Workspace, p.Name, base)
@@ -130,8 +127,8 @@ func (p Plugin) breakingChangesSince(ctx context.Context, tx *db.Tx) func(base s
 	}
 }
 
-// findInterface finds the interfaces that packages of a workspace may be built on:
-// its own and the public ones. ReferenceNotFound when there is none.
+// findInterface looks up interfaces that packages of a workspace may be built on: its own
+// and public ones. ReferenceNotFound when there is none.
 func findInterface(ctx context.Context, q db.Querier, w id.Workspace) definition.Find {
 	return func(r definition.Reference) (definition.Reference, error) {
 		var i Interface
@@ -149,8 +146,8 @@ func findInterface(ctx context.Context, q db.Querier, w id.Workspace) definition
 	}
 }
 
-// findIntegration finds the integrations that plugins of a workspace may depend on:
-// its own and those that are open to all. ReferenceNotFound when there is none.
+// findIntegration looks up integrations that plugins of a workspace may depend on: its own
+// and open ones. ReferenceNotFound when there is none.
 func findIntegration(ctx context.Context, q db.Querier, w id.Workspace) definition.Find {
 	return func(r definition.Reference) (definition.Reference, error) {
 		integration := id.Integration(r.ID)
@@ -171,8 +168,9 @@ func findIntegration(ctx context.Context, q db.Querier, w id.Workspace) definiti
 	}
 }
 
-// integrationNamed is the id of the integration that a name and a reference mean to
-// a workspace, its own before those of others; empty when there is none.
+// integrationNamed is the id of the version that a name and a reference mean in a
+// workspace: of its own when one matches, else of the open ones. It is empty when there
+// is none.
 func integrationNamed(ctx context.Context, q db.Querier, w id.Workspace, name, reference string) (id.Integration, error) {
 	own, err := selectSiblings(ctx, q, w, name)
 	if err != nil {
@@ -190,8 +188,8 @@ func integrationNamed(ctx context.Context, q db.Querier, w id.Workspace, name, r
 	return "", nil
 }
 
-// GetPlugin reads a plugin of the workspace; of the empty workspace, one that is open
-// to all. ResourceNotFound when there is none.
+// GetPlugin reads a plugin of the workspace or, with the empty workspace, an open one.
+// ResourceNotFound when there is none.
 func (s *Service) GetPlugin(ctx context.Context, w id.Workspace, p id.Plugin) (Plugin, error) {
 	found, ok, err := selectPlugin(ctx, s.DB.Reader(ctx), w, p)
 	if err != nil {
@@ -203,8 +201,7 @@ func (s *Service) GetPlugin(ctx context.Context, w id.Workspace, p id.Plugin) (P
 	return found, nil
 }
 
-// GetPluginByName is GetPlugin by name and a reference to a version: exactly, latest,
-// or by a range of npm.
+// GetPluginByName is GetPlugin by name; reference is an exact version, latest or a range.
 func (s *Service) GetPluginByName(ctx context.Context, w id.Workspace, name, reference string) (Plugin, error) {
 	q := s.DB.Reader(ctx)
 	versions, err := selectVersions(ctx, q, PluginKind, w, name)
@@ -220,12 +217,11 @@ func (s *Service) GetPluginByName(ctx context.Context, w id.Workspace, name, ref
 	return Plugin{}, errNotFound(PluginKind, name+"@"+reference)
 }
 
-// GetDereferencedPlugin is GetPlugin with its references to entities of interfaces
-// replaced by the schemas that integrations have for them. interfaces names these
-// integrations by the alias of the interface in the plugin; the workspace must be
-// able to see them. InvalidQuery when an alias is missing or is none of the plugin's,
-// ReferenceNotFound when an integration is not there or does not implement the
-// interface.
+// GetDereferencedPlugin is GetPlugin with its references to entities of interfaces replaced
+// by the schemas that integrations have for them. interfaces holds the ids of these
+// integrations by the alias that the interface has in the plugin. InvalidQuery when an
+// alias is missing or unknown, ReferenceNotFound when the workspace cannot see an
+// integration or the integration does not implement the interface.
 func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p id.Plugin, interfaces map[string]string) (Plugin, error) {
 	found, err := s.GetPlugin(ctx, w, p)
 	if err != nil {
@@ -239,7 +235,7 @@ func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p i
 	for _, alias := range slices.Sorted(maps.Keys(interfaces)) {
 		needed, known := plugin.Dependencies.Interfaces[alias]
 		if !known {
-			return Plugin{}, fault.New(fault.InvalidQuery, "interfaces.%s is given, and the plugin %s@%s has no interface of that alias.", fault.Bounded(alias), fault.Bounded(found.Name), fault.Bounded(found.Version))
+			return Plugin{}, fault.New(fault.InvalidQuery, "interfaces.%s is given, but the plugin %s@%s has no interface with that alias.", fault.Bounded(alias), fault.Bounded(found.Name), fault.Bounded(found.Version))
 		}
 		if backing[alias], err = s.backer(ctx, w, alias, interfaces[alias], needed); err != nil {
 			return Plugin{}, err
@@ -249,7 +245,7 @@ func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p i
 	plugin, err = plugin.Resolve(func(alias, entity string) (wire.Object, bool) {
 		b, given := backing[alias]
 		if needed, known := plugin.Dependencies.Interfaces[alias]; !given && known && missing == nil {
-			missing = fault.New(fault.InvalidQuery, "interfaces.%s is missing: name there an integration that implements the interface %s@%s, on which this plugin depends.", fault.Bounded(alias), fault.Bounded(needed.Name), fault.Bounded(needed.Version))
+			missing = fault.New(fault.InvalidQuery, "interfaces.%s is missing; it must be the id of an integration that implements the interface %s@%s, on which the plugin depends.", fault.Bounded(alias), fault.Bounded(needed.Name), fault.Bounded(needed.Version))
 		}
 		return b.integration.Entity(b.alias, entity)
 	})
@@ -264,8 +260,8 @@ func (s *Service) GetDereferencedPlugin(ctx context.Context, w id.Workspace, p i
 	return found, err
 }
 
-// backer is the integration that stands for an interface of a plugin, and the alias
-// that it implements the interface under.
+// backer is the integration that backs an interface of a plugin, and the alias under which
+// it implements the interface.
 type backer struct {
 	integration definition.Integration
 	alias       string
@@ -288,7 +284,8 @@ func (s *Service) backer(ctx context.Context, w id.Workspace, alias, integration
 	return b, nil
 }
 
-// PluginCode reads the code of a plugin for a platform; the plugin as GetPlugin.
+// PluginCode reads the code of a plugin for a platform. The workspace and the errors are as
+// for GetPlugin.
 func (s *Service) PluginCode(ctx context.Context, w id.Workspace, p id.Plugin, on Platform) (string, error) {
 	found, err := s.GetPlugin(ctx, w, p)
 	if err != nil {
@@ -298,8 +295,8 @@ func (s *Service) PluginCode(ctx context.Context, w id.Workspace, p id.Plugin, o
 	return string(code), err
 }
 
-// Plugin reads a version that a workspace may install: its own, or one that is open
-// to all. found is false for everything else.
+// Plugin reads a version that a workspace may install: its own, or an open one. found is
+// false for everything else.
 func (s *Service) Plugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (v definition.InstallablePlugin, found bool, err error) {
 	plugin, found, err := selectPlugin(ctx, q, w, p)
 	if err == nil && !found && w != "" {
@@ -324,16 +321,17 @@ func (s *Service) ListPlugins(ctx context.Context, f Filter, page db.Page) (list
 	return list, next, nil
 }
 
-// UpdatePlugin changes a plugin of the actor's workspace: what the update does not
-// say stays. Forbidden when it would change what an open one is made of,
-// BreakingChanges when it would break bots that have it, ReferenceConstraint when it
-// would hide it from bots of others; ResourceNotFound when the workspace has no such
-// plugin, ReferenceNotFound when it would depend on what the workspace cannot see.
+// UpdatePlugin changes a plugin of the actor's workspace; what the update leaves out
+// stays. ResourceNotFound when the workspace has no such plugin, Forbidden when the update
+// would change the content of an open one, BreakingChanges when it would break bots that
+// have it, ReferenceConstraint when it would make it private while bots of other
+// workspaces have it, ReferenceNotFound when it would depend on a package that the
+// workspace cannot see.
 func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plugin, u PluginUpdate) (Plugin, error) {
 	if err := u.check(); err != nil {
 		return Plugin{}, err
 	}
-	// Code of a plugin that does not exist is not worth storing.
+	// Do not store up to 100 MB for a plugin that does not exist.
 	if _, err := s.GetPlugin(ctx, actor.Workspace, p); err != nil {
 		return Plugin{}, err
 	}
@@ -374,7 +372,8 @@ func (s *Service) UpdatePlugin(ctx context.Context, actor access.Actor, p id.Plu
 	return after, err
 }
 
-// checkPluginChange says whether a plugin may become another one.
+// checkPluginChange checks that an update may turn before into after; see UpdatePlugin for
+// the errors.
 func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, after Plugin, allowBreaking bool) error {
 	if before.Visibility.open() {
 		parts, err := before.contentChanges(after)
@@ -410,9 +409,8 @@ func (s *Service) checkPluginChange(ctx context.Context, tx *db.Tx, before, afte
 	return errBreakingUpdate(before.release(), changes)
 }
 
-// DeprecatePlugin keeps a version from being newly installed; bots that have it keep
-// it. It is the operator's, whatever the workspace. ResourceNotFound when there is no
-// such plugin.
+// DeprecatePlugin keeps a version of any workspace from being newly installed; bots that
+// have it keep it. It is for the operator. ResourceNotFound when there is no such plugin.
 func (s *Service) DeprecatePlugin(ctx context.Context, p id.Plugin) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		w, found, err := selectPluginOwner(ctx, tx, p)
@@ -434,10 +432,9 @@ func (s *Service) DeprecatePlugin(ctx context.Context, p id.Plugin) error {
 	})
 }
 
-// DeletePlugin deletes a version of a plugin; the bytes of its code are collected
-// later. Forbidden when it is open to all, or when the actor's role allows only to
-// delete what one made oneself and this is another's, ReferenceConstraint when bots have it installed,
-// ResourceNotFound when the workspace has no such plugin.
+// DeletePlugin deletes a version of a plugin; the bytes of its code are collected later.
+// ResourceNotFound when the workspace has no such plugin; the other errors are those of
+// checkDeletion.
 func (s *Service) DeletePlugin(ctx context.Context, actor access.Actor, p id.Plugin) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		found, ok, err := selectPlugin(ctx, tx, actor.Workspace, p)
@@ -470,7 +467,7 @@ func (s *Service) leavePlugins(ctx context.Context, tx *db.Tx, w id.Workspace) e
 			return err
 		}
 		if others > 0 {
-			return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: its plugin %s@%s is installed in %s of other workspaces. It must be removed there first.",
+			return fault.New(fault.ReferenceConstraint, "The workspace cannot be deleted: its plugin %s@%s is installed in %s of other workspaces. It must be uninstalled there first.",
 				fault.Bounded(p.Name), fault.Bounded(p.Version), count(others, "bot"))
 		}
 	}

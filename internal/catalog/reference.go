@@ -10,14 +10,15 @@ import (
 // latest is the reference to the highest version.
 const latest = "latest"
 
-// Reference is how a caller names a version: exactly, as latest, or by a range as
-// npm writes them. A version with a pre-release part is in a range only when the
-// range itself names a pre-release of the same MAJOR.MINOR.PATCH, as in npm; it is
-// the latest only when there is nothing else.
+// Reference is how a caller names a version: exactly, as latest, or by a range in npm's
+// syntax. As in npm, a range holds a pre-release only when one of its own bounds is a
+// pre-release of the same MAJOR.MINOR.PATCH. A pre-release is the latest version only
+// when there are no others.
 type Reference struct {
 	text   string
 	latest bool
-	// sets are alternatives; every comparator of one must hold.
+	// sets are alternatives. A version is in the range when it satisfies every comparator
+	// of one of them.
 	sets [][]comparator
 }
 
@@ -27,12 +28,12 @@ type comparator struct {
 	version  semver.Version
 }
 
-// maxReference bounds what is parsed: the longest range that tools write is a
+// maxReference bounds, in bytes, what is parsed. The longest ranges that tools write are a
 // tenth of it.
 const maxReference = 500
 
-// ParseReference reads a reference. ok is false when it is none of the three
-// forms: then only a version of exactly this text can be meant.
+// ParseReference parses a reference. ok is false when it has none of the three forms; the
+// result then matches only a version with exactly this text.
 func ParseReference(text string) (r Reference, ok bool) {
 	r.text = text
 	trimmed := strings.TrimSpace(text)
@@ -53,9 +54,8 @@ func ParseReference(text string) (r Reference, ok bool) {
 	return r, true
 }
 
-// Pick is the version that the reference means among those that there are: the one
-// of exactly its text, or else the highest that it admits. ok is false when there
-// is none.
+// Pick chooses the version that the reference means: the one with exactly its text, or else
+// the highest that it admits. ok is false when there is none.
 func (r Reference) Pick(versions []string) (version string, ok bool) {
 	var best, preview *semver.Version
 	for _, text := range versions {
@@ -82,9 +82,9 @@ func (r Reference) Pick(versions []string) (version string, ok bool) {
 	return best.Original(), true
 }
 
-// higher is the higher of two versions. Versions that differ only in their build
-// are of the same rank; the one whose text is higher wins, so that the answer does
-// not depend on the order of the list.
+// higher is the higher of two versions; a may be nil. Versions that differ only in their
+// build metadata have the same precedence; then the one with the higher text wins, so
+// that the result does not depend on the order of the list.
 func higher(a, b *semver.Version) *semver.Version {
 	if a == nil {
 		return b
@@ -131,7 +131,7 @@ func holds(set []comparator, v *semver.Version) bool {
 	return named
 }
 
-// parseSet reads one alternative: comparators beside each other, or a - b.
+// parseSet parses one alternative: comparators separated by spaces, or a - b.
 func parseSet(text string) (set []comparator, ok bool) {
 	words := strings.Fields(text)
 	if len(words) == 3 && words[1] == "-" {
@@ -169,14 +169,14 @@ func cutOperator(word string) (operator, rest string) {
 	return "", word
 }
 
-// partial is a version of which the last numbers may be missing.
+// partial is a version whose last numbers may be missing.
 type partial struct {
 	major, minor, patch uint64
-	given               int // how many of them are given
+	given               int // how many of the numbers are given
 	prerelease          string
 }
 
-// parsePartial reads 1, 1.2, 1.2.x, 1.2.3-beta+build, * and the empty text.
+// parsePartial parses 1, 1.2, 1.2.x, 1.2.3-beta+build, * and the empty string.
 func parsePartial(text string) (p partial, ok bool) {
 	text = strings.TrimLeft(text, "v=")
 	core, build, built := strings.Cut(text, "+")
@@ -201,7 +201,7 @@ func parsePartial(text string) (p partial, ok bool) {
 			wild = true
 			continue
 		}
-		n, err := strconv.ParseUint(part, 10, 53) // as far as the numbers of npm go
+		n, err := strconv.ParseUint(part, 10, 53) // the largest number that npm accepts
 		if err != nil || len(part) > 1 && part[0] == '0' {
 			return p, false
 		}
@@ -216,8 +216,8 @@ func parsePartial(text string) (p partial, ok bool) {
 	return p, true
 }
 
-// identifiers says whether text is identifiers with dots between; the numbers of a
-// pre-release have no leading zero.
+// identifiers says whether text is a list of identifiers separated by dots. In a
+// pre-release, numeric ones have no leading zero.
 func identifiers(text string, prerelease bool) bool {
 	for part := range strings.SplitSeq(text, ".") {
 		if part == "" {
@@ -242,13 +242,13 @@ func bound(operator string, major, minor, patch uint64, prerelease string) compa
 	return comparator{operator, *semver.New(major, minor, patch, prerelease, "")}
 }
 
-// floor is below all that comes after: the lowest pre-release of a version.
+// floor is the lowest pre-release, so that a bound on it excludes all pre-releases too.
 const floor = "0"
 
-// none admits nothing.
+// none admits no version.
 func none() []comparator { return []comparator{bound("<", 0, 0, 0, floor)} }
 
-// next is the first version beyond those that begin with the first n numbers.
+// next is a comparator with the first version after those that share the first n numbers.
 func (p partial) next(operator string, n int, prerelease string) comparator {
 	switch n {
 	case 1:
@@ -282,7 +282,7 @@ func (p partial) atMost() []comparator {
 	return []comparator{p.next("<", p.given, floor)}
 }
 
-// comparators are the bounds that an operator and a partial version mean.
+// comparators are the bounds that an operator and a partial version stand for.
 func (p partial) comparators(operator string) []comparator {
 	switch operator {
 	case "^":
@@ -318,7 +318,7 @@ func (p partial) comparators(operator string) []comparator {
 	return []comparator{p.self(">="), p.next("<", p.given, floor)}
 }
 
-// caret admits what does not change the first number that is not zero.
+// caret admits the versions that keep the leftmost number that is not zero.
 func (p partial) caret() []comparator {
 	switch {
 	case p.given == 0:
@@ -331,7 +331,7 @@ func (p partial) caret() []comparator {
 	return []comparator{p.self(">="), p.next("<", 3, floor)}
 }
 
-// pick finds the version that a reference means among those that there are.
+// pick chooses the version that reference means.
 func pick(reference string, versions []string) (version string, ok bool) {
 	r, _ := ParseReference(reference)
 	return r.Pick(versions)

@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// release is one version of a package, as far as rules know it that are the same for
-// integrations, interfaces and plugins.
+// release identifies one version of a package of any kind, for the rules that all kinds
+// share.
 type release struct {
 	kind      Kind
 	workspace id.Workspace
@@ -35,14 +35,13 @@ func (p Plugin) release() release {
 	return release{PluginKind, p.Workspace, string(p.ID), p.Name, p.Version}
 }
 
-// String is the release in a message, as "plugin shop/desk@1.0.0".
+// String names the release in a message, such as "plugin shop/desk@1.0.0".
 func (r release) String() string {
 	return string(r.kind) + " " + fault.Bounded(r.name) + "@" + fault.Bounded(r.version)
 }
 
-// later is when a version was last updated, when one more update is made now: of
-// updates that cross, the one that commits last may have begun first, and it does not
-// move the time back.
+// later is the new time of the last update of a version. Of two concurrent updates, the
+// one that commits last may have read the clock first; the time never goes back.
 func later(updatedAt, now time.Time) time.Time {
 	if now.After(updatedAt) {
 		return now
@@ -50,26 +49,26 @@ func later(updatedAt, now time.Time) time.Time {
 	return updatedAt
 }
 
-// mayDelete says whether the actor may delete what the account made. Forbidden when
-// not.
+// mayDelete checks that the actor's role allows deleting what the account created.
+// Forbidden when not.
 func mayDelete(actor access.Actor, r release, createdBy id.Account) error {
 	if actor.Role.Allows(access.CatalogDelete) || createdBy != "" && createdBy == actor.Account {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows to delete only what you created, and the %s %q is another's. Ask a manager of the workspace.", actor.Role, r.kind, fault.Bounded(r.id))
+	return fault.New(fault.Forbidden, "Your role in this workspace is %q, which allows deleting only what you created, and the %s %q was created by somebody else. Ask a manager of the workspace.", actor.Role, r.kind, fault.Bounded(r.id))
 }
 
-// record keeps in the trail what was done to a version. The public API has no
-// actions of its own for packages.
+// record adds what was done to a version to the audit trail. The public API has no audit
+// actions for packages, hence UNKNOWN.
 func (s *Service) record(ctx context.Context, tx *db.Tx, r release, done string) error {
 	return s.Trail.Record(ctx, tx, r.workspace, access.Act{Action: "UNKNOWN", Resource: r.id, Name: r.name + "@" + r.version, Value: done})
 }
 
-// mayPublish says whether the workspace may publish under the name, and open the
-// version to other workspaces when asked. Forbidden when the name is not one of the
-// workspace's, or no longer is. AlreadyExists when another workspace opened versions
-// of the name while it had the handle: whoever uses a range of those must never be
-// given another publisher's code.
+// mayPublish checks that the workspace may publish under the name and, when open, to
+// other workspaces. Forbidden when the name does not begin, or no longer begins, with
+// the workspace's handle. AlreadyExists when another workspace opened versions of the
+// name while it had the handle: whoever asks for a range of those must never be given
+// the code of another publisher.
 func (s *Service) mayPublish(ctx context.Context, tx *db.Tx, r release, open bool) error {
 	p, err := s.publisher(ctx, tx, r.workspace)
 	if err != nil {
@@ -88,9 +87,8 @@ func (s *Service) mayPublish(ctx context.Context, tx *db.Tx, r release, open boo
 	return nil
 }
 
-// admit says whether a new version may stand beside the versions of its name that
-// there are, and be open to other workspaces when asked. The errors are those of
-// mayPublish and checkVersions.
+// admit checks that a new version may be published beside the existing versions of its
+// name. The errors are those of mayPublish and checkVersions.
 func (s *Service) admit(ctx context.Context, tx *db.Tx, r release, open bool, versions []string) error {
 	if err := s.mayPublish(ctx, tx, r, open); err != nil {
 		return err
@@ -98,10 +96,10 @@ func (s *Service) admit(ctx context.Context, tx *db.Tx, r release, open bool, ve
 	return checkVersions(r, versions)
 }
 
-// checkDeletion says whether the actor may delete a version. Forbidden when it is open
-// to others, or when the actor's role allows only to delete what one made oneself and
-// this is another's; ReferenceConstraint when bots have it installed or packages are
-// built on it.
+// checkDeletion checks that the actor may delete a version. Forbidden when it is open, or
+// when the actor's role allows deleting only what one created and this was created by
+// somebody else. ReferenceConstraint when bots have it installed or packages are built
+// on it.
 func (s *Service) checkDeletion(ctx context.Context, tx *db.Tx, actor access.Actor, r release, createdBy id.Account, v Visibility) error {
 	if err := mayDelete(actor, r, createdBy); err != nil {
 		return err
@@ -126,7 +124,7 @@ func (s *Service) checkDeletion(ctx context.Context, tx *db.Tx, actor access.Act
 	return nil
 }
 
-// users are the bots that have a version installed. Interfaces are not installed.
+// users reads which bots have a version installed; interfaces are never installed.
 func (s *Service) users(ctx context.Context, tx *db.Tx, r release) (by users, err error) {
 	switch r.kind {
 	case IntegrationKind:
@@ -137,8 +135,8 @@ func (s *Service) users(ctx context.Context, tx *db.Tx, r release) (by users, er
 	return by, err
 }
 
-// checkVersions says whether a name has room for a version beside those it has.
-// AlreadyExists when the version is one of them, LimitExceeded when they are too many.
+// checkVersions checks that a name can get one more version. AlreadyExists when it has
+// this one, LimitExceeded when it has too many.
 func checkVersions(r release, versions []string) error {
 	if slices.Contains(versions, r.version) {
 		return errAlreadyPublished(r)
@@ -149,8 +147,9 @@ func checkVersions(r release, versions []string) error {
 	return nil
 }
 
-// checkBase says whether a new version keeps what its number promises to users of
-// the version below it. changes lists what would break them.
+// checkBase checks that a new version is as compatible as its number promises to users of
+// the version below it. changes lists what breaks users of a given version.
+// BreakingChanges when there is any.
 func checkBase(r release, versions []string, changes func(base string) ([]definition.Change, error)) error {
 	base, bound := compatibleBase(versions, r.version)
 	if !bound {
@@ -163,8 +162,8 @@ func checkBase(r release, versions []string, changes func(base string) ([]defini
 	return errBreakingVersion(r, base, breaking)
 }
 
-// shareIcon gives all versions of the name of an interface or a plugin the icon of
-// this one; when this one says nothing of an icon, it gets theirs.
+// shareIcon makes icon the icon of all versions of the release's name and answers it. When
+// icon is nil it answers the one that they have. It is for interfaces and plugins.
 func shareIcon(ctx context.Context, tx *db.Tx, r release, icon *blob.Hash) (blob.Hash, error) {
 	if icon == nil {
 		return selectSharedIcon(ctx, tx, r.kind, r.workspace, r.name)
@@ -172,8 +171,8 @@ func shareIcon(ctx context.Context, tx *db.Tx, r release, icon *blob.Hash) (blob
 	return *icon, updateSharedIcon(ctx, tx, r.kind, r.workspace, r.name, *icon)
 }
 
-// alreadyPublishedOr is the fault of writing a version that another transaction published
-// meanwhile, and any other failure as it is.
+// alreadyPublishedOr turns the violation of a unique index, when another transaction has
+// just published the version, into its fault; other errors stay what they are.
 func alreadyPublishedOr(r release, err error) error {
 	if err = db.Convert(err); fault.Is(err, fault.AlreadyExists) {
 		return errAlreadyPublished(r)

@@ -7,7 +7,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// Where sealed values stand: a value does not open in any other place.
+// The columns that hold sealed values. A value can be opened only for its own row and
+// column.
 var (
 	signingSecretColumn    = db.SealedColumn{Table: "integrations", Key: []string{"id"}, Column: "signing_secret"}
 	oldSigningSecretColumn = db.SealedColumn{Table: "integrations", Key: []string{"id"}, Column: "old_signing_secret"}
@@ -23,7 +24,7 @@ func (s *Service) openSecret(i id.Integration, name, sealed string) (string, err
 	return string(plain), err
 }
 
-// sealSecrets seals the values of an update; nil, which removes, stays nil.
+// sealSecrets seals the values of a patch; nil, which removes, stays nil.
 func (s *Service) sealSecrets(i id.Integration, values map[string]*string) map[string]*string {
 	sealed := make(map[string]*string, len(values))
 	for name, value := range values {
@@ -36,8 +37,8 @@ func (s *Service) sealSecrets(i id.Integration, values map[string]*string) map[s
 	return sealed
 }
 
-// Reseal seals anew whatever an older key than the primary one sealed, and answers
-// how many values that were.
+// Reseal seals again, with the primary key, every value that an older key sealed, and
+// answers how many there were.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
 	return s.DB.Reseal(ctx, s.Keys, signingSecretColumn, oldSigningSecretColumn, secretColumn)
 }

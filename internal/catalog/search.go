@@ -11,13 +11,13 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// parts are the names inside an integration that a search can meet.
+// parts are the names inside of a definition that a search looks at.
 type parts struct {
 	Actions    []string `json:"actions"`
 	Interfaces []string `json:"interfaces"`
 }
 
-// noParts are the parts of a definition of which nothing was said.
+// noParts are the parts of an empty definition.
 const noParts JSON = `{"actions":[],"interfaces":[]}`
 
 func partsOf(i definition.Integration) parts {
@@ -33,7 +33,7 @@ func partsOf(i definition.Integration) parts {
 	return p
 }
 
-// Matches says where a search met an integration.
+// Matches says where in an integration the words of a search were found.
 type Matches struct {
 	Name        bool     `json:"name,omitzero" doc:"Whether the name matched."`
 	Title       bool     `json:"title,omitzero" doc:"Whether the title matched."`
@@ -43,16 +43,17 @@ type Matches struct {
 }
 
 const (
-	// maxWords bounds what one integration adds to the index of words. The words
-	// of the description come last, so they are the ones that are left out.
+	// maxWords is how many words of an integration are indexed. The description comes
+	// last, so it is what is cut off.
 	maxWords = 400
-	// maxWord cuts a word, in bytes; a search is cut alike.
+	// maxWord is the length, in bytes, that words are cut to, in the index as in a
+	// search.
 	maxWord = 64
-	// maxSearched bounds the words of one search.
+	// maxSearched is how many different words a search can have.
 	maxSearched = 10
 )
 
-// words are the words that an integration is found by.
+// words are the words that a search finds the integration by.
 func (i Integration) words() ([]string, error) {
 	var p parts
 	if err := wire.ParseJSON([]byte(i.Parts), &p); err != nil {
@@ -72,8 +73,8 @@ func (i Integration) words() ([]string, error) {
 	return slices.Sorted(maps.Keys(all)), nil
 }
 
-// searched are the words of a search, each of which must begin a word of what is
-// found. InvalidQuery when there are too many.
+// searched are the words of a search. It finds the integrations in which every one of them
+// is the prefix of some word. InvalidQuery when there are too many.
 func searched(search string) ([]string, error) {
 	words := split(search)
 	for i, word := range words {
@@ -81,13 +82,13 @@ func searched(search string) ([]string, error) {
 	}
 	slices.Sort(words)
 	if words = slices.Compact(words); len(words) > maxSearched {
-		return nil, fault.New(fault.InvalidQuery, "The search has %d different words; it can have %d.", len(words), maxSearched)
+		return nil, fault.New(fault.InvalidQuery, "The search has %d different words; at most %d are allowed.", len(words), maxSearched)
 	}
 	return words, nil
 }
 
-// indexed are the words of a text, and of those that are written like sendMessage
-// also the parts.
+// indexed are the words of a text and, for words in camel case such as sendMessage, also
+// their parts.
 func indexed(text string) (words []string) {
 	for _, word := range split(text) {
 		words = append(words, folded(word))
@@ -104,7 +105,7 @@ func split(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
-// splitHumps cuts a word before every capital that follows something else.
+// splitHumps cuts a word before every capital letter that does not follow another one.
 func splitHumps(word string) (humps []string) {
 	start, small := 0, false
 	for i, r := range word {
@@ -124,7 +125,7 @@ func folded(word string) string {
 	return strings.ToValidUTF8(word[:maxWord], "")
 }
 
-// matches says where the words of a search are met.
+// matches says where in the integration the words of a search are found.
 func (i Integration) matches(search []string) (Matches, error) {
 	var p parts
 	if err := wire.ParseJSON([]byte(i.Parts), &p); err != nil {
@@ -144,9 +145,9 @@ func (i Integration) matches(search []string) (Matches, error) {
 	}, nil
 }
 
-// beyond is the first text in the order of bytes that does not begin with prefix;
-// nil when there is none.
-func beyond(prefix []byte) []byte {
+// prefixEnd is the first byte string after all that begin with prefix; nil when there is
+// none. It bounds a scan of an index.
+func prefixEnd(prefix []byte) []byte {
 	end := slices.Clone(prefix)
 	for n := len(end); n > 0; n-- {
 		if end[n-1] < 0xff {

@@ -12,7 +12,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Options are what the service needs.
+// Options are the dependencies of the service.
 type Options struct {
 	DB         *db.DB
 	Clock      clock.Clock
@@ -23,12 +23,12 @@ type Options struct {
 	Quota      quota
 	Workspaces workspaces
 	Tokens     keys
-	// PublicURL is the address that callers reach this installation by, without a
-	// slash at its end. It is known once the server listens.
+	// PublicURL gives the address under which callers reach this installation, without a
+	// trailing slash. It is known only once the server listens.
 	PublicURL func() string
-	// Installs is set after the service is made: bots need the catalog too.
+	// Installs is set after New, because package bot needs the catalog in turn.
 	Installs installs
-	// Leavers are told of integrations that are deleted one by one.
+	// Leavers are told when a single integration is deleted.
 	Leavers []Leaver
 }
 
@@ -41,8 +41,8 @@ type Service struct {
 // New makes the service over a migrated database.
 func New(o Options) *Service { return &Service{Options: o} }
 
-// Mount registers the operations of the catalog and of the hub, and the addresses
-// that icons and readmes are read from.
+// Mount registers the operations of the catalog and of the hub, and the addresses of
+// icons and readmes.
 func Mount(m *wire.Mux, s *Service) {
 	mountIntegrations(m, s)
 	mountIntegrationHub(m, s)
@@ -52,7 +52,7 @@ func Mount(m *wire.Mux, s *Service) {
 	mountAssets(m, s)
 }
 
-// publisher reads under which names a workspace publishes.
+// publisher reads which names a workspace may publish under.
 func (s *Service) publisher(ctx context.Context, q db.Querier, w id.Workspace) (p publisher, err error) {
 	if p.handle, err = selectHandle(ctx, q, w); err != nil {
 		return p, db.Convert(err)
@@ -62,9 +62,9 @@ func (s *Service) publisher(ctx context.Context, q db.Querier, w id.Workspace) (
 	return p, err
 }
 
-// DeleteWorkspace deletes all that a workspace has published, in the caller's
-// transaction, after its bots. ReferenceConstraint while bots or packages of other
-// workspaces use some of it: what is open to others is not taken from under them.
+// DeleteWorkspace deletes everything that a workspace has published, in the caller's
+// transaction and after its bots. ReferenceConstraint while bots or packages of other
+// workspaces use some of it.
 func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace) error {
 	for _, leave := range []func(context.Context, *db.Tx, id.Workspace) error{s.leavePlugins, s.leaveIntegrations, s.leaveInterfaces} {
 		if err := leave(ctx, tx, w); err != nil {
@@ -74,8 +74,8 @@ func (s *Service) DeleteWorkspace(ctx context.Context, tx *db.Tx, w id.Workspace
 	return nil
 }
 
-// UsesBlob says whether something published, in whichever workspace, has the blob
-// as its code, icon or readme.
+// UsesBlob says whether a package of any workspace has the blob as its code, icon or
+// readme.
 func (s *Service) UsesBlob(ctx context.Context, h blob.Hash) (bool, error) {
 	q := s.DB.Reader(ctx)
 	for _, uses := range []func(context.Context, db.Querier, blob.Hash) (bool, error){selectIntegrationUses, selectInterfaceUses, selectPluginUses} {

@@ -31,10 +31,10 @@ func scanHash(row *sql.Row) (blob.Hash, error) {
 	return blob.Hash(hash.String), err
 }
 
-// listQuery is a list of interfaces or plugins: the rows whose column narrow is of,
-// the newest first. It is put together from the fragments here and nothing that a
-// caller sent, so there are few texts and every one uses an index in its order; see
-// the test that explains them.
+// listQuery is the query of a list of interfaces or plugins: the rows in which the column
+// narrow equals of, the newest first. The text consists of the fragments here and of
+// nothing that a caller sent, so there are few different statements, and a test holds that
+// each of them uses an index in the order of the list.
 func listQuery(table, columns, narrow string, of any, f Filter, page db.Page) *db.Statement {
 	var s db.Statement
 	s.Add("SELECT "+columns+" FROM "+table+" WHERE "+narrow+" = ?", of)
@@ -51,17 +51,15 @@ func listQuery(table, columns, narrow string, of any, f Filter, page db.Page) *d
 	return &s
 }
 
-// storedIn is where the versions of a kind are kept, and which of them are open to
-// other workspaces.
+// storedIn is the table of each kind, and the condition for its open versions.
 var storedIn = map[Kind]struct{ table, open string }{
 	IntegrationKind: {"integrations", "visibility <> 'private'"},
 	InterfaceKind:   {"interfaces", "public"},
 	PluginKind:      {"plugins", "visibility <> 'private'"},
 }
 
-// selectVersions reads the versions of an interface's or a plugin's name in the
-// workspace; of the empty workspace, those that are open to all. Versions of
-// integrations are read with more beside them; see sibling.
+// selectVersions reads the versions that the name of an interface or plugin has in the
+// workspace or, with the empty workspace, the open ones. For integrations see sibling.
 func selectVersions(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string) ([]string, error) {
 	in := storedIn[k]
 	if w == "" {
@@ -70,8 +68,7 @@ func selectVersions(ctx context.Context, q db.Querier, k Kind, w id.Workspace, n
 	return scanTexts(q.Query(ctx, `SELECT version FROM `+in.table+` WHERE name = $1 AND workspace_id = $2`, name, string(w)))
 }
 
-// selectOpenElsewhere says whether another workspace has versions of the name that
-// are open to all.
+// selectOpenElsewhere says whether another workspace has open versions of the name.
 func selectOpenElsewhere(ctx context.Context, q db.Querier, k Kind, w id.Workspace, name string) (found bool, err error) {
 	in := storedIn[k]
 	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+in.table+` WHERE name = $1 AND `+in.open+` AND workspace_id <> $2)`, name, string(w)).Scan(&found)

@@ -15,7 +15,7 @@ type installation struct {
 	integration id.Integration
 }
 
-// maxBots is how many bots are asked for by one statement.
+// maxBots is how many bots one statement reads.
 const maxBots = 256
 
 // selectInstalledVersions reads the versions of an integration that bots have installed.
@@ -51,7 +51,8 @@ func appendInstallations(ctx context.Context, q db.Querier, all []installation, 
 	return all, rows.Err()
 }
 
-// selectIntegrationDefinition reads the definition of a version; false when it is gone.
+// selectIntegrationDefinition reads the definition of a version; found is false when it was
+// deleted.
 func selectIntegrationDefinition(ctx context.Context, q db.Querier, i id.Integration) (text string, found bool, err error) {
 	err = q.QueryRow(ctx, `SELECT definition FROM integration_definitions WHERE integration_id = $1`, string(i)).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {

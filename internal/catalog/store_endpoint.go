@@ -10,8 +10,8 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// endpointRow is what calls to an integration need of its row; the secrets are
-// sealed.
+// endpointRow is what calls to an integration need from its row. current and old are the
+// sealed signing secrets; old is valid until the given time.
 type endpointRow struct {
 	name, url        string
 	dev              bool
@@ -34,7 +34,7 @@ func selectEndpoint(ctx context.Context, q db.Querier, i id.Integration) (r endp
 	return r, err == nil, err
 }
 
-// namedVersion is a version of an integration, whoever's it is.
+// namedVersion is a version of an integration of any workspace.
 type namedVersion struct {
 	id         id.Integration
 	workspace  id.Workspace
@@ -60,8 +60,8 @@ func selectNamed(ctx context.Context, q db.Querier, name string) ([]namedVersion
 	return named, rows.Err()
 }
 
-// selectScripts reads what the scripts of an integration are in and run with: its
-// definition and its sealed secrets.
+// selectScripts reads the definition of an integration, which holds its scripts, and the
+// sealed secrets that the scripts run with.
 func selectScripts(ctx context.Context, q db.Querier, i id.Integration) (definition string, sealed map[string]string, err error) {
 	if err := q.QueryRow(ctx, `SELECT definition FROM integration_definitions WHERE integration_id = $1`, string(i)).Scan(&definition); err != nil {
 		return "", nil, err

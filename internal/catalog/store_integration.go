@@ -33,7 +33,7 @@ func insertIntegration(ctx context.Context, q db.Querier, i Integration) error {
 	return err
 }
 
-// updateIntegration writes what an update can change, but for the icon and the
+// updateIntegration writes what an update can change, except for the icon and the
 // definition.
 func updateIntegration(ctx context.Context, q db.Querier, i Integration) error {
 	_, err := q.Exec(ctx, `
@@ -51,11 +51,11 @@ func updateIntegrationDefinition(ctx context.Context, q db.Querier, i id.Integra
 	return err
 }
 
-// integrationColumns are those that lists read of integrations i.
+// integrationColumns are the columns of integrations i that lists read.
 const integrationColumns = `i.id, i.workspace_id, i.name, i.version, i.dev, i.visibility, i.lifecycle_status, i.verification_status,
 	i.title, i.description, i.created_at, i.updated_at, i.created_by, i.installs, i.views, i.icon_hash, i.readme_hash, i.attributes, i.parts`
 
-// scanIntegration reads integrationColumns and what the caller selected behind them.
+// scanIntegration reads integrationColumns and what the caller selected after them.
 func scanIntegration(scan func(...any) error, behind ...any) (i Integration, err error) {
 	var createdBy, icon, readme sql.NullString
 	var created, updated int64
@@ -71,8 +71,8 @@ func scanIntegration(scan func(...any) error, behind ...any) (i Integration, err
 
 const integrationDetails = `, i.code_hash, i.url, i.signing_secret, i.max_execution_time, i.sdk_version, i.layers, i.extra_operations, i.secret_names, d.definition`
 
-// oneIntegration reads integrationColumns, integrationDetails and what the caller
-// selected behind them.
+// oneIntegration reads integrationColumns, integrationDetails and what the caller selected
+// after them.
 func oneIntegration(row *sql.Row, behind ...any) (Integration, bool, error) {
 	var code, address, sdkVersion sql.NullString
 	var maxExecutionTime sql.NullInt64
@@ -97,8 +97,8 @@ func selectIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.I
 		WHERE i.id = $1 AND i.workspace_id = $2`, string(i), string(w)))
 }
 
-// selectUsableIntegration reads an integration that the workspace may use: its own,
-// or one that is open to all.
+// selectUsableIntegration reads an integration that the workspace may use: its own, or an
+// open one.
 func selectUsableIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) (Integration, bool, error) {
 	return oneIntegration(q.QueryRow(ctx, `
 		SELECT `+integrationColumns+integrationDetails+`
@@ -106,7 +106,7 @@ func selectUsableIntegration(ctx context.Context, q db.Querier, w id.Workspace, 
 		WHERE i.id = $1 AND (i.workspace_id = $2 OR i.visibility <> 'private')`, string(i), string(w)))
 }
 
-// selectOpenIntegration reads an integration that is open to all, and who published it.
+// selectOpenIntegration reads an open integration and its publisher.
 func selectOpenIntegration(ctx context.Context, q db.Querier, i id.Integration) (found Integration, by Publisher, ok bool, err error) {
 	var handle sql.NullString
 	found, ok, err = oneIntegration(q.QueryRow(ctx, `
@@ -151,7 +151,7 @@ func selectSiblings(ctx context.Context, q db.Querier, w id.Workspace, name stri
 		WHERE workspace_id = $1 AND dev = FALSE AND name_key = $2`, string(w), []byte(name)))
 }
 
-// selectOpenSiblings reads the versions of a name that are open to all.
+// selectOpenSiblings reads the open versions of a name.
 func selectOpenSiblings(ctx context.Context, q db.Querier, name string) ([]sibling, error) {
 	return scanSiblings(q.Query(ctx, `
 		SELECT id, version, visibility, installs, icon_hash FROM integrations
@@ -182,15 +182,15 @@ func updateLifecycle(ctx context.Context, q db.Querier, i id.Integration, l Life
 	return err
 }
 
-// updateSigningSecrets replaces the signing secret; the old one is good until then.
+// updateSigningSecrets replaces the signing secret; the old one stays valid until then.
 func updateSigningSecrets(ctx context.Context, q db.Querier, i id.Integration, sealed, old string, until time.Time) error {
 	_, err := q.Exec(ctx, `UPDATE integrations SET signing_secret = $2, old_signing_secret = $3, old_secret_until = $4 WHERE id = $1`,
 		string(i), sealed, old, until.UnixMilli())
 	return err
 }
 
-// addInstalls counts bots that have an integration, beside the words that the hub
-// finds it by too.
+// addInstalls adds to the number of bots that have an integration. The copy of that number
+// with the words sorts searches of the hub.
 func addInstalls(ctx context.Context, q db.Querier, i id.Integration, n int64) error {
 	if _, err := q.Exec(ctx, `UPDATE integrations SET installs = installs + $2 WHERE id = $1`, string(i), n); err != nil {
 		return err
@@ -236,7 +236,8 @@ func updateListed(ctx context.Context, q db.Querier, i Integration) error {
 	return err
 }
 
-// listedInstalls is what stands beside the words: the installs of what is public.
+// listedInstalls is the number of installs that is stored with the words; zero unless the
+// integration is public.
 func (i Integration) listedInstalls() int64 {
 	if i.Visibility != Public {
 		return 0
@@ -276,11 +277,11 @@ func writeSecrets(ctx context.Context, q db.Querier, i id.Integration, sealed ma
 		` ON CONFLICT (integration_id, name) DO UPDATE SET value = excluded.value`, rows)
 }
 
-// integrationParts are the tables that hold what belongs to one integration.
-var integrationParts = []string{"integration_definitions", "integration_words", "integration_secrets", "integration_interfaces"}
+// integrationTables are the tables of what belongs to one integration.
+var integrationTables = []string{"integration_definitions", "integration_words", "integration_secrets", "integration_interfaces"}
 
 func deleteIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.Integration) error {
-	for _, table := range integrationParts {
+	for _, table := range integrationTables {
 		if _, err := q.Exec(ctx, `DELETE FROM `+table+` WHERE integration_id = $1`, string(i)); err != nil {
 			return err
 		}
@@ -290,7 +291,7 @@ func deleteIntegration(ctx context.Context, q db.Querier, w id.Workspace, i id.I
 }
 
 func deleteIntegrationsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
-	for _, table := range integrationParts {
+	for _, table := range integrationTables {
 		if _, err := q.Exec(ctx, `DELETE FROM `+table+` WHERE integration_id IN (SELECT id FROM integrations WHERE workspace_id = $1)`, string(w)); err != nil {
 			return err
 		}
@@ -326,7 +327,7 @@ func selectHandle(ctx context.Context, q db.Querier, w id.Workspace) (string, er
 	return handle.String, err
 }
 
-// selectInstalled reads the integrations of a workspace that some bot has.
+// selectInstalled reads the integrations of a workspace that some bot has installed.
 func selectInstalled(ctx context.Context, q db.Querier, w id.Workspace) ([]Integration, error) {
 	rows, err := q.Query(ctx, `SELECT `+integrationColumns+` FROM integrations i WHERE i.workspace_id = $1 AND i.installs > 0 ORDER BY i.id`, string(w))
 	if err != nil {
@@ -344,9 +345,9 @@ func selectInstalled(ctx context.Context, q db.Querier, w id.Workspace) ([]Integ
 	return list, rows.Err()
 }
 
-// selectNeededAbroad reads an integration of the workspace that a plugin of another
-// one depends on.
-func selectNeededAbroad(ctx context.Context, q db.Querier, w id.Workspace) (nameAndVersion string, found bool, err error) {
+// selectNeededElsewhere reads one integration of the workspace that a plugin of another
+// workspace depends on.
+func selectNeededElsewhere(ctx context.Context, q db.Querier, w id.Workspace) (nameAndVersion string, found bool, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT i.name || '@' || i.version FROM integrations i
 		JOIN plugin_dependencies d ON d.package_id = i.id JOIN plugins p ON p.id = d.plugin_id

@@ -12,8 +12,8 @@ import (
 // Sort is what a list of integrations is sorted by.
 type Sort string
 
-// The sorts of the public API. How popular an integration is, is how many bots have
-// it; what equally many have begins with the newest.
+// The sorts of the public API. The popularity of an integration is the number of bots
+// that have it installed; among equally popular ones the newest comes first.
 const (
 	ByCreation   Sort = "createdAt"
 	ByUpdate     Sort = "updatedAt"
@@ -22,56 +22,59 @@ const (
 	ByInstalls   Sort = "installCount"
 )
 
-// sorted is how a sort is done: the columns, the last of which is the id, and the
-// values of an item as the key of a page. Values other than one number and the id
-// stand in the key's text, before the id and a line end, which neither has.
-type sorted struct {
+// sortOrder carries out a sort: the columns to sort by, of which the last is the id, and
+// how their values are kept in the cursor of a page. A cursor holds one number and one
+// text. A value that is neither a number nor the id is put into the text before the id,
+// separated by a line feed, which neither of them contains.
+type sortOrder struct {
 	columns []string
 	key     func(Integration) db.Key
 	values  func(db.Key) []any
 }
 
-func (s Sort) how() sorted {
+func (s Sort) order() sortOrder {
 	switch s {
 	case ByUpdate:
-		return sorted{[]string{"i.updated_at", "i.id"},
+		return sortOrder{[]string{"i.updated_at", "i.id"},
 			func(i Integration) db.Key { return db.Key{At: i.UpdatedAt.UnixMilli(), ID: string(i.ID)} },
 			func(k db.Key) []any { return []any{k.At, k.ID} }}
 	case ByName:
-		return sorted{[]string{"i.name_key", "i.id"},
+		return sortOrder{[]string{"i.name_key", "i.id"},
 			func(i Integration) db.Key { return db.Key{ID: i.Name + "\n" + string(i.ID)} },
 			func(k db.Key) []any {
 				name, integration, _ := strings.Cut(k.ID, "\n")
 				return []any{[]byte(name), integration}
 			}}
 	case ByPopularity, ByInstalls:
-		return sorted{[]string{"i.installs", "i.id"},
+		return sortOrder{[]string{"i.installs", "i.id"},
 			func(i Integration) db.Key { return db.Key{At: i.Installs, ID: string(i.ID)} },
 			func(k db.Key) []any { return []any{k.At, k.ID} }}
 	}
-	return sorted{[]string{"i.id"}, byAge.key, func(k db.Key) []any { return []any{k.ID} }}
+	return sortOrder{[]string{"i.id"}, byAge.key, func(k db.Key) []any { return []any{k.ID} }}
 }
 
-// byAge is the order of creation for lists that are not narrowed. It is the order of
-// ids too, which ascend with time; but sorted by id alone, PostgreSQL walks all ids
-// there are rather than the index of those that the list is of.
-var byAge = sorted{[]string{"i.created_at", "i.id"},
+// byAge is the order of creation for lists without a filter. Ids ascend with time, so
+// sorting by id alone would give the same order; but then PostgreSQL scans the primary
+// key of all integrations instead of the index of those that the list is about.
+var byAge = sortOrder{[]string{"i.created_at", "i.id"},
 	func(i Integration) db.Key { return db.Key{At: i.CreatedAt.UnixMilli(), ID: string(i.ID)} },
 	func(k db.Key) []any { return []any{k.At, k.ID} }}
 
-// how is how the list is sorted. Narrowed by name, version or review it walks an
-// index that ends in the id.
-func (f IntegrationFilter) how(started bool) sorted {
+// order is the sort order of the list. The indexes for the filters by name, version and
+// verification status end in the id, so lists with such a filter are sorted by id alone.
+// started says that the list starts from a subquery; see integrationList.
+func (f IntegrationFilter) order(started bool) sortOrder {
 	if !started && f.Name == "" && f.Version == "" && f.Verification == "" && (f.Sort == "" || f.Sort == ByCreation) {
 		return byAge
 	}
-	return f.Sort.how()
+	return f.Sort.order()
 }
 
-// IntegrationFilter says which integrations a list holds, and in which order. Empty
-// is any.
+// IntegrationFilter selects the integrations of a list and their order. The zero value
+// of a field does not restrict the list.
 type IntegrationFilter struct {
-	// Workspace is whose integrations are listed; empty: the public ones of all.
+	// Workspace is the workspace whose integrations are listed; when empty, the list is
+	// the hub: the public integrations of all workspaces.
 	Workspace     id.Workspace
 	Dev           bool
 	Name          string
@@ -86,52 +89,53 @@ type IntegrationFilter struct {
 	Ascending     bool
 
 	words []string // of Search
-	// rare is the word that few integrations have, when the list starts from it.
-	rare string
+	// rareWord is the searched word that the fewest integrations have, when they are so
+	// few that the list starts from them.
+	rareWord string
 }
 
-// A search of the hub starts from its rarest word when few integrations have it.
-// Beyond that the list is walked in its order, where one in a few rows matches.
-// How many are few depends on whether each is looked up, or the index of words alone
-// says which of them are on the page.
+// A search of the hub starts from the matches of its rarest word, as long as those are
+// no more than this. When there are more, scanning the list in its own order is faster,
+// because every few rows one matches. The bound is lower where each match has to be
+// looked up than where the index of words alone says which matches are on the page.
 const (
-	fewLookedUp = 1500
-	fewWords    = 5000
+	maxMatchesLookedUp = 1500
+	maxMatchesIndexed  = 5000
 )
 
-// ofWords says that the list is of the words that are searched and nothing else, so
-// that its page is found without the rows of all that match.
-func (f IntegrationFilter) ofWords() bool {
+// onlySearches says that the list is filtered by searched words and nothing else, so that
+// a page can be found without reading the rows of all matches.
+func (f IntegrationFilter) onlySearches() bool {
 	return len(f.words) > 0 && f.Name == "" && f.Version == "" && f.Verification == "" && f.Bot == "" && f.InterfaceID == "" && f.InterfaceName == ""
 }
 
-// startsFromPage says that the list starts from its page; see startPage.
-func (f IntegrationFilter) startsFromPage() bool { return f.rare != "" && f.ofWords() }
+// startsFromPage says that a subquery finds the integrations of the page; see startPage.
+func (f IntegrationFilter) startsFromPage() bool { return f.rareWord != "" && f.onlySearches() }
 
-// few is up to how many integrations the list starts from.
-func (f IntegrationFilter) few() int {
-	if f.ofWords() && f.Sort != ByUpdate && f.Sort != ByName {
-		return fewWords
+// maxMatches is the largest number of matches that the list starts from.
+func (f IntegrationFilter) maxMatches() int {
+	if f.onlySearches() && f.Sort != ByUpdate && f.Sort != ByName {
+		return maxMatchesIndexed
 	}
-	return fewLookedUp
+	return maxMatchesLookedUp
 }
 
-// listing puts together the query of a list. It is made of the fragments here and
-// nothing that a caller sent, so there are few texts; see the test that explains
-// them.
+// listing builds the query of a list. The text consists of the fragments in this file
+// and of nothing that a caller sent, so the number of different statements is small; a
+// test holds their query plans.
 type listing struct{ db.Statement }
 
-// within writes that a column of words begins with a word.
-func (l *listing) within(column, word string) {
+// hasPrefix adds the condition that a column of words begins with word.
+func (l *listing) hasPrefix(column, word string) {
 	l.Add(column+" >= ?", []byte(word))
-	if end := beyond([]byte(word)); end != nil {
+	if end := prefixEnd([]byte(word)); end != nil {
 		l.Add(" AND "+column+" < ?", end)
 	}
 }
 
-// integrationList is the query of a list. Where a filter is met by few
-// integrations and has an index, the list starts from those (they are w); otherwise
-// it walks an index in the order of the list.
+// integrationList is the query of a list. When an indexed filter is met by few
+// integrations, the query starts from those, in a subquery called w. Otherwise it scans
+// an index that has the order of the list.
 func integrationList(f IntegrationFilter, page db.Page) *listing {
 	l := &listing{}
 	direction, behind := " DESC", " < "
@@ -144,7 +148,7 @@ func integrationList(f IntegrationFilter, page db.Page) *listing {
 	}
 	l.Add("SELECT " + columns + " FROM ")
 	started := f.start(l, page, direction, behind)
-	how := f.how(started)
+	sorting := f.order(started)
 	if started {
 		l.Add(" CROSS JOIN ") // in SQLite this fixes the order of the join
 	}
@@ -159,10 +163,10 @@ func integrationList(f IntegrationFilter, page db.Page) *listing {
 	}
 	f.narrow(l)
 	if page.After != nil && !f.startsFromPage() {
-		marks := strings.Repeat(", ?", len(how.columns))[2:]
-		l.Add(" AND ("+strings.Join(how.columns, ", ")+")"+behind+"("+marks+")", how.values(*page.After)...)
+		marks := strings.Repeat(", ?", len(sorting.columns))[2:]
+		l.Add(" AND ("+strings.Join(sorting.columns, ", ")+")"+behind+"("+marks+")", sorting.values(*page.After)...)
 	}
-	order := strings.Join(how.columns, direction+", ") + direction
+	order := strings.Join(sorting.columns, direction+", ") + direction
 	if started {
 		order = strings.ReplaceAll(order, "i.id", "w.integration_id")
 	}
@@ -170,7 +174,7 @@ func integrationList(f IntegrationFilter, page db.Page) *listing {
 	return l
 }
 
-// start writes the subquery that the list starts from, when there is one.
+// start adds the subquery that the list starts from and reports whether there is one.
 func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind string) bool {
 	const from = "(SELECT DISTINCT integration_id FROM "
 	switch {
@@ -183,12 +187,12 @@ func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind str
 	case f.startsFromPage():
 		f.startPage(l, page, direction, behind)
 		return true
-	case f.rare != "":
+	case f.rareWord != "":
 		l.Add(from + "integration_words WHERE listed = TRUE AND ")
-		l.within("word", f.rare)
-		// There are no more than these. PostgreSQL, which guesses, would else read
-		// all integrations rather than look each of these up.
-		l.Add(" ORDER BY integration_id"+direction+" LIMIT ?) w", f.few())
+		l.hasPrefix("word", f.rareWord)
+		// The limit removes nothing. It tells the planner of PostgreSQL how few matches
+		// there are; without it, it scans all integrations instead of looking these up.
+		l.Add(" ORDER BY integration_id"+direction+" LIMIT ?) w", f.maxMatches())
 		return true
 	default:
 		return false
@@ -197,21 +201,21 @@ func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind str
 	return true
 }
 
-// startPage writes the subquery of the page itself: rows are read of the page only.
-// Age and popularity stand beside the words. What else a list is sorted by is looked
-// up in an index, by a subquery because PostgreSQL would plan a join as a walk over
-// all integrations, and with BETWEEN because SQLite would meet an equality with the
-// row rather than the index. The other words are looked up from the front of what is
-// sorted, until the page is full.
+// startPage adds the subquery that finds the ids of the page, so that full rows are read
+// for the page alone. Creation (by the id) and popularity are stored with the words.
+// Other sort columns are looked up in a covering index: by a scalar subquery, because
+// PostgreSQL would plan a join as a scan of all integrations, and with BETWEEN, because
+// for an equality SQLite would read the row instead of the index. Further words are
+// checked in the order of the list until the page is full.
 func (f IntegrationFilter) startPage(l *listing, page db.Page, direction, behind string) {
-	columns, looked := "integration_id", ""
+	columns, sortColumn := "integration_id", ""
 	switch f.Sort {
 	case ByPopularity, ByInstalls:
 		columns = "installs, integration_id"
 	case ByUpdate:
-		columns, looked = "place, integration_id", "updated_at"
+		columns, sortColumn = "place, integration_id", "updated_at"
 	case ByName:
-		columns, looked = "place, integration_id", "name_key"
+		columns, sortColumn = "place, integration_id", "name_key"
 	}
 	order := " ORDER BY " + strings.ReplaceAll(columns, ",", direction+",") + direction + " LIMIT ?) "
 	others := len(f.words) > 1
@@ -220,40 +224,41 @@ func (f IntegrationFilter) startPage(l *listing, page db.Page, direction, behind
 		l.Add("SELECT " + columns + " FROM (")
 	}
 	and := " AND "
-	if looked == "" {
+	if sortColumn == "" {
 		l.Add("SELECT DISTINCT " + columns + " FROM integration_words WHERE listed = TRUE AND ")
-		l.within("word", f.rare)
+		l.hasPrefix("word", f.rareWord)
 	} else {
-		l.Add("SELECT " + columns + " FROM (SELECT m.integration_id, (SELECT i." + looked + " FROM integrations i WHERE i.id BETWEEN m.integration_id AND m.integration_id LIMIT 1) AS place" +
+		l.Add("SELECT " + columns + " FROM (SELECT m.integration_id, (SELECT i." + sortColumn + " FROM integrations i WHERE i.id BETWEEN m.integration_id AND m.integration_id LIMIT 1) AS place" +
 			" FROM (SELECT DISTINCT integration_id FROM integration_words WHERE listed = TRUE AND ")
-		l.within("word", f.rare)
-		l.Add(") m LIMIT ?) x", f.few())
+		l.hasPrefix("word", f.rareWord)
+		l.Add(") m LIMIT ?) x", f.maxMatches())
 		and = " WHERE "
 	}
 	if page.After != nil {
-		values := f.Sort.how().values(*page.After)
+		values := f.Sort.order().values(*page.After)
 		l.Add(and+"("+columns+")"+behind+"("+strings.Repeat(", ?", len(values))[2:]+")", values...)
 	}
 	if others {
-		l.Add(order+"m WHERE TRUE", f.few())
+		l.Add(order+"m WHERE TRUE", f.maxMatches())
 		f.narrowWords(l, "m.integration_id")
 	}
 	l.Add(order+"w", page.Size+1)
 }
 
-// narrowWords writes that an integration has the searched words beside the rare one.
+// narrowWords adds the conditions that an integration has the searched words, except the
+// one that the list starts from.
 func (f IntegrationFilter) narrowWords(l *listing, integration string) {
 	for _, word := range f.words {
-		if word == f.rare {
+		if word == f.rareWord {
 			continue
 		}
 		l.Add(" AND EXISTS (SELECT 1 FROM integration_words x WHERE x.integration_id = " + integration + " AND ")
-		l.within("x.word", word)
+		l.hasPrefix("x.word", word)
 		l.Add(")")
 	}
 }
 
-// narrow writes the conditions of the filter that the list does not start from.
+// narrow adds the conditions of the filters that the list does not start from.
 func (f IntegrationFilter) narrow(l *listing) {
 	if f.Name != "" {
 		l.Add(" AND i.name_key = ?", []byte(f.Name))
@@ -278,19 +283,19 @@ func (f IntegrationFilter) narrow(l *listing) {
 		return
 	}
 	if f.Bot != "" || f.InterfaceID != "" || f.InterfaceName != "" {
-		f.rare = "" // the list does not start from it
+		f.rareWord = "" // the list starts from another filter, so the word is checked too
 	}
 	f.narrowWords(l, "i.id")
 }
 
-// selectRareWord is the word that the fewest public integrations have, when those
-// are few; otherwise empty.
+// selectRareWord is the searched word that the fewest public integrations have; empty
+// when even those are more than a list should start from.
 func selectRareWord(ctx context.Context, q db.Querier, f IntegrationFilter) (rare string, err error) {
-	least := f.few() + 1
+	least := f.maxMatches() + 1
 	for _, word := range f.words {
 		var l listing
 		l.Add("SELECT COUNT(*) FROM (SELECT 1 FROM integration_words WHERE listed = TRUE AND ")
-		l.within("word", word)
+		l.hasPrefix("word", word)
 		l.Add(" LIMIT ?) few", least)
 		var n int
 		if err := q.QueryRow(ctx, l.Text(), l.Args()...).Scan(&n); err != nil {
@@ -303,14 +308,14 @@ func selectRareWord(ctx context.Context, q db.Querier, f IntegrationFilter) (rar
 	return rare, nil
 }
 
-// Listed is an integration in a list. Publisher is known only in the hub.
+// Listed is an integration in a list. Publisher is filled in for the hub only.
 type Listed struct {
 	Integration
 	Publisher Publisher
-	Matches   *Matches // nil when nothing was searched
+	Matches   *Matches // nil when there was no search
 }
 
-// selectIntegrations reads a page and one integration more, so that the caller sees
+// selectIntegrations reads a page and one more integration, which tells the caller
 // whether another page follows.
 func selectIntegrations(ctx context.Context, q db.Querier, f IntegrationFilter, page db.Page) ([]Listed, error) {
 	query := integrationList(f, page)
@@ -336,8 +341,8 @@ func selectIntegrations(ctx context.Context, q db.Querier, f IntegrationFilter, 
 	return list, rows.Err()
 }
 
-// selectReadableBot says whether the bot is in a workspace where the account has one
-// of the roles, and which that is; any workspace when w is empty.
+// selectReadableBot says whether the bot belongs to w, or to any workspace when w is
+// empty, and the account has one of the roles there.
 func selectReadableBot(ctx context.Context, q db.Querier, account id.Account, w id.Workspace, bot id.Bot, roles []string) (found bool, err error) {
 	var l listing
 	l.Add("SELECT EXISTS (SELECT 1 FROM bot_members WHERE bot_id = ? AND account_id = ?", string(bot), string(account))

@@ -309,7 +309,7 @@ func pages(t *testing.T, d *db.DB, f IntegrationFilter, rareToo bool) (all []id.
 		t.Fatal(err)
 	}
 	if f.Workspace == "" && rareToo {
-		if f.rare, err = selectRareWord(t.Context(), q, f); err != nil {
+		if f.rareWord, err = selectRareWord(t.Context(), q, f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -318,7 +318,7 @@ func pages(t *testing.T, d *db.DB, f IntegrationFilter, rareToo bool) (all []id.
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, next := db.Cut(list, page, func(l Listed) db.Key { return f.Sort.how().key(l.Integration) })
+		list, next := db.Cut(list, page, func(l Listed) db.Key { return f.Sort.order().key(l.Integration) })
 		for _, l := range list {
 			all = append(all, l.ID)
 		}
@@ -347,11 +347,11 @@ func TestIntegrationListPlans(t *testing.T) {
 			"workspace by update": {IntegrationFilter{Workspace: home, Sort: ByUpdate}, "integrations_of_workspace_by_update"},
 			"workspace by name":   {IntegrationFilter{Workspace: home, Sort: ByName}, "integrations_of_workspace_by_name"},
 			"popular workspace":   {IntegrationFilter{Workspace: home, Sort: ByPopularity}, "integrations_of_workspace_by_installs"},
-			"rare word":           {IntegrationFilter{words: []string{"ma"}, rare: "ma"}, "integration_words_in_hub"},
-			"rare word popular":   {IntegrationFilter{words: []string{"ma"}, rare: "ma", Sort: ByPopularity}, "integration_words_in_hub"},
-			"rare word by name":   {IntegrationFilter{words: []string{"ma"}, rare: "ma", Sort: ByName}, "integrations_sorted"},
-			"rare word by update": {IntegrationFilter{words: []string{"ma"}, rare: "ma", Sort: ByUpdate}, "integrations_sorted"},
-			"rare of two words":   {IntegrationFilter{words: []string{"ma", "x"}, rare: "ma"}, "integration_words_in_hub"},
+			"rare word":           {IntegrationFilter{words: []string{"ma"}, rareWord: "ma"}, "integration_words_in_hub"},
+			"rare word popular":   {IntegrationFilter{words: []string{"ma"}, rareWord: "ma", Sort: ByPopularity}, "integration_words_in_hub"},
+			"rare word by name":   {IntegrationFilter{words: []string{"ma"}, rareWord: "ma", Sort: ByName}, "integrations_sorted"},
+			"rare word by update": {IntegrationFilter{words: []string{"ma"}, rareWord: "ma", Sort: ByUpdate}, "integrations_sorted"},
+			"rare of two words":   {IntegrationFilter{words: []string{"ma", "x"}, rareWord: "ma"}, "integration_words_in_hub"},
 			"interface":           {IntegrationFilter{InterfaceID: "i"}, "integration_interfaces_by_interface"},
 		} {
 			query := integrationList(test.f, db.Page{Size: 20, After: key})
@@ -362,10 +362,10 @@ func TestIntegrationListPlans(t *testing.T) {
 					used = used || word == test.want
 				}
 			}
-			if !used && !(test.f.rare != "" && d.Engine() == db.PostgreSQL) { // PostgreSQL joins empty tables otherwise
+			if !used && !(test.f.rareWord != "" && d.Engine() == db.PostgreSQL) { // PostgreSQL joins empty tables otherwise
 				t.Errorf("%s does not use %s:\n%s\n%s", name, test.want, query.Text(), plan)
 			}
-			if test.f.rare == "" && test.f.InterfaceID == "" && test.f.Name == "" && (strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort")) {
+			if test.f.rareWord == "" && test.f.InterfaceID == "" && test.f.Name == "" && (strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort")) {
 				t.Errorf("%s sorts:\n%s", name, plan)
 			}
 		}

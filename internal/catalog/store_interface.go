@@ -20,7 +20,7 @@ func insertInterface(ctx context.Context, q db.Querier, i Interface) error {
 	return err
 }
 
-// updateInterface writes what an update can change, but for the icon.
+// updateInterface writes what an update can change, except for the icon.
 func updateInterface(ctx context.Context, q db.Querier, i Interface) error {
 	_, err := q.Exec(ctx, `
 		UPDATE interfaces SET public = $3, title = $4, description = $5, updated_at = $6, readme_hash = $7, sdk_version = $8,
@@ -41,10 +41,10 @@ func deleteInterfacesOf(ctx context.Context, q db.Querier, w id.Workspace) error
 	return err
 }
 
-// interfaceColumns are those that lists read; the definition comes behind them.
+// interfaceColumns are the columns that lists read; the definition is stored after them.
 const interfaceColumns = `id, workspace_id, name, version, public, title, description, created_at, updated_at, created_by, icon_hash, readme_hash`
 
-// scanInterface reads interfaceColumns and what the caller selected behind them.
+// scanInterface reads interfaceColumns and what the caller selected after them.
 func scanInterface(scan func(...any) error, behind ...any) (i Interface, err error) {
 	var createdBy, icon, readme sql.NullString
 	var created, updated int64
@@ -54,8 +54,8 @@ func scanInterface(scan func(...any) error, behind ...any) (i Interface, err err
 	return i, err
 }
 
-// selectInterface reads an interface of the workspace; of the empty workspace, one
-// that is open to all.
+// selectInterface reads an interface of the workspace or, with the empty workspace, a
+// public one.
 func selectInterface(ctx context.Context, q db.Querier, w id.Workspace, i id.Interface) (Interface, bool, error) {
 	const all = `SELECT ` + interfaceColumns + `, sdk_version, attributes, definition FROM interfaces WHERE id = $1`
 	if w == "" {
@@ -84,8 +84,8 @@ func oneInterface(row *sql.Row) (Interface, bool, error) {
 	return i, err == nil, err
 }
 
-// selectInterfaces reads a page and one more, so that the caller sees whether
-// another page follows.
+// selectInterfaces reads a page and one more, which tells the caller whether another page
+// follows.
 func selectInterfaces(ctx context.Context, q db.Querier, f Filter, page db.Page) (list []Interface, err error) {
 	narrow, of := "workspace_id", any(string(f.Workspace))
 	if f.Hub {
@@ -113,9 +113,9 @@ func selectInterfaceUses(ctx context.Context, q db.Querier, h blob.Hash) (used b
 	return used, err
 }
 
-// selectDependents reads which packages are built on one: the integrations that
-// implement it and the plugins that depend on it. Of those of workspace w it reads
-// as many as a message names and one more.
+// selectDependents reads which packages are built on a package: the integrations that
+// implement it and the plugins that depend on it. Of those of workspace w it reads one
+// more than a message names.
 func selectDependents(ctx context.Context, q db.Querier, w id.Workspace, packageID string) (d dependents, err error) {
 	if d.own, err = scanTexts(q.Query(ctx, `
 		SELECT 'integration ' || i.name || '@' || i.version FROM integration_interfaces d JOIN integrations i ON i.id = d.integration_id
@@ -134,8 +134,7 @@ func selectDependents(ctx context.Context, q db.Querier, w id.Workspace, package
 	return d, err
 }
 
-// selectBuiltOn counts the packages of other workspaces that are built on interfaces
-// of this one.
+// selectBuiltOn counts the packages of other workspaces that are built on interfaces of w.
 func selectBuiltOn(ctx context.Context, q db.Querier, w id.Workspace) (n int, err error) {
 	err = q.QueryRow(ctx, `
 		SELECT (SELECT COUNT(DISTINCT b.id) FROM interfaces i JOIN integration_interfaces d ON d.interface_id = i.id

@@ -24,7 +24,7 @@ func insertPlugin(ctx context.Context, q db.Querier, p Plugin) error {
 	return err
 }
 
-// updatePlugin writes what an update can change, but for the icon.
+// updatePlugin writes what an update can change, except for the icon.
 func updatePlugin(ctx context.Context, q db.Querier, p Plugin) error {
 	_, err := q.Exec(ctx, `
 		UPDATE plugins SET visibility = $3, lifecycle_status = $4, title = $5, description = $6, updated_at = $7, readme_hash = $8,
@@ -35,7 +35,7 @@ func updatePlugin(ctx context.Context, q db.Querier, p Plugin) error {
 	return err
 }
 
-// writeDependencies makes d the dependencies of a plugin.
+// writeDependencies replaces the dependencies of a plugin by d.
 func writeDependencies(ctx context.Context, q db.Querier, p id.Plugin, d definition.Dependencies) error {
 	if _, err := q.Exec(ctx, `DELETE FROM plugin_dependencies WHERE plugin_id = $1`, string(p)); err != nil {
 		return err
@@ -74,10 +74,10 @@ func deletePluginsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
 	return nil
 }
 
-// pluginColumns are those that lists read; the definition comes behind them.
+// pluginColumns are the columns that lists read; the definition is stored after them.
 const pluginColumns = `id, workspace_id, name, version, visibility, lifecycle_status, title, description, created_at, updated_at, created_by, icon_hash, readme_hash`
 
-// scanPlugin reads pluginColumns and what the caller selected behind them.
+// scanPlugin reads pluginColumns and what the caller selected after them.
 func scanPlugin(scan func(...any) error, behind ...any) (p Plugin, err error) {
 	var createdBy, icon, readme sql.NullString
 	var created, updated int64
@@ -89,8 +89,7 @@ func scanPlugin(scan func(...any) error, behind ...any) (p Plugin, err error) {
 
 const wholePlugin = `SELECT ` + pluginColumns + `, node_code_hash, browser_code_hash, sdk_version, attributes, definition FROM plugins`
 
-// selectPlugin reads a plugin of the workspace; of the empty workspace, one that is
-// open to all.
+// selectPlugin reads a plugin of the workspace or, with the empty workspace, an open one.
 func selectPlugin(ctx context.Context, q db.Querier, w id.Workspace, p id.Plugin) (Plugin, bool, error) {
 	if w == "" {
 		return onePlugin(q.QueryRow(ctx, wholePlugin+` WHERE id = $1 AND visibility <> 'private'`, string(p)))
@@ -118,8 +117,8 @@ func onePlugin(row *sql.Row) (Plugin, bool, error) {
 	return p, err == nil, err
 }
 
-// selectPlugins reads a page and one more, so that the caller sees whether another
-// page follows.
+// selectPlugins reads a page and one more, which tells the caller whether another page
+// follows.
 func selectPlugins(ctx context.Context, q db.Querier, f Filter, page db.Page) (list []Plugin, err error) {
 	narrow, of := "workspace_id", string(f.Workspace)
 	if f.Hub {
@@ -149,7 +148,7 @@ func selectPluginUses(ctx context.Context, q db.Querier, h blob.Hash) (used bool
 	return used, err
 }
 
-// selectPluginOwner reads whose a plugin is, for the operator.
+// selectPluginOwner reads which workspace a plugin belongs to, for the operator.
 func selectPluginOwner(ctx context.Context, q db.Querier, p id.Plugin) (w id.Workspace, found bool, err error) {
 	err = q.QueryRow(ctx, `SELECT workspace_id FROM plugins WHERE id = $1`, string(p)).Scan(&w)
 	if errors.Is(err, sql.ErrNoRows) {

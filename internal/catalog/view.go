@@ -11,9 +11,9 @@ import (
 	"github.com/botyard/botyard/internal/id"
 )
 
-// views counts how often integrations were looked at since the last flush: writing
-// every one would turn every read of the hub into a write. What several servers
-// count adds up; what one counted in its last seconds is lost with it.
+// views counts how often integrations were read in the hub since the last flush. Writing
+// each view at once would turn every read into a write. The counts of several servers
+// add up; a server that is killed loses those of its last seconds.
 type views struct {
 	mu    sync.Mutex
 	since map[id.Integration]int64
@@ -39,7 +39,7 @@ func (v *views) take() map[id.Integration]int64 {
 	return counts
 }
 
-// Run writes the numbers of views until ctx is done, and once more then.
+// Run flushes the views every few seconds until ctx is done, and once more then.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(5 * time.Second)
 	defer ticker.Stop()
@@ -56,8 +56,8 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// FlushViews writes what was counted since the flush before. When that fails it is
-// logged, and the counts are kept for the next one.
+// FlushViews writes the views since the previous flush. A failure is logged, and the
+// counts are kept for the next flush.
 func (s *Service) FlushViews(ctx context.Context) {
 	s.views.flushing.Lock()
 	defer s.views.flushing.Unlock()
