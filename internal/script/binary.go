@@ -9,7 +9,7 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 )
 
-// embedded holds the notices of the engine, and the engine itself when it was
+// embedded holds the licence notice of the engine, and the engine itself if it was
 // fetched before the build.
 //
 //go:embed engine
@@ -20,18 +20,17 @@ const (
 	noticeFile = "engine/NOTICE"
 )
 
-// maxBinary bounds what the packed engine may unpack to.
+// maxBinary bounds the size of the unpacked engine, in bytes.
 const maxBinary = 64 << 20
 
-// Embedded says whether this build holds the engine. Without it every run is
-// refused.
+// Embedded says whether this build contains the engine. Without it every run fails.
 func Embedded() bool {
 	_, err := fs.Stat(embedded, binaryFile)
 	return err == nil
 }
 
-// Notice is the licences of the engine, and where its source is. Who hands on a
-// binary with the engine hands on this.
+// Notice is the licences of the engine and the address of its source. It must be
+// distributed along with any binary that contains the engine.
 func Notice() string {
 	text, err := embedded.ReadFile(noticeFile)
 	if err != nil {
@@ -40,12 +39,12 @@ func Notice() string {
 	return string(text)
 }
 
-// unpack gives the engine's WebAssembly. A build without one is Internal: the
-// caller can do nothing about it, the operator can.
+// unpack decompresses the engine's WebAssembly. In a build without it the error is
+// Internal: not the caller but the operator can do something about it.
 func unpack(files fs.FS) ([]byte, error) {
 	packed, err := fs.ReadFile(files, binaryFile)
 	if err != nil {
-		return nil, fault.New(fault.Internal, "This build of botyard has no VRL engine in it, so no script can run. Build it with \"make build\", which fetches the engine first.").Because(err)
+		return nil, fault.New(fault.Internal, "This build of botyard does not contain the VRL engine, so scripts cannot run. Build it with \"make build\", which fetches the engine first.").Because(err)
 	}
 	unpacker, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBinary))
 	if err != nil {

@@ -12,53 +12,53 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 )
 
-// Options are what an Engine needs. CacheDir takes the compiled engine, 35 MB; it
-// is made when it is not there, and may be removed while nothing runs. It must
-// not be writable for others: what stands in it is executed.
+// Options configure an Engine. CacheDir is where the compiled engine is kept, 35 MB. It is
+// created when it does not exist, and may be removed while nothing runs. Others must not
+// be able to write to it: its content is executed.
 type Options struct {
 	CacheDir string
 	Clock    clock.Clock
 	Log      *slog.Logger
-	// Time bounds one run; 0 is a second.
+	// Time is how long one run may take; 0 means one second.
 	Time time.Duration
-	// Idle is how long the engine stays in memory without a run; 0 is five
-	// minutes.
+	// Idle is how long the engine stays in memory without a run; 0 means five minutes.
 	Idle time.Duration
 }
 
-// patience is how long the first run waits for the compiled code that an earlier
-// process left. It takes longer only when that code is of another version.
-const patience = 2 * time.Second
+// loadTimeout is how long the first run waits for compiled code that an earlier process
+// left behind. Loading takes longer only when that code is of another version and has to
+// be compiled again.
+const loadTimeout = 2 * time.Second
 
-// room is the memory, in bytes, that must be free for the engine to be compiled
-// beside the interpreter. With less, scripts are interpreted.
-const room = 1 << 30
+// compileMemory is how much memory, in bytes, must be free for the engine to be compiled
+// while the interpreter runs. With less, scripts stay interpreted.
+const compileMemory = 1 << 30
 
-// Engine runs VRL programs. It is safe for concurrent use; as many programs run
-// at once as there are processors, and others wait. The caller closes it.
+// Engine runs VRL programs. It is safe for concurrent use. As many programs run at once as
+// there are processors; the others wait. The caller must close it.
 type Engine struct {
-	options Options
-	room    int64
-	slots   chan struct{}
-	// background ends when the engine is closed.
+	options       Options
+	compileMemory int64
+	slots         chan struct{}
+	// background is done when the engine is closed.
 	background context.Context
 	stop       context.CancelFunc
 	work       sync.WaitGroup
 
-	mu      sync.Mutex
-	closed  bool
-	machine *machine // takes new runs; nil until the first, and after an idle time
-	warming *warming // under way, or nil
-	cooling *time.Timer
+	mu          sync.Mutex
+	closed      bool
+	machine     *machine // takes new runs; nil until the first, and after an idle time
+	warming     *warming // under way, or nil
+	unloadTimer *time.Timer
 }
 
-// warming is the way from nothing to compiled code.
+// warming is the process of loading the engine, up to compiled code.
 type warming struct {
 	ready chan struct{} // closed when there is a machine, or none is to come
 	err   error         // why none is to come
 }
 
-// New makes an engine. It does nothing until the first run.
+// New creates an engine, which does nothing until the first run.
 func New(o Options) *Engine {
 	if o.Time == 0 {
 		o.Time = time.Second
@@ -67,13 +67,13 @@ func New(o Options) *Engine {
 		o.Idle = 5 * time.Minute
 	}
 	background, stop := context.WithCancel(context.Background())
-	return &Engine{options: o, room: room, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), background: background, stop: stop}
+	return &Engine{options: o, compileMemory: compileMemory, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), background: background, stop: stop}
 }
 
 var errClosed = errors.New("the script engine is closed")
 
-// acquire gives a machine for one run, and makes one when there is none. The
-// caller gives it back with release.
+// acquire answers the machine for one run, and waits for one to be loaded when there is
+// none. The caller hands it back with release.
 func (e *Engine) acquire(ctx context.Context) (*machine, error) {
 	for {
 		e.mu.Lock()
@@ -95,7 +95,7 @@ func (e *Engine) acquire(ctx context.Context) (*machine, error) {
 		e.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return nil, gaveUp(ctx)
+			return nil, contextFault(ctx)
 		case <-w.ready:
 			if w.err != nil {
 				return nil, w.err
@@ -104,12 +104,12 @@ func (e *Engine) acquire(ctx context.Context) (*machine, error) {
 	}
 }
 
-// warm brings the engine into memory: compiled when an earlier process left the
-// code, else interpreted until the compiler is done.
+// warm loads the engine: compiled when an earlier process left its code behind, else
+// interpreted until the compiler is done.
 func (e *Engine) warm(w *warming) {
 	var once sync.Once
-	// Those who wait read w.err once w.ready is closed, so it is set before and never
-	// again.
+	// Waiting runs read w.err as soon as w.ready is closed, so it is set before that and
+	// never again.
 	settle := func(err error) {
 		once.Do(func() {
 			w.err = err
@@ -119,7 +119,7 @@ func (e *Engine) warm(w *warming) {
 	defer func() {
 		e.mu.Lock()
 		e.warming = nil
-		e.coolLater()
+		e.scheduleUnload()
 		e.mu.Unlock()
 		settle(errClosed)
 	}()
@@ -130,7 +130,7 @@ func (e *Engine) warm(w *warming) {
 		return
 	}
 	if hasCode(o.CacheDir) {
-		ctx, cancel := context.WithTimeout(e.background, patience)
+		ctx, cancel := context.WithTimeout(e.background, loadTimeout)
 		m, err := compile(ctx, wasm, o.CacheDir, o.Clock)
 		cancel()
 		if err == nil {
@@ -146,8 +146,8 @@ func (e *Engine) warm(w *warming) {
 	}
 	e.install(m)
 	settle(nil)
-	if free := available(); free < e.room {
-		o.Log.Warn("scripts are interpreted, which is slow: too little memory is free to compile the VRL engine", "free_mib", free>>20, "needed_mib", e.room>>20)
+	if free := available(); free < e.compileMemory {
+		o.Log.Warn("scripts are interpreted, which is slow: too little memory is free to compile the VRL engine", "free_mib", free>>20, "needed_mib", e.compileMemory>>20)
 		return
 	}
 	m, err = compile(e.background, wasm, o.CacheDir, o.Clock)
@@ -159,8 +159,8 @@ func (e *Engine) warm(w *warming) {
 	}
 }
 
-// available is how much memory, in bytes, may still be taken: the least of what
-// the machine has, its container allows, and the process was told to keep to.
+// available is how much memory, in bytes, may still be taken: the minimum of what the
+// machine has free, what its container or service allows, and GOMEMLIMIT.
 func available() int64 {
 	limit := debug.SetMemoryLimit(-1) // only reads it
 	if free, known := freeMemory(); known {
@@ -169,8 +169,7 @@ func available() int64 {
 	return limit
 }
 
-// install lets a machine take the runs to come. The one before it ends with its
-// last run.
+// install makes m the machine for new runs. The previous one is closed after its last run.
 func (e *Engine) install(m *machine) {
 	e.mu.Lock()
 	before := e.machine
@@ -183,8 +182,8 @@ func (e *Engine) install(m *machine) {
 	e.end(unused)
 }
 
-// retire takes a machine, or none, out of use; it answers the machine when
-// nothing runs on it, for end. The mutex is held.
+// retire keeps a machine, which may be nil, from getting further runs. It answers the
+// machine, to be given to end, when nothing runs on it. The caller holds the mutex.
 func (e *Engine) retire(m *machine) *machine {
 	if m == nil {
 		return nil
@@ -196,8 +195,8 @@ func (e *Engine) retire(m *machine) *machine {
 	return m
 }
 
-// end closes a machine, or none, and gives its memory back at once: it is large,
-// and the next collection may be far.
+// end closes a machine, which may be nil, and returns its memory to the system at once: it
+// is large, and the next garbage collection may be far off.
 func (e *Engine) end(m *machine) {
 	if m == nil {
 		return
@@ -209,7 +208,7 @@ func (e *Engine) end(m *machine) {
 	debug.FreeOSMemory()
 }
 
-// take gives an instance for one run on m.
+// take answers an instance for one run on m: one that waits, or a new one.
 func (e *Engine) take(ctx context.Context, m *machine) (*instance, error) {
 	e.mu.Lock()
 	if n := len(m.waiting); n > 0 {
@@ -222,8 +221,8 @@ func (e *Engine) take(ctx context.Context, m *machine) (*instance, error) {
 	return m.instantiate(ctx)
 }
 
-// release ends a run on m. An instance that is not sound, or has grown, is
-// dropped.
+// release ends a run on m. The instance waits for another run, unless it is not sound or
+// has grown too large.
 func (e *Engine) release(m *machine, i *instance, sound bool) {
 	e.mu.Lock()
 	m.users--
@@ -235,7 +234,7 @@ func (e *Engine) release(m *machine, i *instance, sound bool) {
 	if m.retired {
 		unused = e.retire(m)
 	}
-	e.coolLater()
+	e.scheduleUnload()
 	e.mu.Unlock()
 	if i != nil {
 		if err := i.module.Close(context.Background()); err != nil {
@@ -245,21 +244,21 @@ func (e *Engine) release(m *machine, i *instance, sound bool) {
 	e.end(unused)
 }
 
-// coolLater starts the idle time anew. The mutex is held.
-func (e *Engine) coolLater() {
+// scheduleUnload restarts the idle time. The caller holds the mutex.
+func (e *Engine) scheduleUnload() {
 	if e.closed || e.machine == nil {
 		return
 	}
-	if e.cooling == nil {
-		e.cooling = time.AfterFunc(e.options.Idle, e.cool)
+	if e.unloadTimer == nil {
+		e.unloadTimer = time.AfterFunc(e.options.Idle, e.unload)
 		return
 	}
-	e.cooling.Reset(e.options.Idle)
+	e.unloadTimer.Reset(e.options.Idle)
 }
 
-// cool gives the engine's memory back, unless something runs or is being
-// compiled: the end of either starts the idle time anew.
-func (e *Engine) cool() {
+// unload frees the engine's memory, unless something runs or is being compiled: the end of
+// either restarts the idle time.
+func (e *Engine) unload() {
 	e.mu.Lock()
 	if e.machine == nil || e.machine.users > 0 || e.warming != nil {
 		e.mu.Unlock()
@@ -271,7 +270,7 @@ func (e *Engine) cool() {
 	e.end(unused)
 }
 
-// Close ends a compilation under way and refuses further runs. Those under way
+// Close cancels a compilation in progress and refuses further runs. Runs in progress
 // finish.
 func (e *Engine) Close() error {
 	e.mu.Lock()
@@ -280,8 +279,8 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closed = true
-	if e.cooling != nil {
-		e.cooling.Stop()
+	if e.unloadTimer != nil {
+		e.unloadTimer.Stop()
 	}
 	unused := e.retire(e.machine)
 	e.machine = nil

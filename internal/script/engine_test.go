@@ -116,7 +116,7 @@ func TestFirstRunIsInterpreted(t *testing.T) {
 	if e.machine != nil || e.warming != nil {
 		t.Error("an engine that ran nothing holds something")
 	}
-	e.room = math.MaxInt64 - 1 // it is not compiled behind the first run
+	e.compileMemory = math.MaxInt64 - 1 // it is not compiled behind the first run
 	checkSound(t, e)
 	e.mu.Lock()
 	interpreted := e.machine != nil && !e.machine.compiled
@@ -160,7 +160,7 @@ func TestLittleMemory(t *testing.T) {
 	e := fresh(t, Options{})
 	var log strings.Builder
 	e.options.Log = slog.New(slog.NewTextHandler(&log, nil))
-	e.room = math.MaxInt64 - 1
+	e.compileMemory = math.MaxInt64 - 1
 	checkSound(t, e)
 	e.work.Wait()
 	checkSound(t, e)

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// The engine was built for JavaScript. What it cannot hold itself (strings on
-// their way in or out, dates, the random source) it refers to by handles into a
-// table that its host keeps. The values are those few that it asks for; its JSON
-// stays text on our side.
+// The engine was built for a JavaScript host. Values that live outside its memory (strings
+// passed in or out, dates, the source of random numbers) are entries of a table that the
+// host keeps, and the engine refers to them by handles. These types are the few kinds of
+// values that it asks for. JSON values are kept as their text.
 type (
 	null      struct{}
 	failure   struct{ message string } // an Error
@@ -29,18 +29,19 @@ const (
 	plainObject  singleton = "object"
 )
 
-// fixedHandles are never freed: unused ones, then undefined, null, true, false.
-// The engine knows their numbers.
+// The handles below fixedHandles are never freed. From firstFixed on they are undefined,
+// null, true and false, whose numbers are compiled into the engine; those before are
+// unused.
 const (
 	firstFixed   = 128
 	fixedHandles = 132
 )
 
-// maxHandles is how many values an instance may refer to at once. A run needs a
-// dozen; more are a leak.
+// maxHandles is how many values an instance may refer to at once. A run needs about a
+// dozen, so more are a leak.
 const maxHandles = 10_000
 
-// table is the handles of one instance. nil is undefined.
+// table holds the values of one instance by their handles; nil is undefined.
 type table struct {
 	values []any
 	free   []uint32

@@ -11,7 +11,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// RunVRLBody is a program and what it works on.
+// RunVRLBody is a program and its data.
 type RunVRLBody struct {
 	Data   wire.Object `json:"data" doc:"The event that the script sees."`
 	Script string      `json:"script" doc:"The VRL program: at most 64 KiB."`
@@ -19,7 +19,7 @@ type RunVRLBody struct {
 
 type runVRLInput struct{ Body RunVRLBody }
 
-// RunVRLResult is what a program left.
+// RunVRLResult is the outcome of a program.
 type RunVRLResult struct {
 	Data   wire.Object              `json:"data" doc:"The event as the script left it."`
 	Result wire.Nullable[wire.JSON] `json:"result" required:"false" doc:"The value of the script's last expression."`
@@ -27,7 +27,7 @@ type RunVRLResult struct {
 
 type runVRLOutput struct{ Body RunVRLResult }
 
-// Mount registers the operation that tries a program.
+// Mount registers the operation that runs a program once.
 func Mount(m *wire.Mux, e *Engine) {
 	wire.Register(m, wire.Operation{
 		ID: "runVrl", Method: http.MethodPost, Path: "/v1/admin/helper/vrl", Area: "helper",
@@ -41,7 +41,7 @@ func Mount(m *wire.Mux, e *Engine) {
 			return nil, err
 		}
 		if r.Data.Kind() != '{' {
-			return nil, fault.New(fault.Runtime, "The script replaced its data by something that is no object; the data of this operation are an object before and after.")
+			return nil, fault.New(fault.Runtime, "The script replaced its data by something that is not an object. For this operation the data must be an object, before and after the run.")
 		}
 		return &runVRLOutput{Body: RunVRLResult{Data: wire.Object(r.Data), Result: wire.Nullable[wire.JSON]{Value: wire.JSON(r.Value), Valid: r.Value.Kind() != 'n'}}}, nil
 	})

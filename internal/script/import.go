@@ -12,17 +12,18 @@ import (
 	"github.com/botyard/botyard/internal/secret"
 )
 
-// importModule is the module that the engine imports its host's functions from.
+// importModule is the name of the module that the engine imports the host's functions
+// from.
 const importModule = "__wbindgen_placeholder__"
 
-// maxOctets bounds a byte array that the engine asks its host for. It draws 256
-// random bytes at a time.
+// maxOctets bounds the byte arrays that the engine creates. It reads random numbers 256
+// bytes at a time.
 const maxOctets = 64 << 10
 
-// imported is one function that the engine imports. stack holds its parameters
-// and takes its result.
+// imported is one function that the engine imports. call finds its parameters on the stack
+// and leaves its result there.
 type imported struct {
-	name    string // without the hash that the engine's build put behind it
+	name    string // without the hash that the engine's build tool appended
 	hash    string
 	params  []api.ValueType
 	results []api.ValueType
@@ -36,15 +37,15 @@ const (
 
 func types(t ...api.ValueType) []api.ValueType { return t }
 
-// returning is a function whose result is a handle of what answer gives.
+// returning is a function whose result is a new handle of what answer returns.
 func returning(answer func(i *instance, stack []uint64) any) func(context.Context, *instance, []uint64) {
 	return func(_ context.Context, i *instance, stack []uint64) {
 		stack[0] = uint64(i.handles.add(answer(i, stack)))
 	}
 }
 
-// asking is a function whose result is whether the value it is given is so.
-func asking(is func(value any) bool) func(context.Context, *instance, []uint64) {
+// predicate is a function whose result is whether its argument satisfies is.
+func predicate(is func(value any) bool) func(context.Context, *instance, []uint64) {
 	return func(_ context.Context, i *instance, stack []uint64) {
 		answer := is(i.handles.get(uint32(stack[0])))
 		stack[0] = 0
@@ -54,13 +55,13 @@ func asking(is func(value any) bool) func(context.Context, *instance, []uint64) 
 	}
 }
 
-// constant is a function that answers the same value always.
+// constant is a function that always returns the same value.
 func constant(value any) func(context.Context, *instance, []uint64) {
 	return returning(func(*instance, []uint64) any { return value })
 }
 
-// unsupported is a function of JavaScript's hosts that VRL does not reach. Were
-// it ever reached, the run ends with a trap that names it.
+// unsupported is a function of JavaScript hosts that VRL never calls. If it did, the run
+// would end with a trap that names the function.
 func unsupported(name string) func(context.Context, *instance, []uint64) {
 	return func(context.Context, *instance, []uint64) {
 		panic(fmt.Errorf("the engine called %s, which this host does not have", name))
@@ -69,10 +70,10 @@ func unsupported(name string) func(context.Context, *instance, []uint64) {
 
 // imports are all functions that the engine imports.
 var imports = []imported{
-	{"__wbindgen_is_undefined", "", types(i32), types(i32), asking(func(v any) bool { return v == nil })},
-	{"__wbindgen_is_object", "", types(i32), types(i32), asking(isObject)},
-	{"__wbindgen_is_string", "", types(i32), types(i32), asking(func(v any) bool { _, is := v.(string); return is })},
-	{"__wbindgen_is_function", "", types(i32), types(i32), asking(func(any) bool { return false })},
+	{"__wbindgen_is_undefined", "", types(i32), types(i32), predicate(func(v any) bool { return v == nil })},
+	{"__wbindgen_is_object", "", types(i32), types(i32), predicate(isObject)},
+	{"__wbindgen_is_string", "", types(i32), types(i32), predicate(func(v any) bool { _, is := v.(string); return is })},
+	{"__wbindgen_is_function", "", types(i32), types(i32), predicate(func(any) bool { return false })},
 	{"__wbindgen_object_drop_ref", "", types(i32), nil, func(_ context.Context, i *instance, stack []uint64) { i.handles.drop(uint32(stack[0])) }},
 	{"__wbindgen_object_clone_ref", "", types(i32), types(i32), returning(argument)},
 	{"__wbindgen_number_new", "", types(f64), types(i32), returning(func(_ *instance, stack []uint64) any { return api.DecodeF64(stack[0]) })},
@@ -132,8 +133,8 @@ var imports = []imported{
 	{"__wbg_get", "e3c254076557e348", types(i32, i32), types(i32), returning(getProperty)},
 }
 
-// provide makes the imported functions known to a runtime. Which instance calls
-// is in the context of the call.
+// provide registers the imported functions with a runtime. They find the calling instance
+// in the context.
 func provide(ctx context.Context, runtime wazero.Runtime) error {
 	host := runtime.NewHostModuleBuilder(importModule)
 	for _, f := range imports {
@@ -159,8 +160,8 @@ func isObject(value any) bool {
 	return true
 }
 
-// stringGet writes the address and length of a string's copy; address 0 when the
-// value is no string.
+// stringGet copies a string into the memory and writes its address and length; the address
+// is 0 when the value is not a string.
 func stringGet(ctx context.Context, i *instance, stack []uint64) {
 	if text, is := i.handles.get(uint32(stack[1])).(string); is {
 		i.giveText(ctx, uint32(stack[0]), text)
@@ -193,7 +194,7 @@ func stringify(i *instance, stack []uint64) any {
 func fillRandom(_ context.Context, i *instance, stack []uint64) {
 	array, is := i.handles.get(uint32(stack[1])).(octets)
 	if !is {
-		panic(errors.New("the engine wanted random values in what is no byte array"))
+		panic(errors.New("the engine asked for random values in something that is not a byte array"))
 	}
 	copy(array.bytes, secret.Random(len(array.bytes)))
 }
@@ -201,12 +202,12 @@ func fillRandom(_ context.Context, i *instance, stack []uint64) {
 func newOctets(_ *instance, stack []uint64) any {
 	n := uint32(stack[0])
 	if n > maxOctets {
-		panic(fmt.Errorf("the engine wanted a byte array of %d", n))
+		panic(fmt.Errorf("the engine asked for a byte array of %d bytes", n))
 	}
 	return octets{make([]byte, n)}
 }
 
-// subarray shares the bytes of its array, as JavaScript's does.
+// subarray shares the bytes of its array, as in JavaScript.
 func subarray(i *instance, stack []uint64) any {
 	from, to := uint32(stack[1]), uint32(stack[2])
 	switch array := argument(i, stack).(type) {
@@ -215,7 +216,7 @@ func subarray(i *instance, stack []uint64) any {
 	case window:
 		return window{array.from + from}
 	default:
-		panic(fmt.Errorf("the engine wanted a part of a %T", array))
+		panic(fmt.Errorf("the engine asked for a subarray of a %T", array))
 	}
 }
 
@@ -225,11 +226,11 @@ func set(_ context.Context, i *instance, stack []uint64) {
 	source, isOctets := i.handles.get(uint32(stack[1])).(octets)
 	at := target.from + uint32(stack[2])
 	if !isWindow || !isOctets || !i.memory.Write(at, source.bytes) {
-		panic(errors.New("the engine copied bytes to where its memory is not"))
+		panic(errors.New("the engine copied bytes to an address outside of its memory"))
 	}
 }
 
-// newDate is a date of milliseconds since 1970, or of another date.
+// newDate makes a date from milliseconds since 1970, or from another date.
 func newDate(i *instance, stack []uint64) any {
 	switch value := argument(i, stack).(type) {
 	case float64:
@@ -237,12 +238,12 @@ func newDate(i *instance, stack []uint64) any {
 	case date:
 		return value
 	default:
-		panic(fmt.Errorf("the engine wanted a date of a %T", value))
+		panic(fmt.Errorf("the engine asked for a date of a %T", value))
 	}
 }
 
-// dateOfFields counts months from 0, and takes years below 100 for those of the
-// twentieth century, both as JavaScript does.
+// dateOfFields makes a date as JavaScript does: months count from 0, and years below 100 are
+// in the twentieth century.
 func dateOfFields(_ *instance, stack []uint64) any {
 	field := func(n int) int { return int(int32(stack[n])) }
 	year := field(0)
@@ -255,12 +256,12 @@ func dateOfFields(_ *instance, stack []uint64) any {
 func getTime(_ context.Context, i *instance, stack []uint64) {
 	value, is := argument(i, stack).(date)
 	if !is {
-		panic(errors.New("the engine wanted the time of what is no date"))
+		panic(errors.New("the engine asked for the time of something that is not a date"))
 	}
 	stack[0] = api.EncodeF64(float64(value.UnixMilli()))
 }
 
-// getProperty knows the one property that is asked for: the local time zone.
+// getProperty knows the only property that the engine reads: the local time zone.
 func getProperty(i *instance, stack []uint64) any {
 	if argument(i, stack) == timeOptions && i.handles.get(uint32(stack[1])) == "timeZone" {
 		return "UTC"

@@ -13,8 +13,8 @@ import (
 	"github.com/botyard/botyard/internal/clock"
 )
 
-// maxKept is the memory that an instance may keep when it waits for its next
-// run; memory never shrinks. A fresh one has 3.5 MB.
+// maxKept is the largest memory, in bytes, of an instance that is kept for another run. The
+// memory of an instance never shrinks; a new one has 3.5 MB.
 const maxKept = 16 << 20
 
 // instance is one copy of the engine. It runs one program at a time.
@@ -23,7 +23,7 @@ type instance struct {
 	memory  api.Memory
 	handles *table
 	clock   clock.Clock
-	// panicked is what the engine said before it trapped.
+	// panicked is the message of a panic in the engine, which comes before its trap.
 	panicked string
 
 	execute, check, format, malloc, free, moveStack api.Function
@@ -47,24 +47,23 @@ func newInstance(module api.Module, clock clock.Clock) (*instance, error) {
 	return i, nil
 }
 
-// reusable says whether the instance may wait for another run.
+// reusable says whether the instance may be kept for another run.
 func (i *instance) reusable() bool {
 	return i.memory.Size() <= maxKept && i.handles.used() < maxHandles/10
 }
 
-// trap is the end of an instance: it must not be used again.
+// trap is an error after which the instance must not be used again.
 type trap struct{ cause error }
 
 func (t trap) Error() string { return t.cause.Error() }
 func (t trap) Unwrap() error { return t.cause }
 
-// tooLarge is the size in bytes of a result that is not taken.
+// tooLarge is the size, in bytes, of a result that exceeds MaxResult.
 type tooLarge uint32
 
 func (n tooLarge) Error() string { return fmt.Sprintf("the result has %d bytes", uint32(n)) }
 
-// rejection is the engine's own word against a program. It leaves the instance
-// sound.
+// rejection is an error that the engine reports about a program. The instance stays sound.
 type rejection struct {
 	compiling bool
 	message   string
@@ -72,8 +71,8 @@ type rejection struct {
 
 func (r rejection) Error() string { return r.message }
 
-// call calls a function of the engine. It panics with a trap when that fails:
-// host functions, in whose middle it is used too, can end no other way.
+// call calls a function of the engine. It panics with a trap when that fails, because it is
+// also used inside of host functions, which cannot return an error.
 func (i *instance) call(ctx context.Context, f api.Function, arguments ...uint64) uint64 {
 	results, err := f.Call(ctx, arguments...)
 	if err != nil {
@@ -98,8 +97,8 @@ func guard(err *error) {
 	}
 }
 
-// Execute runs a program on data, which is canonical JSON. The error is a
-// rejection, or a trap.
+// Execute runs a program on data, which must be canonical JSON. The error is a rejection or
+// a trap.
 func (i *instance) Execute(ctx context.Context, program string, data []byte) (r Result, err error) {
 	defer guard(&err)
 	ctx = context.WithValue(ctx, instanceKey{}, i)
@@ -113,7 +112,7 @@ func (i *instance) Execute(ctx context.Context, program string, data []byte) (r 
 	}
 	text, is := i.handles.take(value).(document)
 	if !is {
-		return Result{}, trap{errors.New("the engine answered something that is no JSON")}
+		return Result{}, trap{errors.New("the engine answered something that is not JSON")}
 	}
 	var answer struct {
 		Event  jsontext.Value `json:"event"`
@@ -125,14 +124,14 @@ func (i *instance) Execute(ctx context.Context, program string, data []byte) (r 
 	return Result{Data: answer.Event, Value: answer.Result}, nil
 }
 
-// Check compiles a program. The error is a rejection, or a trap.
+// Check compiles a program. The error is a rejection or a trap.
 func (i *instance) Check(ctx context.Context, program string) (err error) {
 	defer guard(&err)
 	ctx = context.WithValue(ctx, instanceKey{}, i)
 	address := i.give(ctx, program)
 	text, is := i.handles.take(uint32(i.call(ctx, i.check, uint64(address), uint64(len(program))))).(document)
 	if !is {
-		return trap{errors.New("the engine's diagnostics are no JSON")}
+		return trap{errors.New("the engine's diagnostics are not JSON")}
 	}
 	var found struct {
 		Errors []jsontext.Value `json:"errors"`
@@ -154,7 +153,7 @@ func (i *instance) Check(ctx context.Context, program string) (err error) {
 	return rejection{compiling: true, message: strings.Join(messages, "\n")}
 }
 
-// describe is the readable form of a diagnostic.
+// describe formats a diagnostic for people.
 func (i *instance) describe(ctx context.Context, diagnostic []byte) (string, error) {
 	frame := uint32(i.call(ctx, i.moveStack, negative(16)))
 	i.call(ctx, i.format, uint64(frame), uint64(i.handles.add(document(diagnostic))))
@@ -168,7 +167,7 @@ func (i *instance) describe(ctx context.Context, diagnostic []byte) (string, err
 	return text, nil
 }
 
-// The engine's errors begin with a line that says what failed.
+// The first lines of the engine's errors.
 const (
 	compilationFailed = "Compilation Error;"
 	runFailed         = "Termination;"
@@ -186,7 +185,7 @@ func rejectionOf(thrown any) error {
 	return rejection{message: strings.TrimSpace(message)}
 }
 
-// negative is -n as a parameter.
+// negative encodes -n as a parameter.
 func negative(n int32) uint64 { return api.EncodeI32(-n) }
 
 func (i *instance) read(address uint32) uint32 {
@@ -203,7 +202,7 @@ func (i *instance) write(address, value uint32) {
 	}
 }
 
-// text copies a string out of the memory: the memory moves when it grows.
+// text copies a string out of the memory, which may move when it grows.
 func (i *instance) text(address, length uint64) string {
 	bytes, inside := i.memory.Read(uint32(address), uint32(length))
 	if !inside {
@@ -212,17 +211,16 @@ func (i *instance) text(address, length uint64) string {
 	return string(bytes)
 }
 
-// give copies a string, which is valid UTF-8, into the memory, for the engine to
-// own.
+// give copies a string, which must be valid UTF-8, into memory that the engine then owns.
 func (i *instance) give(ctx context.Context, text string) uint32 {
 	address := uint32(i.call(ctx, i.malloc, uint64(len(text)), 1))
 	if !i.memory.WriteString(address, text) {
-		panic(trap{fmt.Errorf("the engine gave no room for %d bytes", len(text))})
+		panic(trap{fmt.Errorf("the engine allocated no room for %d bytes", len(text))})
 	}
 	return address
 }
 
-// giveText gives a string and writes its address and length to where.
+// giveText is give, and writes the address and length of the copy to where.
 func (i *instance) giveText(ctx context.Context, where uint32, text string) {
 	address := i.give(ctx, text)
 	i.write(where, address)

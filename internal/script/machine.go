@@ -17,13 +17,13 @@ const (
 	pageSize = 64 << 10
 	// MaxMemory is the memory that one run may use.
 	MaxMemory = 64 << 20
-	// compilers is how many goroutines compile. Two is the least with which a
-	// compilation can be ended.
+	// compilers is how many goroutines compile. With fewer than two, wazero cannot cancel
+	// a compilation.
 	compilers = 2
 )
 
-// machine is a WebAssembly runtime with the engine in it, and the instances of it
-// that wait for a run. Its fields below are guarded by the Engine's mutex.
+// machine is a WebAssembly runtime in which the engine is loaded. The second group of fields
+// is guarded by the Engine's mutex.
 type machine struct {
 	runtime  wazero.Runtime
 	module   wazero.CompiledModule
@@ -31,22 +31,21 @@ type machine struct {
 	clock    clock.Clock
 	compiled bool
 
-	waiting []*instance
-	users   int  // runs under way
-	retired bool // no new runs
+	waiting []*instance // kept for further runs
+	users   int         // runs in progress
+	retired bool        // gets no new runs
 }
 
-// interpret makes a machine that is ready soon and slow. It takes half a second,
-// and keeps 210 MB.
+// interpret makes a machine that is ready after half a second but runs slowly. It keeps
+// 210 MB.
 func interpret(ctx context.Context, binary []byte, clock clock.Clock) (*machine, error) {
 	m := &machine{clock: clock}
 	return m, m.load(ctx, wazero.NewRuntimeConfigInterpreter(), binary)
 }
 
-// compile makes a machine that is fast, and keeps 50 MB. It takes ten seconds and
-// 700 MB, and a moment when dir holds what an earlier compilation left. Where there
-// is no compiler for the processor, or the system forbids a process to make code,
-// it fails.
+// compile makes a machine that runs fast and keeps 50 MB. It takes ten seconds and 700 MB,
+// but only a moment when dir has the code of an earlier compilation. It fails where there
+// is no compiler for the processor, or the system does not let processes make code.
 func compile(ctx context.Context, binary []byte, dir string, clock clock.Clock) (m *machine, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -60,20 +59,20 @@ func compile(ctx context.Context, binary []byte, dir string, clock clock.Clock) 
 	return m, m.load(experimental.WithCompilationWorkers(ctx, compilers), wazero.NewRuntimeConfigCompiler().WithCompilationCache(m.cache), binary)
 }
 
-// hasCode says whether compiled code is in dir. Whether it is of this version is
-// known when it is loaded.
+// hasCode says whether dir has compiled code. Whether it is of this version turns out when
+// it is loaded.
 func hasCode(dir string) (found bool) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() && filepath.Ext(path) != ".tmp" {
 			found = true
 			return fs.SkipAll
 		}
-		return nil // what cannot be read is not there
+		return nil // what cannot be read counts as absent
 	})
 	return found
 }
 
-// load closes the machine when it fails.
+// load creates the runtime and compiles the engine; it closes the machine when it fails.
 func (m *machine) load(ctx context.Context, config wazero.RuntimeConfig, binary []byte) (err error) {
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config.
 		WithCloseOnContextDone(true).
@@ -91,7 +90,7 @@ func (m *machine) load(ctx context.Context, config wazero.RuntimeConfig, binary 
 	return err
 }
 
-// instantiate makes an instance. Its life is not that of ctx.
+// instantiate makes an instance, which outlives ctx.
 func (m *machine) instantiate(ctx context.Context) (*instance, error) {
 	module, err := m.runtime.InstantiateModule(context.WithoutCancel(ctx), m.module, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
@@ -104,7 +103,7 @@ func (m *machine) instantiate(ctx context.Context) (*instance, error) {
 	return i, nil
 }
 
-// close gives everything back. No run may be under way.
+// close frees everything. No run may be in progress.
 func (m *machine) close() error {
 	err := m.runtime.Close(context.Background())
 	if m.cache != nil {

@@ -33,7 +33,7 @@ func TestRunRefuses(t *testing.T) {
 		{"network", `dns_lookup!("localhost")`, "{}", fault.Runtime, "not supported"},
 		{"host name", "get_hostname!()", "{}", fault.Runtime, "not supported"},
 		{"environment", `get_env_var!("PATH")`, "{}", fault.Runtime, "environment variable not found"},
-		{"no JSON", "1", "{", fault.InvalidPayload, "no JSON"},
+		{"no JSON", "1", "{", fault.InvalidPayload, "not valid JSON"},
 		{"a member twice", "1", `{"a":1,"a":2}`, fault.InvalidPayload, "duplicate"},
 		{"deep data", "1", deep, fault.InvalidPayload, "101 levels"},
 		{"large data", "1", `"` + strings.Repeat("a", MaxData) + `"`, fault.PayloadTooLarge, "1048578 bytes"},
@@ -195,12 +195,12 @@ func TestNesting(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
-	if got := cut("short"); got != "short" {
+func TestTruncate(t *testing.T) {
+	if got := truncate("short"); got != "short" {
 		t.Errorf("got %q", got)
 	}
 	long := strings.Repeat("ä", MaxDiagnostics)
-	if got := cut("x" + long); !strings.HasSuffix(got, "ä… (4001 bytes in all)") || len(got) > MaxDiagnostics+40 {
+	if got := truncate("x" + long); !strings.HasSuffix(got, "ä… (4001 bytes in all)") || len(got) > MaxDiagnostics+40 {
 		t.Errorf("got %q", got[len(got)-60:])
 	}
 }
