@@ -5,8 +5,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Bot is the definition of a bot. Its JSON stands in the database in the form in
-// which it is answered.
+// Bot is the definition of a bot. It is stored as the JSON that is answered.
 type Bot struct {
 	User            TagSet                      `json:"user" doc:"The tags of users."`
 	Conversation    TagSet                      `json:"conversation" doc:"The tags of conversations."`
@@ -20,29 +19,31 @@ type Bot struct {
 	Medias          []Media                     `json:"medias" doc:"The bot's media files."`
 }
 
-// emptySchema admits an object and says so: code generators turn {} into "any".
+// emptySchema is the schema of an object without properties. It is not {}, which code
+// generators turn into "any".
 const emptySchema = `{"type":"object","properties":{}}`
 
-// EmptyBot is the definition of a bot of which nothing was said.
+// EmptyBot is the definition that patches of a new bot are applied to.
 func EmptyBot() Bot {
 	return Bot{Configuration: Configuration{Data: wire.Object(`{}`), Schema: wire.Object(emptySchema)}}
 }
 
-// ParseBot reads what Bot.JSON wrote.
+// ParseBot parses the output of Bot.JSON.
 func ParseBot(text []byte) (b Bot, err error) {
 	err = wire.ParseJSON(text, &b)
 	return b, err
 }
 
-// JSON is the definition as it is stored and answered. LimitExceeded when it is
-// too large in all.
+// JSON is the definition as it is stored and answered. LimitExceeded when it is too large as
+// a whole.
 func (b Bot) JSON() ([]byte, error) { return encode("bot", b) }
 
-// encode writes the definition of a bot, an integration, an interface or a plugin.
+// encode is the JSON of the definition of a bot, an integration, an interface or a plugin.
 func encode(kind string, definition any) ([]byte, error) {
 	text, err := wire.AppendJSON(nil, definition)
 	if err == nil && len(text) > maxDefinition {
-		err = fault.New(fault.LimitExceeded, "The definition of the %s is %d bytes in all; it can have %d. Make its schemas smaller.", kind, len(text), maxDefinition)
+		err = fault.New(fault.LimitExceeded, "The definition of the %s is %d bytes long; at most %d are allowed. Make its schemas smaller.", kind, len(text), maxDefinition).
+			With("limit", maxDefinition).With("count", len(text))
 	}
 	return text, err
 }
@@ -61,7 +62,7 @@ type NewBot struct {
 	Medias          []Media                           `json:"medias,omitempty" doc:"The bot's media files."`
 }
 
-// Patch is the patch that makes the definition out of an empty one.
+// Patch is the patch that turns an empty definition into this one.
 func (n NewBot) Patch() BotPatch {
 	p := BotPatch{
 		Configuration:   n.Configuration,
@@ -94,8 +95,8 @@ type BotPatch struct {
 	Medias          []Media                                       `json:"medias,omitempty" doc:"The bot's media files, which replace the present ones."`
 }
 
-// Members names the members that the patch has, in a fixed order; none means that
-// it changes nothing.
+// Members are the names of the members that the patch has, in a fixed order; without any it
+// changes nothing.
 func (p BotPatch) Members() []string {
 	return present{
 		{"configuration", p.Configuration.Data != nil || p.Configuration.Schema != nil},
@@ -111,8 +112,8 @@ func (p BotPatch) Members() []string {
 	}.names()
 }
 
-// Apply is the definition after the patch; b stays as it is. LimitExceeded when a
-// part would grow beyond its limit. What the patch holds must have passed Check.
+// Apply is the definition after the patch; b is not changed. The patch must have passed Check.
+// LimitExceeded when a part would grow beyond its limit.
 func (b Bot) Apply(p BotPatch) (Bot, error) {
 	next := Bot{
 		User:            TagSet{merge(b.User.Tags, p.User.Tags, replace[TagDefinition])},

@@ -10,24 +10,23 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Change is a change of a definition that breaks those who use it.
+// Change is a change of a definition that breaks its users.
 type Change struct {
-	// Path is where, as actions.send.input.
+	// Path says where, such as actions.send.input.
 	Path string
-	// Reason is what, as: required property "to" was added.
+	// Reason says what, such as: required property "to" was added.
 	Reason string
 }
 
 // String is path and reason in one line.
 func (c Change) String() string { return c.Path + ": " + c.Reason }
 
-// maxChanges bounds how many changes are told.
+// maxChanges is how many changes are reported at most.
 const maxChanges = 100
 
-// BreakingIntegration is what in next breaks bots and plugins that use old; the
-// rules are in docs/breaking-changes.md. The order is the same every time, and
-// after 100 changes the rest is left out. Nothing is found in a definition that is
-// the same, and nothing in what is only added and optional.
+// BreakingIntegration lists the changes from old to next that break bots and plugins which
+// use old, by the rules of docs/breaking-changes.md: at most 100, always in the same order.
+// Equal definitions have none, nor have optional additions.
 func BreakingIntegration(old, next Integration) []Change {
 	c := newChanges()
 	c.configuration("configuration", old.Configuration, next.Configuration)
@@ -48,8 +47,8 @@ func BreakingIntegration(old, next Integration) []Change {
 	return c.found
 }
 
-// BreakingInterface is what in next breaks plugins and bots that use old, as
-// BreakingIntegration is. What is added does not break implementations: they
+// BreakingInterface lists the changes from old to next that break plugins and bots which use
+// old, as BreakingIntegration does. Additions do not break implementations, because those
 // implement the version that they name.
 func BreakingInterface(old, next Interface) []Change {
 	c := newChanges()
@@ -62,11 +61,11 @@ func BreakingInterface(old, next Interface) []Change {
 	return c.found
 }
 
-// BreakingPlugin is what in next breaks bots that use old, as BreakingIntegration
-// is.
+// BreakingPlugin lists the changes from old to next that break bots which use old, as
+// BreakingIntegration does.
 func BreakingPlugin(old, next Plugin) []Change {
 	c := newChanges()
-	c.schema("configuration", taken, old.Configuration.Schema, next.Configuration.Schema)
+	c.schema("configuration", accepted, old.Configuration.Schema, next.Configuration.Schema)
 	c.actions(old.Actions, next.Actions)
 	c.events(old.Events, next.Events)
 	each(c, "states", "state", old.States, next.States, func(path string, old, next StateDefinition) {
@@ -80,11 +79,11 @@ func BreakingPlugin(old, next Plugin) []Change {
 	return c.found
 }
 
-// changes collects what breaks.
+// changes collects breaking changes.
 type changes struct {
 	found []Change
 	seen  map[Change]bool
-	// budget is how much work may still go into comparing schemas.
+	// budget is how many steps of comparing schemas are left; see maxComparisonWork.
 	budget int
 }
 
@@ -98,8 +97,8 @@ func (c *changes) add(path, format string, args ...any) {
 	}
 }
 
-// each compares entries that have the same name; a renamed one is one that was
-// removed.
+// each compares the entries that have the same name, and reports those of old that next does
+// not have. A renamed entry counts as removed.
 func each[T any](c *changes, path, what string, old, next map[string]T, compare func(path string, old, next T)) {
 	for _, name := range slices.Sorted(maps.Keys(old)) {
 		then, stands := next[name]
@@ -112,45 +111,45 @@ func each[T any](c *changes, path, what string, old, next map[string]T, compare 
 	}
 }
 
-// Callers give what an action takes and read what it gives.
+// actions compares actions: bots send the input and read the output.
 func (c *changes) actions(old, next map[string]ActionDefinition) {
 	each(c, "actions", "action", old, next, func(path string, old, next ActionDefinition) {
-		c.schema(path+".input", taken, old.Input.Schema, next.Input.Schema)
-		c.schema(path+".output", given, old.Output.Schema, next.Output.Schema)
+		c.schema(path+".input", accepted, old.Input.Schema, next.Input.Schema)
+		c.schema(path+".output", produced, old.Output.Schema, next.Output.Schema)
 	})
 }
 
 func (c *changes) events(old, next map[string]EventDefinition) {
 	each(c, "events", "event", old, next, func(path string, old, next EventDefinition) {
-		c.schema(path, given, old.Schema, next.Schema)
+		c.schema(path, produced, old.Schema, next.Schema)
 	})
 }
 
-// Entities stand in what actions take and in what they give.
+// entities compares entities, which are parts of inputs and of outputs.
 func (c *changes) entities(old, next map[string]EntityDefinition) {
 	each(c, "entities", "entity", old, next, func(path string, old, next EntityDefinition) {
-		c.schema(path, taken|given, old.Schema, next.Schema)
+		c.schema(path, accepted|produced, old.Schema, next.Schema)
 	})
 }
 
-// Messages come in and go out by the same definition.
+// messages compares message types, which are both received and sent.
 func (c *changes) messages(path string, old, next map[string]SchemaHolder) {
 	each(c, path+".messages", "message type", old, next, func(path string, old, next SchemaHolder) {
-		c.schema(path, taken|given, old.Schema, next.Schema)
+		c.schema(path, accepted|produced, old.Schema, next.Schema)
 	})
 }
 
-// What was stored in a state must still be valid there.
+// state compares a state: values stored by the old definition must stay valid.
 func (c *changes) state(path, oldType, nextType string, old, next wire.Object) {
 	if oldType != nextType {
-		c.add(path, "the state belonged to the %s and belongs to the %s", oldType, nextType)
+		c.add(path, "the state moved from the %s to the %s", oldType, nextType)
 	}
-	c.schema(path, taken, old, next)
+	c.schema(path, accepted, old, next)
 }
 
-// What an installation was configured with must still be valid.
+// configuration compares a configuration: those of existing installations must stay valid.
 func (c *changes) configuration(path string, old, next IntegrationConfiguration) {
-	c.schema(path, taken, old.Schema, next.Schema)
+	c.schema(path, accepted, old.Schema, next.Schema)
 	if next.Identifier.Required && !old.Identifier.Required {
 		c.add(path+".identifier", "an identifier became required")
 	}
@@ -197,7 +196,7 @@ func (c *changes) implementation(path string, old, next Implementation) {
 	}
 }
 
-// A bot must have something for every dependency; one that is gone asks nothing.
+// dependencies compares dependencies: bots have to satisfy those of next.
 func (c *changes) dependencies(path string, old, next map[string]Reference) {
 	for _, alias := range slices.Sorted(maps.Keys(next)) {
 		at := path + "." + fault.Bounded(alias)
@@ -209,7 +208,8 @@ func (c *changes) dependencies(path string, old, next map[string]Reference) {
 	}
 }
 
-// replaced tells of another package, or of another major version of the same.
+// replaced reports a reference to another package, or to another major version of the same,
+// and says whether there is one.
 func (c *changes) replaced(path, what string, old, next Reference) bool {
 	oldMajor, nextMajor := majorOf(old.Version), majorOf(next.Version)
 	switch {
@@ -223,8 +223,8 @@ func (c *changes) replaced(path, what string, old, next Reference) bool {
 	return true
 }
 
-// majorOf is the part of a version that changes when it may break: the first
-// number or, while that is 0, the first two.
+// majorOf is the part of a version that changes with breaking changes: the first number or,
+// while that is 0, the first two.
 func majorOf(version string) string {
 	major, rest, _ := strings.Cut(version, ".")
 	if major == "0" {

@@ -121,9 +121,9 @@ var breakingRules = []struct {
 	{"state removed", "integration", `{"states":{"token":{"type":"user","schema":{}}}}`, `{}`, []string{`states.token: the state was removed`}},
 	{"state removed", "plugin", `{"states":{"token":{"type":"bot","schema":{}}}}`, `{}`, []string{`states.token: the state was removed`}},
 	{"state moved", "integration", `{"states":{"token":{"type":"user","schema":{}}}}`, `{"states":{"token":{"type":"integration","schema":{}}}}`,
-		[]string{`states.token: the state belonged to the user and belongs to the integration`}},
+		[]string{`states.token: the state moved from the user to the integration`}},
 	{"state moved", "plugin", `{"states":{"token":{"type":"user","schema":{}}}}`, `{"states":{"token":{"type":"bot","schema":{}}}}`,
-		[]string{`states.token: the state belonged to the user and belongs to the bot`}},
+		[]string{`states.token: the state moved from the user to the bot`}},
 	{"entity removed", "integration", `{"entities":{"ticket":{"schema":{}}}}`, `{}`, []string{`entities.ticket: the entity was removed`}},
 	{"entity removed", "interface", `{"entities":{"ticket":{"schema":{}}}}`, `{}`, []string{`entities.ticket: the entity was removed`}},
 	{"configuration removed", "integration", `{"configurations":{"oauth":{}}}`, `{}`, []string{`configurations.oauth: the configuration was removed`}},
@@ -183,27 +183,27 @@ var breakingRules = []struct {
 		[]string{`channels.dm.messages.text: required property "k" was added`}},
 	{"property became required", "integration", in(`{"properties":{"to":{}}}`), in(`{"properties":{"to":{}},"required":["to"]}`),
 		[]string{`actions.send.input: property "to" became required`}},
-	{"property removed from what is taken", "integration", in(`{"properties":{"to":{},"cc":{}}}`), in(`{"properties":{"to":{}},"additionalProperties":false}`),
-		[]string{`actions.send.input: property "cc" was removed`, `actions.send.input: other properties are no longer admitted`}},
-	{"property removed from what is taken", "integration", in(`{"properties":{"cc":{"type":"string"}}}`), in(`{"properties":{},"additionalProperties":{"type":"number"}}`),
+	{"property removed from accepted values", "integration", in(`{"properties":{"to":{},"cc":{}}}`), in(`{"properties":{"to":{}},"additionalProperties":false}`),
+		[]string{`actions.send.input: property "cc" was removed`, `actions.send.input: other properties are no longer accepted`}},
+	{"property removed from accepted values", "integration", in(`{"properties":{"cc":{"type":"string"}}}`), in(`{"properties":{},"additionalProperties":{"type":"number"}}`),
 		[]string{`actions.send.input.cc: type was string and is number`, `actions.send.input.*: type was any and is number`}},
-	{"other properties no longer admitted", "integration", in(`{"type":"object","properties":{"to":{}}}`), in(`{"type":"object","properties":{"to":{}},"additionalProperties":false}`),
-		[]string{`actions.send.input: other properties are no longer admitted`}},
-	{"property removed from what is given", "integration", out(`{"properties":{"id":{},"at":{}},"required":["id"]}`), out(`{"properties":{"at":{}}}`),
+	{"other properties no longer accepted", "integration", in(`{"type":"object","properties":{"to":{}}}`), in(`{"type":"object","properties":{"to":{}},"additionalProperties":false}`),
+		[]string{`actions.send.input: other properties are no longer accepted`}},
+	{"property removed from produced values", "integration", out(`{"properties":{"id":{},"at":{}},"required":["id"]}`), out(`{"properties":{"at":{}}}`),
 		[]string{`actions.send.output: property "id" was removed`}},
-	{"property removed from what is given", "integration", `{"events":{"e":{"schema":{"properties":{"id":{}}}}}}`, `{"events":{"e":{"schema":{}}}}`,
+	{"property removed from produced values", "integration", `{"events":{"e":{"schema":{"properties":{"id":{}}}}}}`, `{"events":{"e":{"schema":{}}}}`,
 		[]string{`events.e: property "id" was removed`}},
-	{"property removed from what is given", "integration", message(`{"properties":{"id":{}}}`), message(`{}`), []string{`channels.dm.messages.text: property "id" was removed`}},
-	{"property removed from what is given", "interface", message(`{"properties":{"id":{}}}`), message(`{}`), []string{`channels.dm.messages.text: property "id" was removed`}},
-	{"property removed from what is given", "integration", `{"entities":{"e":{"schema":{"properties":{"id":{}}}}}}`, `{"entities":{"e":{"schema":{}}}}`,
+	{"property removed from produced values", "integration", message(`{"properties":{"id":{}}}`), message(`{}`), []string{`channels.dm.messages.text: property "id" was removed`}},
+	{"property removed from produced values", "interface", message(`{"properties":{"id":{}}}`), message(`{}`), []string{`channels.dm.messages.text: property "id" was removed`}},
+	{"property removed from produced values", "integration", `{"entities":{"e":{"schema":{"properties":{"id":{}}}}}}`, `{"entities":{"e":{"schema":{}}}}`,
 		[]string{`entities.e: property "id" was removed`}},
 	{"property no longer required", "integration", out(`{"properties":{"id":{}},"required":["id"]}`), out(`{"properties":{"id":{}}}`),
 		[]string{`actions.send.output: property "id" is no longer required`}},
 	{"property no longer required", "plugin", `{"events":{"e":{"schema":{"properties":{"id":{}},"required":["id"]}}}}`, `{"events":{"e":{"schema":{"properties":{"id":{}}}}}}`,
 		[]string{`events.e: property "id" is no longer required`}},
-	{"other properties no longer given", "integration", out(`{"additionalProperties":{"type":"string"}}`), out(`{"additionalProperties":false}`),
-		[]string{`actions.send.output: other properties are no longer given`}},
-	{"other properties no longer given", "integration", out(`{"additionalProperties":{"type":"string"}}`), out(`{"additionalProperties":{"type":"number"}}`),
+	{"other properties no longer produced", "integration", out(`{"additionalProperties":{"type":"string"}}`), out(`{"additionalProperties":false}`),
+		[]string{`actions.send.output: other properties are no longer produced`}},
+	{"other properties no longer produced", "integration", out(`{"additionalProperties":{"type":"string"}}`), out(`{"additionalProperties":{"type":"number"}}`),
 		[]string{`actions.send.output.*: type was string and is number`}},
 	{"type changed or narrowed", "integration", in(`{"properties":{"n":{"type":"string"}}}`), in(`{"properties":{"n":{"type":"number"}}}`),
 		[]string{`actions.send.input.n: type was string and is number`}},
@@ -215,8 +215,8 @@ var breakingRules = []struct {
 	{"type changed or widened", "integration", out(`{"type":"integer"}`), out(`{"type":"number"}`), []string{`actions.send.output: type was integer and is number`}},
 	{"type changed or widened", "integration", out(`{"type":"string"}`), out(`{}`), []string{`actions.send.output: type was string and is any`}},
 	{"type changed or widened", "integration", message(`{"type":"string"}`), message(`{"type":"number"}`), []string{`channels.dm.messages.text: type was string and is number`}},
-	{"nothing admitted", "integration", in(`{"properties":{"a":{}}}`), in(`{"properties":{"a":false}}`), []string{`actions.send.input.a: nothing is admitted any more`}},
-	{"nothing admitted", "integration", out(`{"properties":{"a":false}}`), out(`{"properties":{"a":{}}}`), []string{`actions.send.output.a: values are given where there were none`}},
+	{"no value accepted", "integration", in(`{"properties":{"a":{}}}`), in(`{"properties":{"a":false}}`), []string{`actions.send.input.a: no value is accepted any more`}},
+	{"no value accepted", "integration", out(`{"properties":{"a":false}}`), out(`{"properties":{"a":{}}}`), []string{`actions.send.output.a: values are produced where there were none`}},
 	{"enum value removed", "integration", in(`{"enum":["a","b"]}`), in(`{"enum":["b"]}`), []string{`actions.send.input: enum value "a" was removed`}},
 	{"enum value removed", "integration", in(`{"const":1}`), in(`{"const":2}`), []string{`actions.send.input: enum value 1 was removed`}},
 	{"enum value added", "integration", out(`{"type":"string","enum":["a"]}`), out(`{"type":"string","enum":["a","b"]}`), []string{`actions.send.output: enum value "b" was added`}},
@@ -243,32 +243,32 @@ var breakingRules = []struct {
 	{"items limited", "integration", in(`{"type":"array","items":{"type":"string"}}`), in(`{"type":"array","items":{"type":"string","maxLength":3},"maxItems":4,"uniqueItems":true}`),
 		[]string{`actions.send.input: maxItems 4 was added`, `actions.send.input: items must now be unique`, `actions.send.input[]: maxLength 3 was added`}},
 	{"items limited", "integration", in(`{"type":"array","items":[{"type":"string"}]}`), in(`{"type":"array","items":[{"type":"number"}],"additionalItems":false}`),
-		[]string{`actions.send.input[0]: type was string and is number`, `actions.send.input[]: nothing is admitted any more`}},
+		[]string{`actions.send.input[0]: type was string and is number`, `actions.send.input[]: no value is accepted any more`}},
 	{"items limited", "integration", in(`{"type":"array","prefixItems":[{"type":"string"}],"items":{}}`), in(`{"type":"array","prefixItems":[{"type":"number"}],"items":false}`),
-		[]string{`actions.send.input[0]: type was string and is number`, `actions.send.input[]: nothing is admitted any more`}},
+		[]string{`actions.send.input[0]: type was string and is number`, `actions.send.input[]: no value is accepted any more`}},
 	{"items no longer limited", "integration", out(`{"type":"array","items":{"type":"string"},"minItems":1,"uniqueItems":true}`), out(`{"type":"array"}`),
 		[]string{`actions.send.output: minItems 1 was removed`, `actions.send.output: items are no longer unique`, `actions.send.output[]: type was string and is any`}},
 	{"number of properties limited", "integration", in(`{"type":"object"}`), in(`{"type":"object","maxProperties":2}`), []string{`actions.send.input: maxProperties 2 was added`}},
 	{"number of properties limited", "integration", in(`{"type":"object","minProperties":1}`), in(`{"type":"object","minProperties":2}`), []string{`actions.send.input: minProperties was raised from 1 to 2`}},
 	{"alternative removed", "integration", in(`{"anyOf":[{"type":"object","properties":{"a":{"const":"x"}},"required":["a"]},{"type":"object","properties":{"a":{"const":"y"}},"required":["a"]},{"type":"string"}]}`),
 		in(`{"anyOf":[{"type":"object","properties":{"a":{"const":"y"}},"required":["a"]},{"type":"string"}]}`),
-		[]string{`actions.send.input: alternative 1 of the old schema is no longer admitted`}},
+		[]string{`actions.send.input: alternative 1 of the old schema is no longer accepted`}},
 	{"alternative removed", "integration", in(`{"oneOf":[{"type":"object","properties":{"a":{"type":"string"}}},{"type":"string"}]}`),
 		in(`{"oneOf":[{"type":"object","properties":{"a":{"type":"number"}}},{"type":"string"}]}`),
 		[]string{`actions.send.input.a: type was string and is number`}},
 	{"alternative removed", "integration", in(`{"anyOf":[{"type":"string"},{"type":"null"}]}`), in(`{"type":"string"}`), []string{`actions.send.input: type was null or string and is string`}},
 	{"alternative added", "integration", out(`{"anyOf":[{"properties":{"a":{"const":"x"}},"required":["a"],"type":"object"},{"properties":{"a":{"const":"z"}},"required":["a"],"type":"object"}]}`),
 		out(`{"anyOf":[{"properties":{"a":{"const":"x"}},"required":["a"],"type":"object"},{"properties":{"a":{"const":"z"}},"required":["a"],"type":"object"},{"properties":{"a":{"const":"y"}},"required":["a"],"type":"object"}]}`),
-		[]string{`actions.send.output: alternative 3 of the new schema was not there`}},
+		[]string{`actions.send.output: alternative 3 of the new schema was added`}},
 	{"reference changed", "interface", in(`{"properties":{"item":{"$ref":"ticket"}}}`), in(`{"properties":{"item":{"$ref":"issue"}}}`),
 		[]string{`actions.send.input.item: the reference was "ticket" and is "issue"`}},
 	{"reference changed", "plugin", in(`{"properties":{"item":{"$ref":"interface:a/entities/b"}}}`), in(`{"properties":{"item":{"$ref":"interface:a/entities/c"}}}`),
 		[]string{`actions.send.input.item: the reference was "interface:a/entities/b" and is "interface:a/entities/c"`}},
-	{"keyword that is not looked into", "integration", in(`{}`), in(`{"not":{"type":"string"}}`), []string{`actions.send.input: "not" was added`}},
-	{"keyword that is not looked into", "integration", in(`{"patternProperties":{"^a":{}}}`), in(`{"patternProperties":{"^b":{}}}`), []string{`actions.send.input: "patternProperties" was changed`}},
-	{"keyword that is not looked into", "integration", out(`{"if":{}}`), out(`{}`), []string{`actions.send.output: "if" was removed`}},
+	{"unsupported keyword", "integration", in(`{}`), in(`{"not":{"type":"string"}}`), []string{`actions.send.input: "not" was added`}},
+	{"unsupported keyword", "integration", in(`{"patternProperties":{"^a":{}}}`), in(`{"patternProperties":{"^b":{}}}`), []string{`actions.send.input: "patternProperties" was changed`}},
+	{"unsupported keyword", "integration", out(`{"if":{}}`), out(`{}`), []string{`actions.send.output: "if" was removed`}},
 	{"schema that cannot be compared", "integration", in(`{"anyOf":[` + strings.Repeat(`{},`, 200) + `{}]}`), in(`{"type":"object"}`),
-		[]string{`actions.send.input: the schema is too intricate to be compared with the old one`}},
+		[]string{`actions.send.input: the schema is too complex to be compared with the old one`}},
 	{"schema that cannot be compared", "integration", in(`{"minimum":1e999}`), in(`{"minimum":2}`), []string{`actions.send.input: the schema holds numbers that are too large to be compared`}},
 }
 
@@ -316,8 +316,8 @@ func TestNotBreaking(t *testing.T) {
 		"fewer required tags":         {"integration", `{"user":{"creation":{"enabled":true,"requiredTags":["a","b"]}}}`, `{"user":{"creation":{"enabled":true,"requiredTags":["b"]}}}`},
 		"creation was never possible": {"integration", `{}`, `{"user":{"creation":{"enabled":false,"requiredTags":["b"]}}}`},
 		"an identifier was required":  {"integration", `{"configuration":{"identifier":{"required":true}}}`, `{"configuration":{"identifier":{"required":false}}}`},
-		"optional property taken":     {"integration", in(`{"type":"object","properties":{},"additionalProperties":false}`), in(`{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`)},
-		"optional property given":     {"integration", out(`{"type":"object","properties":{},"additionalProperties":false}`), out(`{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`)},
+		"optional property accepted":  {"integration", in(`{"type":"object","properties":{},"additionalProperties":false}`), in(`{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`)},
+		"optional property produced":  {"integration", out(`{"type":"object","properties":{},"additionalProperties":false}`), out(`{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`)},
 		"first configuration":         {"integration", `{}`, `{"configuration":{"schema":{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}}}`},
 		"removed where others are":    {"integration", in(`{"properties":{"a":{},"b":{}}}`), in(`{"properties":{"b":{}}}`)},
 		"input is wider":              {"integration", in(`{"type":"integer","minimum":3,"enum":[4,5],"multipleOf":4}`), in(`{"type":["number","null"],"enum":[4,5,null,6],"multipleOf":2}`)},
@@ -426,7 +426,7 @@ func TestSameIsNotBreaking(t *testing.T) {
 		schema := schemas().Draw(rt, "schema")
 		for _, of := range []func(string) string{in, out, message} {
 			for _, line := range breaks(rt, "integration", of(schema), of(unchanged(schema))) {
-				if !strings.Contains(line, "too intricate") {
+				if !strings.Contains(line, "too complex") {
 					rt.Fatalf("%s: %s", schema, line)
 				}
 			}
@@ -454,7 +454,7 @@ func TestAddedIsNotBreaking(t *testing.T) {
 		} {
 			for _, of := range []func(string) string{in, out, message} {
 				for _, line := range breaks(rt, "integration", of(nested(old)), of(nested(next))) {
-					if !strings.Contains(line, "too intricate") {
+					if !strings.Contains(line, "too complex") {
 						rt.Fatalf("%s -> %s: %s", nested(old), nested(next), line)
 					}
 				}
@@ -482,7 +482,7 @@ func FuzzBreaking(f *testing.F) {
 		if wire.ParseJSON([]byte(old), &o) != nil || wire.ParseJSON([]byte(next), &n) != nil {
 			return
 		}
-		for _, d := range []direction{taken, given, taken | given} {
+		for _, d := range []direction{accepted, produced, accepted | produced} {
 			first, again := newChanges(), newChanges()
 			first.schema("s", d, o, n)
 			again.schema("s", d, o, n)

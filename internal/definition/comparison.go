@@ -12,19 +12,19 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// direction is who gives values of a schema to whom.
+// direction is the way that the values of a schema take. A schema can have both.
 type direction byte
 
 const (
-	// taken values come from callers: what was valid must still be.
-	taken direction = 1 << iota
-	// given values go to callers: what comes must be what was said.
-	given
+	// accepted values come from users: what was valid must stay valid.
+	accepted direction = 1 << iota
+	// produced values go to users: everything must be as the old schema promised.
+	produced
 )
 
-// The work of comparing is bounded, in steps that are each about as much as to
-// look at one keyword. Two definitions take two seconds at most, two schemas half a
-// second, and small ones a few milliseconds.
+// The work of a comparison is bounded, in steps of about the cost of looking at one keyword.
+// A comparison of two definitions takes two seconds at most, one of two schemas half a
+// second, and one of small schemas a few milliseconds.
 const (
 	maxComparisonWork = 2_000_000
 	maxSchemaWork     = 500_000
@@ -32,11 +32,11 @@ const (
 	schemaWorkPerByte = 10
 )
 
-// maxComparisonDepth is deeper than any accepted schema stands: what comes after
-// is a repetition by references.
+// maxComparisonDepth is greater than the depth of any schema that checkSchema passes. What is
+// deeper repeats itself through references.
 const maxComparisonDepth = 2 * maxSchemaDepth
 
-// schema compares two versions of a schema.
+// schema compares two versions of a schema in one or both directions.
 func (c *changes) schema(path string, d direction, old, next wire.Object) {
 	if bytes.Equal(old, next) {
 		return
@@ -53,14 +53,14 @@ func (c *changes) schema(path string, d direction, old, next wire.Object) {
 	for _, one := range []struct {
 		direction direction
 		a, b      any
-	}{{taken, oldTree, nextTree}, {given, nextTree, oldTree}} {
+	}{{accepted, oldTree, nextTree}, {produced, nextTree, oldTree}} {
 		if d&one.direction == 0 {
 			continue
 		}
 		w := walk{direction: one.direction, rootA: one.a, rootB: one.b, budget: &budget, active: map[[2]string]bool{}}
 		w.compare(path, one.a, one.b, 0)
 		if w.spent() {
-			c.add(path, "the schema is too intricate to be compared with the old one")
+			c.add(path, "the schema is too complex to be compared with the old one")
 			return
 		}
 		for _, change := range w.found {
@@ -77,15 +77,15 @@ func tree(schema wire.Object) (t any, err error) {
 	return t, err
 }
 
-// walk looks for what schema a admits and schema b refuses. For taken values a is
-// the old schema, for given ones the new.
+// walk looks for values that schema a admits and schema b does not. For accepted values a is
+// the old schema and b the new one; for produced values it is the other way round.
 type walk struct {
 	direction    direction
 	rootA, rootB any
 	budget       *int
 	found        []Change
-	// active is the pairs of references that are being compared: one that comes
-	// again is as good as those around it.
+	// active holds the pairs of references that are being compared. A pair that comes up
+	// again inside of itself is a recursion and adds nothing.
 	active map[[2]string]bool
 }
 
@@ -99,18 +99,18 @@ func (w *walk) add(path, format string, args ...any) {
 	}
 }
 
-// say adds a change in the words of the direction.
-func (w *walk) say(path, whenTaken, whenGiven string) {
-	if w.direction == taken {
-		w.add(path, "%s", whenTaken)
+// say adds a change, worded for the direction.
+func (w *walk) say(path, whenAccepted, whenProduced string) {
+	if w.direction == accepted {
+		w.add(path, "%s", whenAccepted)
 	} else {
-		w.add(path, "%s", whenGiven)
+		w.add(path, "%s", whenProduced)
 	}
 }
 
-// turned is a and b as old and new.
+// turned is a and b in the order old, new.
 func turned[T any](w *walk, a, b T) (old, next T) {
-	if w.direction == taken {
+	if w.direction == accepted {
 		return a, b
 	}
 	return b, a
@@ -137,7 +137,7 @@ func (w *walk) compare(path string, a, b any, depth int) {
 	case w.spent() || len(as) == 0:
 		return
 	case len(bs) == 0:
-		w.say(path, "nothing is admitted any more", "values are given where there were none")
+		w.say(path, "no value is accepted any more", "values are produced where there were none")
 		return
 	}
 	as = w.types(path, as, bs)
@@ -155,13 +155,13 @@ func (w *walk) compare(path string, a, b any, depth int) {
 		case len(as) == len(bs):
 			w.shape(path, x, bs[i], depth)
 		default:
-			w.say(path, fmt.Sprintf("alternative %d of the old schema is no longer admitted", i+1),
-				fmt.Sprintf("alternative %d of the new schema was not there", i+1))
+			w.say(path, fmt.Sprintf("alternative %d of the old schema is no longer accepted", i+1),
+				fmt.Sprintf("alternative %d of the new schema was added", i+1))
 		}
 	}
 }
 
-// admitted says whether one of bs admits all that x does.
+// admitted says whether one of bs admits every value of x.
 func (w *walk) admitted(x shape, bs []shape, depth int) bool {
 	for _, y := range bs {
 		trial := *w
@@ -174,7 +174,7 @@ func (w *walk) admitted(x shape, bs []shape, depth int) bool {
 	return false
 }
 
-// types tells of types that as has and bs has not, and leaves them out.
+// types reports types that occur in as but not in bs, and answers as without those.
 func (w *walk) types(path string, as, bs []shape) []shape {
 	have := map[string]bool{}
 	for _, y := range bs {
@@ -192,12 +192,12 @@ func (w *walk) types(path string, as, bs []shape) []shape {
 	return rest
 }
 
-// shape compares two alternatives. What a type says is looked at only where a
-// value of a can have that type.
+// shape compares two alternatives. Keywords of a type matter only where values of a can have
+// that type.
 func (w *walk) shape(path string, a, b shape, depth int) {
 	w.spend(1 + len(a) + len(b))
 	if w.spent() {
-		w.add(path, "too intricate")
+		w.add(path, "too complex")
 		return
 	}
 	if old, next := turned(w, reference(a), reference(b)); old != next {
@@ -245,11 +245,11 @@ func (w *walk) values(path string, a, b shape) {
 	}
 }
 
-// text is the value as JSON, the same for the same value.
+// text is the value as JSON; equal values have equal texts.
 func (w *walk) text(value any) string {
 	text, err := wire.AppendJSON(nil, value)
 	if err != nil {
-		return fmt.Sprint(value) // no value of a tree fails
+		return fmt.Sprint(value) // cannot happen: the value was parsed from JSON
 	}
 	w.spend(1 + len(text)/8)
 	return string(text)
@@ -336,15 +336,15 @@ func (w *walk) objects(path string, a, b shape, depth int) {
 			continue
 		}
 		switch {
-		case w.direction == given || patterns:
-			// Callers may read more than they know: one more breaks nothing.
+		case w.direction == produced || patterns:
+			// Users may receive properties that they do not know.
 		case othersOfB == false:
 			w.add(path, "property %q was removed", fault.Bounded(name))
 		default:
 			w.compare(at, properties[name], othersOfB, depth+1)
 		}
 	}
-	if w.direction == given {
+	if w.direction == produced {
 		for _, name := range slices.Sorted(maps.Keys(propertiesOfB)) {
 			if _, stands := properties[name]; !stands {
 				w.add(path, "property %q was removed", fault.Bounded(name))
@@ -365,7 +365,7 @@ func (w *walk) required(path string, a, b shape, properties map[string]any) {
 		}
 		_, known := properties[name]
 		switch shown := fault.Bounded(name); {
-		case w.direction == given && !known:
+		case w.direction == produced && !known:
 			w.add(path, "property %q was removed", shown)
 		case known:
 			w.say(path, fmt.Sprintf("property %q became required", shown), fmt.Sprintf("property %q is no longer required", shown))
@@ -375,19 +375,19 @@ func (w *walk) required(path string, a, b shape, properties map[string]any) {
 	}
 }
 
-// others compares what is said of properties without a name.
+// others compares what is said of properties that are not named.
 func (w *walk) others(path string, a, b any, depth int) {
 	switch _, described := b.(map[string]any); {
-	case described && a == false && w.direction == given:
-		w.add(path, "other properties are no longer given")
+	case described && a == false && w.direction == produced:
+		w.add(path, "other properties are no longer produced")
 	case described:
 		w.compare(path+".*", a, b, depth+1)
-	case w.direction == taken && b == false && a != false:
-		w.add(path, "other properties are no longer admitted")
+	case w.direction == accepted && b == false && a != false:
+		w.add(path, "other properties are no longer accepted")
 	}
 }
 
-// opaque are keywords that are not looked into: any change of one is told.
+// opaque are keywords whose values are not analysed: any change of one is reported.
 var opaque = []string{
 	"not", "if", "then", "else", "contains", "minContains", "maxContains", "patternProperties", "propertyNames",
 	"dependencies", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems",
@@ -407,7 +407,7 @@ func (w *walk) opaque(path string, a, b shape) {
 	}
 }
 
-// limit is a bound of a range.
+// limit is one bound of a range; set is false when there is none.
 type limit struct {
 	value     float64
 	exclusive bool
@@ -421,7 +421,8 @@ func (l limit) String() string {
 	return fmt.Sprint(l.value)
 }
 
-// end is one end of a range: sign is +1 for the lower one, where more is less.
+// end is the lower or the upper end of a range. sign is +1 for the lower end, where a greater
+// value makes the range narrower.
 type end struct {
 	sign     float64
 	narrower string
@@ -453,7 +454,7 @@ func (w *walk) bound(path, keyword string, a, b limit, e end) {
 	}
 }
 
-// localReference is the reference of a schema to a place in the same document.
+// localReference is the $ref of a schema to a place in the same document, or empty.
 func localReference(schema any) string {
 	object, _ := schema.(map[string]any)
 	if ref, ok := object["$ref"].(string); ok && strings.HasPrefix(ref, "#") {

@@ -10,16 +10,15 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// EntityDefinition declares a kind of thing that actions and events speak of.
+// EntityDefinition declares a kind of thing that actions and events deal with.
 type EntityDefinition struct {
 	Title       string      `json:"title,omitempty" maxLength:"64" doc:"The display name."`
 	Description string      `json:"description,omitempty" maxLength:"256" doc:"The description of the entity."`
 	Schema      wire.Object `json:"schema" doc:"The JSON schema of the entity."`
 }
 
-// EntityReference is the parts of a $ref of the form
-// interface:<alias>/entities/<entity>, in which a plugin speaks of an entity of an
-// interface that it depends on. ok is false for all else.
+// EntityReference splits a $ref of the form interface:<alias>/entities/<entity>, by which a
+// plugin refers to an entity of an interface that it depends on. ok is false for others.
 func EntityReference(ref string) (alias, entity string, ok bool) {
 	rest, ok := strings.CutPrefix(ref, interfaceReference)
 	if !ok {
@@ -30,21 +29,20 @@ func EntityReference(ref string) (alias, entity string, ok bool) {
 
 const interfaceReference = "interface:"
 
-// ResolveEntities is schema with entities in place of the references to them; all
-// else stays byte for byte. A reference is an object with a member $ref that
-// begins with "interface:", or that is a plain name, with which interfaces mean
-// their own entities. lookup gives the schema of the entity; where it has none, a
-// plain name stays as it is and the other is ReferenceNotFound. What stands beside
-// $ref is kept. The schemas put in are not resolved again, and their references
-// within themselves (#/…) are not moved. LimitExceeded when the result would be
-// too large.
+// ResolveEntities is schema with references to entities replaced by their schemas; everything
+// else stays byte for byte. A reference is an object with a member $ref that begins with
+// "interface:", or that is a plain name, by which interfaces refer to their own entities.
+// lookup answers the schema of an entity. When it finds none, a plain name stays as it is,
+// and the other form is ReferenceNotFound. Other members of the object are kept. The
+// inserted schemas are not resolved in turn, and their local references (#/…) are not
+// adjusted. LimitExceeded when the result would be too large.
 func ResolveEntities(schema wire.Object, lookup func(ref string) (wire.Object, bool)) (wire.Object, error) {
 	return resolveEntities("The schema", schema, lookup)
 }
 
 func resolveEntities(path string, schema wire.Object, lookup func(ref string) (wire.Object, bool)) (wire.Object, error) {
 	if !bytes.Contains(schema, []byte(`"$ref"`)) && !bytes.Contains(schema, []byte(`\u`)) {
-		return schema, nil // the key can also be written with escapes
+		return schema, nil // no reference, not even one written with escapes
 	}
 	type object struct {
 		start  int // in out
@@ -82,10 +80,10 @@ func resolveEntities(path string, schema wire.Object, lookup func(ref string) (w
 			open = open[:len(open)-1]
 			if o.entity != nil {
 				if reread += len(out) - o.start; reread > maxReread {
-					return nil, fault.New(fault.LimitExceeded, "%s has too many references to entities beside one another's members. Do not put a $ref into what stands beside another $ref.", path).
+					return nil, fault.New(fault.LimitExceeded, "%s has too many references to entities inside of objects that are references themselves. Do not nest a $ref beside another $ref.", path).
 						With("limit", maxReread).With("count", reread)
 				}
-				resolved, err := stand(o.entity, out[o.start:])
+				resolved, err := substitute(o.entity, out[o.start:])
 				if err != nil {
 					return nil, err
 				}
@@ -112,7 +110,7 @@ func resolveEntities(path string, schema wire.Object, lookup func(ref string) (w
 	}
 }
 
-// referenced is the schema that ref means, or nil when it means no entity.
+// referenced is the schema of the entity that ref names, or nil when it names none.
 func referenced(path, ref string, lookup func(ref string) (wire.Object, bool)) (wire.Object, error) {
 	ofInterface := strings.HasPrefix(ref, interfaceReference)
 	if !ofInterface && (ref == "" || strings.ContainsAny(ref, "#/:")) {
@@ -125,22 +123,22 @@ func referenced(path, ref string, lookup func(ref string) (wire.Object, bool)) (
 	case found:
 		return entity, nil
 	case ofInterface:
-		return nil, fault.New(fault.ReferenceNotFound, "%s refers to %q, and nothing that is given for this interface has such an entity.", path, fault.Bounded(ref))
+		return nil, fault.New(fault.ReferenceNotFound, "%s refers to %q, but the integration that backs this interface has no such entity.", path, fault.Bounded(ref))
 	}
 	return nil, nil
 }
 
-// annotations are keywords that say nothing of what is valid: those beside a
-// reference replace those of the entity.
+// annotations are keywords that do not affect validity: those beside a reference override
+// those of the entity.
 var annotations = map[string]bool{
 	"title": true, "description": true, "default": true, "examples": true, "deprecated": true,
 	"readOnly": true, "writeOnly": true, "$comment": true, "x-zui": true,
 }
 
-// stand puts entity in the place of reference, an object with a member $ref. What
-// stands beside $ref is added to the entity's members; where both say what is
-// valid by the same keyword, both hold.
-func stand(entity wire.Object, reference []byte) ([]byte, error) {
+// substitute is what replaces reference, an object with a member $ref: entity with the other
+// members of the reference added. When both restrict values by the same keyword, the result
+// is an allOf of both.
+func substitute(entity wire.Object, reference []byte) ([]byte, error) {
 	beside, err := membersOf(reference)
 	if err != nil {
 		return nil, err

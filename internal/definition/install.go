@@ -8,13 +8,13 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// EntityOf gives the schema of the entity that backs an entity of an interface. An
-// interface is named by the alias under which a plugin depends on it.
+// EntityOf answers the schema of the entity that backs an entity of an interface, which is named
+// by the alias under which a plugin depends on it.
 type EntityOf func(alias, entity string) (wire.Object, bool)
 
-// Resolve is the plugin with its references to entities of interfaces replaced by
-// their schemas: in its configuration, states, events and actions. p stays as it
-// is. ReferenceNotFound and LimitExceeded name the place.
+// Resolve is the plugin with the references to entities in its configuration, states, events
+// and actions replaced by their schemas. p is not changed. ReferenceNotFound and
+// LimitExceeded name the place.
 func (p Plugin) Resolve(entity EntityOf) (Plugin, error) {
 	r := resolver{lookup: func(ref string) (wire.Object, bool) {
 		alias, name, ok := EntityReference(ref)
@@ -41,7 +41,7 @@ func (p Plugin) Resolve(entity EntityOf) (Plugin, error) {
 	return next, r.err
 }
 
-// resolver resolves schemas until the first one that fails.
+// resolver resolves schemas until one fails.
 type resolver struct {
 	lookup func(ref string) (wire.Object, bool)
 	err    error
@@ -66,15 +66,14 @@ func resolved[T any](entries map[string]T, resolve func(name string, entry T) T)
 	return next
 }
 
-// PluginKey is the name in a bot of what a plugin calls name.
+// PluginKey is the key in a bot of what a plugin calls name.
 func PluginKey(alias, name string) string { return alias + "#" + name }
 
-// MergePlugin is the bot with a plugin installed under alias: the plugin's states,
-// events and actions by PluginKey, its tags by their own names. What stands there
-// already is replaced, as when a bot is built with the plugin. The plugin's
-// references to entities are resolved; bot and plugin stay as they are. The limits
-// of a bot's own definition do not hold for what plugins add. The errors are those
-// of Resolve.
+// MergePlugin is the bot with a plugin installed under alias: the plugin's states, events and
+// actions are added by their PluginKey, its tags by their own names. Existing entries are
+// replaced, as when a bot is built with the plugin. The plugin's references to entities are
+// resolved; bot and plugin are not changed. The limits of a bot's own definition do not
+// apply to what plugins add. The errors are those of Resolve.
 func MergePlugin(bot Bot, alias string, plugin Plugin, entity EntityOf) (Bot, error) {
 	plugin, err := plugin.Resolve(entity)
 	if err != nil {
@@ -89,7 +88,7 @@ func MergePlugin(bot Bot, alias string, plugin Plugin, entity EntityOf) (Bot, er
 	return bot, nil
 }
 
-// joined is old with more added by PluginKey, or by name when there is no alias.
+// joined is old with the entries of more, by their PluginKey or, without an alias, by name.
 func joined[T any](old, more map[string]T, alias string) map[string]T {
 	if len(more) == 0 {
 		return old

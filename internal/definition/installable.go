@@ -2,25 +2,24 @@ package definition
 
 import "github.com/botyard/botyard/internal/id"
 
-// InstallableIntegration is a version of an integration as bots see it that install
-// it.
+// InstallableIntegration is a version of an integration, for bots that install it.
 type InstallableIntegration struct {
 	ID            id.Integration
 	Name, Version string
-	// Dev integrations go into development bots only.
+	// Dev integrations can be installed in development bots only.
 	Dev bool
-	// Deprecated ones stay where they are and go nowhere else.
+	// Deprecated ones stay where they are and cannot be newly installed.
 	Deprecated bool
-	// URL is where it is called; empty when nothing runs it.
+	// URL is where it runs; empty when it does not run anywhere.
 	URL string
 	Integration
 }
 
-// InstallablePlugin is a version of a plugin as bots see it that install it.
+// InstallablePlugin is a version of a plugin, for bots that install it.
 type InstallablePlugin struct {
 	ID            id.Plugin
 	Name, Version string
-	// Deprecated ones stay where they are and go nowhere else.
+	// Deprecated ones stay where they are and cannot be newly installed.
 	Deprecated bool
 	Plugin
 }

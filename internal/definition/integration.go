@@ -7,8 +7,7 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Integration is the definition of an integration. Its JSON stands in the database
-// in the form in which it is answered.
+// Integration is the definition of an integration. It is stored as the JSON that is answered.
 type Integration struct {
 	Identifier     IntegrationIdentifier               `json:"identifier" doc:"How incoming calls are matched to an installation."`
 	Sandbox        *IntegrationSandbox                 `json:"sandbox,omitempty" doc:"How incoming calls are matched to a sandbox."`
@@ -126,23 +125,23 @@ type IntegrationState struct {
 	Schema wire.Object `json:"schema" doc:"The JSON schema of the state's payload."`
 }
 
-// EmptyIntegration is the definition of an integration of which nothing was said.
+// EmptyIntegration is the definition that patches of a new integration are applied to.
 func EmptyIntegration() Integration {
 	return Integration{Configuration: IntegrationConfiguration{Schema: wire.Object(emptySchema)}}
 }
 
-// ParseIntegration reads what Integration.JSON wrote.
+// ParseIntegration parses the output of Integration.JSON.
 func ParseIntegration(text []byte) (i Integration, err error) {
 	err = wire.ParseJSON(text, &i)
 	return i, err
 }
 
-// JSON is the definition as it is stored and answered. LimitExceeded when it is
-// too large in all.
+// JSON is the definition as it is stored and answered. LimitExceeded when it is too large as
+// a whole.
 func (i Integration) JSON() ([]byte, error) { return encode("integration", i) }
 
-// Entity is the schema of the entity with which the integration implements an
-// entity of the interface that stands under alias.
+// Entity is the schema of the entity with which the integration implements an entity of the
+// interface that it implements under alias.
 func (i Integration) Entity(alias, entity string) (wire.Object, bool) {
 	own, mapped := i.Interfaces[alias].Entities[entity]
 	if !mapped {
@@ -152,9 +151,8 @@ func (i Integration) Entity(alias, entity string) (wire.Object, bool) {
 	return definition.Schema, declared
 }
 
-// Implements is the alias under which the integration implements an interface that is
-// needed: the very version of it, or else another one of its name, and of several
-// the first in the order of aliases.
+// Implements is the alias under which the integration implements the needed interface: in
+// exactly that version or else in another one, of which the first by alias counts.
 func (i Integration) Implements(needed Reference) (alias string, ok bool) {
 	named := ""
 	for _, alias := range slices.Sorted(maps.Keys(i.Interfaces)) {
@@ -184,7 +182,7 @@ type NewIntegration struct {
 	Attributes      map[string]Attribute                   `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
-// Patch is the patch that makes the definition out of an empty one.
+// Patch is the patch that turns an empty definition into this one.
 func (n NewIntegration) Patch() IntegrationPatch {
 	return IntegrationPatch{
 		Configuration:  n.Configuration.patch(),
@@ -221,8 +219,8 @@ type IntegrationPatch struct {
 	Attributes      map[string]wire.Patch[Attribute]                     `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
-// Members names the members that the patch has, in a fixed order; none means that
-// it changes nothing.
+// Members are the names of the members that the patch has, in a fixed order; without any it
+// changes nothing.
 func (p IntegrationPatch) Members() []string {
 	return present{
 		{"configuration", !p.Configuration.isZero()},
@@ -240,11 +238,10 @@ func (p IntegrationPatch) Members() []string {
 	}.names()
 }
 
-// Apply is the definition after the patch; i stays as it is. find is asked for
-// every interface that the patch sets, and its error is returned as it is.
-// LimitExceeded when a part would grow beyond its limit. What the patch holds must
-// have passed Check. The attributes and the extra operations are no part of the
-// definition: ApplyAttributes and ApplyExtraOperations change them.
+// Apply is the definition after the patch; i is not changed. The patch must have passed Check.
+// find looks up every interface that the patch sets; its errors are returned unchanged.
+// LimitExceeded when a part would grow beyond its limit. Attributes and extra operations are
+// not part of the definition: see ApplyAttributes and ApplyExtraOperations.
 func (i Integration) Apply(p IntegrationPatch, find Find) (Integration, error) {
 	implementations, err := implement(i.Interfaces, p.Interfaces, find)
 	if err != nil {
@@ -287,9 +284,7 @@ func (i Integration) checkGrowth(next Integration) error {
 	return err
 }
 
-// Check says whether what the patch sets is well formed and within the limits of
-// one entry: InvalidPayload, InvalidJsonSchema or LimitExceeded, which name the
-// place. It needs no old definition, so it is done before a transaction begins.
+// Check checks the form and the size of each entry that the patch sets, as BotPatch.Check does.
 func (p IntegrationPatch) Check() error {
 	return firstError(
 		p.Configuration.check("configuration"),
@@ -317,14 +312,13 @@ func (p IntegrationConfigurationPatch) check(path string) error {
 	return checkSchema(path+".schema", p.Schema)
 }
 
-// ExtraOperation is an operation that an integration is called with only when it
-// asks for it.
+// ExtraOperation is an operation that an integration is called with only if it opted in.
 type ExtraOperation struct {
 	Enabled bool `json:"enabled" doc:"Whether the integration is called with this operation."`
 }
 
-// ApplyExtraOperations are the operations after the patch: only enabled ones stand
-// in the map. old stays as it is. LimitExceeded when there would be too many.
+// ApplyExtraOperations is the operations after the patch; the map has the enabled ones only. old
+// is not changed. LimitExceeded when there would be too many.
 func (p IntegrationPatch) ApplyExtraOperations(old map[string]ExtraOperation) (map[string]ExtraOperation, error) {
 	next := merge(old, p.ExtraOperations, replace[ExtraOperation])
 	if len(p.ExtraOperations) > 0 {
@@ -333,9 +327,9 @@ func (p IntegrationPatch) ApplyExtraOperations(old map[string]ExtraOperation) (m
 	return next, growth("An integration", []part{{"extra operations", len(old), len(next), maxExtraOperations}})
 }
 
-// ApplyAttributes are the attributes of a package after a patch; old stays as it
-// is. owner names the package in the error, as "An integration": LimitExceeded
-// when there would be too many.
+// ApplyAttributes is the attributes of a package after a patch; old is not changed. LimitExceeded
+// when there would be too many; the message calls the package owner, such as "An
+// integration".
 func ApplyAttributes(owner string, old map[string]Attribute, patch map[string]wire.Patch[Attribute]) (map[string]Attribute, error) {
 	next := merge(old, patch, replace[Attribute])
 	return next, growth(owner, []part{{"attributes", len(old), len(next), maxAttributes}})

@@ -7,9 +7,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Interface is the definition of an interface: what plugins can ask of every
-// integration that implements it. Its JSON stands in the database in the form in
-// which it is answered.
+// Interface is the definition of an interface: what plugins can expect from every integration
+// that implements it. It is stored as the JSON that is answered.
 type Interface struct {
 	Entities     map[string]EntityDefinition `json:"entities" doc:"The entities, by name."`
 	Events       map[string]EventDefinition  `json:"events" doc:"The events, by name."`
@@ -49,14 +48,14 @@ func (p InterfaceChannelPatch) apply(old InterfaceChannel) InterfaceChannel {
 	}
 }
 
-// ParseInterface reads what Interface.JSON wrote.
+// ParseInterface parses the output of Interface.JSON.
 func ParseInterface(text []byte) (i Interface, err error) {
 	err = wire.ParseJSON(text, &i)
 	return i, err
 }
 
-// JSON is the definition as it is stored and answered. LimitExceeded when it is
-// too large in all.
+// JSON is the definition as it is stored and answered. LimitExceeded when it is too large as
+// a whole.
 func (i Interface) JSON() ([]byte, error) { return encode("interface", i) }
 
 // NewInterface is the definition in a request that creates an interface.
@@ -69,7 +68,7 @@ type NewInterface struct {
 	Attributes   map[string]Attribute        `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
-// Patch is the patch that makes the definition out of an empty one.
+// Patch is the patch that turns an empty definition into this one.
 func (n NewInterface) Patch() InterfacePatch {
 	p := InterfacePatch{
 		Entities:   sets(n.Entities, same[EntityDefinition]),
@@ -94,8 +93,8 @@ type InterfacePatch struct {
 	Attributes   map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
-// Members names the members that the patch has, in a fixed order; none means that
-// it changes nothing.
+// Members are the names of the members that the patch has, in a fixed order; without any it
+// changes nothing.
 func (p InterfacePatch) Members() []string {
 	return present{
 		{"entities", p.Entities != nil},
@@ -107,9 +106,9 @@ func (p InterfacePatch) Members() []string {
 	}.names()
 }
 
-// Apply is the definition after the patch; i stays as it is. LimitExceeded when a
-// part would grow beyond its limit. What the patch holds must have passed Check.
-// The attributes are no part of the definition: ApplyAttributes changes them.
+// Apply is the definition after the patch; i is not changed. The patch must have passed Check.
+// LimitExceeded when a part would grow beyond its limit. Attributes are not part of the
+// definition: see ApplyAttributes.
 func (i Interface) Apply(p InterfacePatch) (Interface, error) {
 	next := Interface{
 		Entities:     merge(i.Entities, p.Entities, replace[EntityDefinition]),
@@ -145,8 +144,7 @@ func (i Interface) checkGrowth(next Interface) error {
 	return err
 }
 
-// Check says whether what the patch sets is well formed and within the limits of
-// one entry, as IntegrationPatch.Check does.
+// Check checks the form and the size of each entry that the patch sets, as BotPatch.Check does.
 func (p InterfacePatch) Check() error {
 	return firstError(
 		checkEntities(p.Entities),

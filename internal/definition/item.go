@@ -130,7 +130,7 @@ type RecurringEvent struct {
 	LastFailureReason *string `json:"lastFailureReason" maxLength:"2000" doc:"Why the last delivery failed."`
 }
 
-// apply forgets past failures unless the event stays what it was.
+// apply resets the record of failures when the event changes.
 func (s RecurringEventSettings) apply(old RecurringEvent) RecurringEvent {
 	if s.Schedule == old.Schedule && s.Type == old.Type && string(s.Payload) == string(old.Payload) {
 		return old
@@ -141,8 +141,8 @@ func (s RecurringEventSettings) apply(old RecurringEvent) RecurringEvent {
 // EventSubscription is the settings of one subscription: there are none yet.
 type EventSubscription struct{}
 
-// EventSubscriptions is the events a bot listens to, by type. Nil is null on the
-// wire: the bot did not choose, and listens to all.
+// EventSubscriptions is the events that a bot listens to, by type. Nil is null on the wire: the
+// bot made no choice and listens to all.
 type EventSubscriptions map[string]EventSubscription
 
 // MarshalJSONTo writes the map, or null.
@@ -178,7 +178,7 @@ func (p SubscriptionsPatch) apply(old Subscriptions) Subscriptions {
 	}
 	merged := merge(old.Events, events, replace[EventSubscription])
 	if merged == nil {
-		merged = EventSubscriptions{} // a map, however empty, is a choice
+		merged = EventSubscriptions{} // even an empty map is a choice
 	}
 	return Subscriptions{Events: merged}
 }

@@ -40,35 +40,35 @@ const (
 	maxMediaText     = 2000 // characters
 	maxKey           = 200  // characters
 	maxDefinition    = 16 << 20
-	// Schemas in which entities stand in place of references may be larger than
-	// those that came, since one reference is short and can stand often.
+	// A schema in which references were replaced by entities may be larger than the one
+	// that was sent: a reference is short and can occur often.
 	maxResolvedSchema = 1 << 20
-	// What stands beside a reference is read again when the entity takes its place.
-	// References nested in that make the work quadratic, so it is bounded in bytes.
+	// The members beside a reference are read again when it is replaced. Nested references
+	// would make that quadratic, so the bytes that are read again are bounded.
 	maxReread          = 2 << 20
 	maxExtraOperations = 50
 )
 
 func tooMany(owner string, most int, what string, count int) error {
-	return fault.New(fault.LimitExceeded, "%s can have %d %s and would have %d.", owner, most, what, count).
+	return fault.New(fault.LimitExceeded, "%s can have at most %d %s and would have %d.", owner, most, what, count).
 		With("limit", most).With("count", count)
 }
 
 func tooLarge(what string, most, size int) error {
-	return fault.New(fault.LimitExceeded, "%s is %d bytes; it can have %d.", what, size, most).
+	return fault.New(fault.LimitExceeded, "%s is %d bytes long; at most %d are allowed.", what, size, most).
 		With("limit", most).With("count", size)
 }
 
-// part is how many of something a definition had, has and can have.
+// part is one kind of entries of a definition: how many it has before and after a patch, and
+// how many it can have.
 type part struct {
 	what         string
 	before, then int
 	most         int
 }
 
-// growth holds a definition after a patch against its limits. A part that was
-// beyond its limit before may stay so and may shrink: a limit never keeps a caller
-// from removing.
+// growth checks a definition after a patch against its limits. A part that was beyond its limit
+// before may stay so or shrink: a limit never keeps a caller from removing something.
 func growth(owner string, parts []part) error {
 	for _, p := range parts {
 		if p.then > p.most && p.then > p.before {
@@ -96,21 +96,21 @@ func checkAttributes(kind, name string, before, then int) error {
 	return growth(fmt.Sprintf("%s %q", kind, fault.Bounded(name)), []part{{"attributes", before, then, maxAttributes}})
 }
 
-// CheckKey says whether key may be the key of a map called where, as "tags".
-// InvalidPayload when not.
+// CheckKey checks a key of the map that is called where, such as "tags". InvalidPayload when it
+// is empty or too long.
 func CheckKey(where, key string) error {
 	if key == "" {
-		return fault.New(fault.InvalidPayload, "%s has an empty key; every key needs 1 to %d characters.", where, maxKey)
+		return fault.New(fault.InvalidPayload, "%s has an empty key; a key must have 1 to %d characters.", where, maxKey)
 	}
 	if n := utf8.RuneCountInString(key); n > maxKey {
-		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key has 1 to %d.", where, fault.Bounded(key), n, maxKey)
+		return fault.New(fault.InvalidPayload, "%s has the key %q of %d characters; a key must have 1 to %d.", where, fault.Bounded(key), n, maxKey)
 	}
 	return nil
 }
 
-// Check says whether what the patch sets is well formed and within the limits of
-// one entry: InvalidPayload, InvalidJsonSchema or LimitExceeded, which name the
-// place. It needs no old definition, so it is done before a transaction begins.
+// Check checks the form and the size of each entry that the patch sets. InvalidPayload,
+// InvalidJsonSchema and LimitExceeded name the place. It does not need the old definition, so
+// it runs before a transaction begins.
 func (p BotPatch) Check() error {
 	if size := len(p.Configuration.Data); size > maxConfiguration {
 		return tooLarge("configuration.data", maxConfiguration, size)
@@ -164,18 +164,18 @@ func checkEntities(patch map[string]wire.Patch[EntityDefinition]) error {
 	})
 }
 
-// schedules reads cron expressions of five fields, of six with seconds first, and
-// the names such as @daily and @every 1h.
+// schedules parses cron expressions of five fields, or of six with the seconds first, and
+// descriptors such as @daily and @every 1h.
 var schedules = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
 func checkCron(path, expression string) error {
-	// Schedules are in UTC. The parser would take a time zone in front, and
-	// version 3.0.1 panics on one without an expression behind it.
+	// Schedules are in UTC. The parser would accept a time zone in front, and version 3.0.1
+	// panics when no expression follows it.
 	if strings.Contains(expression, "TZ=") {
-		return fault.New(fault.InvalidPayload, "%s is %q; schedules are in UTC and name no time zone.", path, fault.Bounded(expression))
+		return fault.New(fault.InvalidPayload, "%s is %q; schedules are always in UTC and must not name a time zone.", path, fault.Bounded(expression))
 	}
 	if _, err := schedules.Parse(expression); err != nil {
-		return fault.New(fault.InvalidPayload, "%s is %q, which is no cron expression: %v. One looks like \"0 9 * * 1-5\" or \"@daily\".", path, fault.Bounded(expression), err)
+		return fault.New(fault.InvalidPayload, "%s is %q, which is not a cron expression: %v. One looks like \"0 9 * * 1-5\" or \"@daily\".", path, fault.Bounded(expression), err)
 	}
 	return nil
 }
@@ -189,8 +189,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// checkEntries checks the entries that a patch sets, in the order of their keys,
-// so that the same patch always fails the same way.
+// checkEntries checks the entries that a patch sets, in the order of their keys, so that the
+// same patch always fails in the same way. check may be nil.
 func checkEntries[P any](where string, patch map[string]wire.Patch[P], check func(path string, entry P) error) error {
 	for _, key := range slices.Sorted(maps.Keys(patch)) {
 		entry, set := patch[key].Get()
@@ -214,7 +214,7 @@ func checkMedias(medias []Media) error {
 	for i, m := range medias {
 		for _, text := range []string{m.URL, m.Name} {
 			if n := utf8.RuneCountInString(text); n > maxMediaText {
-				return fault.New(fault.InvalidPayload, "medias[%d] has a text of %d characters; its url and its name can have %d each.", i, n, maxMediaText)
+				return fault.New(fault.InvalidPayload, "medias[%d] has a url or name of %d characters; at most %d are allowed for each.", i, n, maxMediaText)
 			}
 		}
 	}

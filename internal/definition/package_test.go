@@ -433,7 +433,7 @@ func TestPackageCheck(t *testing.T) {
 		"interface's message":      {checkInterface, `{"channels":{"c":{"messages":{"m":{"schema":` + bad + `}}}}}`, fault.InvalidJSONSchema, "channels.c.messages.m.schema"},
 		"interface's entity":       {checkInterface, `{"entities":{"e":{"schema":` + bad + `}}}`, fault.InvalidJSONSchema, "entities.e.schema"},
 		"plugin's configuration":   {checkPlugin, `{"configuration":{"schema":` + bad + `}}`, fault.InvalidJSONSchema, "configuration.schema"},
-		"plugin's nameless need":   {checkPlugin, `{"dependencies":{"integrations":{"z":{"version":"1.0.0"}}}}`, fault.InvalidPayload, "dependencies.integrations.z says neither the id nor the name"},
+		"plugin's nameless need":   {checkPlugin, `{"dependencies":{"integrations":{"z":{"version":"1.0.0"}}}}`, fault.InvalidPayload, "dependencies.integrations.z has neither the id nor the name"},
 		"references are not read":  {checkPlugin, `{"actions":{"a":{"input":{"schema":{"$ref":"interface:hitl/entities/x"}},"output":{"schema":{"$ref":"item"}}}}}`, "", ""},
 		"null needs no valid name": {checkIntegration, `{"channels":{"":null},"entities":{"":null},"interfaces":{"":null}}`, "", ""},
 	} {

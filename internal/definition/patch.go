@@ -6,9 +6,9 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// merge is old with a patch applied: null removes an entry, a value becomes an
-// entry by way of the old one, which is zero when there was none. old is left as
-// it is. A patch that sets nothing makes no map where there was none.
+// merge is old with a patch applied: null removes an entry; for a value, become makes the new
+// entry from it and the old entry, which is zero when there was none. old is not changed. A
+// patch that sets nothing leaves a nil map nil.
 func merge[M ~map[string]T, T, P any](old M, patch map[string]wire.Patch[P], become func(P, T) T) M {
 	if len(patch) == 0 {
 		return old
@@ -59,7 +59,7 @@ func sets[T, P any](entries map[string]T, patchOf func(T) P) map[string]wire.Pat
 
 func same[T any](value T) T { return value }
 
-// patched is the text after a patch; no text is the empty one.
+// patched is a text after a patch; null makes it empty.
 func patched(patch wire.Patch[string], old string) string {
 	if patch.IsZero() {
 		return old
@@ -68,7 +68,7 @@ func patched(patch wire.Patch[string], old string) string {
 	return value
 }
 
-// chosen is the value of a member that a request may leave out.
+// chosen is the value in a request or, when it was left out, the old one.
 func chosen[T any](value *T, old T) T {
 	if value == nil {
 		return old
@@ -76,7 +76,7 @@ func chosen[T any](value *T, old T) T {
 	return *value
 }
 
-// present tells which members a patch has.
+// present says which members a patch has.
 type present []struct {
 	name  string
 	given bool

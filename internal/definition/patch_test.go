@@ -183,7 +183,7 @@ func TestLimits(t *testing.T) {
 			}
 			over := parse[NewBot](t, fmt.Sprintf(test.body, entries(test.most+1, test.item))).Patch()
 			_, err := EmptyBot().Apply(over)
-			if !fault.Is(err, fault.LimitExceeded) || !strings.Contains(err.Error(), fmt.Sprintf("can have %d %s and would have %d", test.most, what, test.most+1)) {
+			if !fault.Is(err, fault.LimitExceeded) || !strings.Contains(err.Error(), fmt.Sprintf("can have at most %d %s and would have %d", test.most, what, test.most+1)) {
 				t.Errorf("one more: %v", err)
 			}
 		})
@@ -214,8 +214,8 @@ func TestCheck(t *testing.T) {
 		"empty key":               {`{"events":{"":{"schema":{}}}}`, fault.InvalidPayload, "events has an empty key"},
 		"long key":                {`{"user":{"tags":{"` + long(201) + `":{}}}}`, fault.InvalidPayload, "of 201 characters"},
 		"long attribute key":      {`{"events":{"e":{"schema":{},"attributes":{"` + long(201) + `":"v"}}}}`, fault.InvalidPayload, "events.e.attributes has the key"},
-		"configuration data":      {`{"configuration":{"data":{"k":"` + long(20_480) + `"}}}`, fault.LimitExceeded, "configuration.data is 20488 bytes; it can have 20480"},
-		"payload":                 {`{"recurringEvents":{"r":{"schedule":{"cron":"@daily"},"type":"","payload":{"k":"` + long(131_072) + `"}}}}`, fault.LimitExceeded, "it can have 131072"},
+		"configuration data":      {`{"configuration":{"data":{"k":"` + long(20_480) + `"}}}`, fault.LimitExceeded, "configuration.data is 20488 bytes long; at most 20480"},
+		"payload":                 {`{"recurringEvents":{"r":{"schedule":{"cron":"@daily"},"type":"","payload":{"k":"` + long(131_072) + `"}}}}`, fault.LimitExceeded, "at most 131072"},
 		"schema size":             {`{"states":{"s":{"type":"bot","schema":{"description":"` + long(102_400) + `"}}}}`, fault.LimitExceeded, "states.s.schema is"},
 		"schema":                  {`{"actions":{"a":{"input":{"schema":{}},"output":{"schema":{"type":3}}}}}`, fault.InvalidJSONSchema, "actions.a.output.schema is not a JSON schema: /type is a number"},
 		"configuration schema":    {`{"configuration":{"schema":{"properties":[]}}}`, fault.InvalidJSONSchema, "/properties is an array and must be an object of schemas"},

@@ -4,9 +4,8 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Plugin is the definition of a plugin: what it adds to the bot that it is
-// installed in. Its JSON stands in the database in the form in which it is
-// answered.
+// Plugin is the definition of a plugin: what it adds to the bot that it is installed in. It is
+// stored as the JSON that is answered.
 type Plugin struct {
 	Configuration PluginConfiguration         `json:"configuration" doc:"The configuration schema of an installation."`
 	States        map[string]StateDefinition  `json:"states" doc:"The states, by name."`
@@ -25,19 +24,19 @@ type PluginConfiguration struct {
 	Schema      wire.Object `json:"schema" doc:"The JSON schema of the configuration."`
 }
 
-// EmptyPlugin is the definition of a plugin of which nothing was said.
+// EmptyPlugin is the definition that patches of a new plugin are applied to.
 func EmptyPlugin() Plugin {
 	return Plugin{Configuration: PluginConfiguration{Schema: wire.Object(emptySchema)}}
 }
 
-// ParsePlugin reads what Plugin.JSON wrote.
+// ParsePlugin parses the output of Plugin.JSON.
 func ParsePlugin(text []byte) (p Plugin, err error) {
 	err = wire.ParseJSON(text, &p)
 	return p, err
 }
 
-// JSON is the definition as it is stored and answered. LimitExceeded when it is
-// too large in all.
+// JSON is the definition as it is stored and answered. LimitExceeded when it is too large as
+// a whole.
 func (p Plugin) JSON() ([]byte, error) { return encode("plugin", p) }
 
 // NewPlugin is the definition in a request that creates a plugin.
@@ -53,7 +52,7 @@ type NewPlugin struct {
 	Attributes    map[string]Attribute        `json:"attributes,omitempty" doc:"Free-form attributes for tools, by name."`
 }
 
-// Patch is the patch that makes the definition out of an empty one.
+// Patch is the patch that turns an empty definition into this one.
 func (n NewPlugin) Patch() PluginPatch {
 	p := PluginPatch{
 		States:       sets(n.States, same[StateDefinition]),
@@ -92,8 +91,8 @@ type PluginPatch struct {
 	Attributes    map[string]wire.Patch[Attribute]             `json:"attributes,omitempty" doc:"Attributes to set, by name; null removes one."`
 }
 
-// Members names the members that the patch has, in a fixed order; none means that
-// it changes nothing.
+// Members are the names of the members that the patch has, in a fixed order; without any it
+// changes nothing.
 func (p PluginPatch) Members() []string {
 	return present{
 		{"configuration", !p.Configuration.IsZero()},
@@ -108,11 +107,10 @@ func (p PluginPatch) Members() []string {
 	}.names()
 }
 
-// Apply is the definition after the patch; p stays as it is. The two functions are
-// asked for every dependency that the patch sets, and their errors are returned as
-// they are. LimitExceeded when a part would grow beyond its limit. What the patch
-// holds must have passed Check. The attributes are no part of the definition:
-// ApplyAttributes changes them.
+// Apply is the definition after the patch; p is not changed. The patch must have passed Check.
+// The two functions look up every dependency that the patch sets; their errors are returned
+// unchanged. LimitExceeded when a part would grow beyond its limit. Attributes are not part
+// of the definition: see ApplyAttributes.
 func (p Plugin) Apply(patch PluginPatch, findInterface, findIntegration Find) (Plugin, error) {
 	interfaces, err := depend("interface dependencies", p.Dependencies.Interfaces, patch.Dependencies.Interfaces, findInterface)
 	if err != nil {
@@ -154,8 +152,7 @@ func (p Plugin) checkGrowth(next Plugin) error {
 	)
 }
 
-// Check says whether what the patch sets is well formed and within the limits of
-// one entry, as IntegrationPatch.Check does.
+// Check checks the form and the size of each entry that the patch sets, as BotPatch.Check does.
 func (p PluginPatch) Check() error {
 	if configuration, set := p.Configuration.Get(); set {
 		if err := checkSchema("configuration.schema", configuration.Schema); err != nil {

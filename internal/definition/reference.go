@@ -8,16 +8,16 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// Reference names one version of an integration or interface. In a question it
-// has the id, or the name and a version that may be a range; in an answer all.
+// Reference names one version of an integration or interface. To look one up it has either the
+// id, or the name and a version, which may be a range. The result of a lookup has all three.
 type Reference struct {
 	ID      string `json:"id" minLength:"28" maxLength:"36" doc:"The package."`
 	Name    string `json:"name" maxLength:"200" doc:"The name."`
 	Version string `json:"version" maxLength:"200" doc:"The version."`
 }
 
-// Find finds the package that a reference means. Its error says what is missing
-// and is for the caller to see.
+// Find looks up the package that a reference means. Its error is a fault for the caller that
+// says what is missing.
 type Find func(Reference) (Reference, error)
 
 // Counterpart is what an integration has for a part of an interface.
@@ -34,7 +34,7 @@ type Implementation struct {
 	Channels map[string]Counterpart `json:"channels" doc:"The integration's channels, by the name they have in the interface."`
 }
 
-// ImplementationSettings is what a caller says of an Implementation.
+// ImplementationSettings is an Implementation in a request.
 type ImplementationSettings struct {
 	ID       string                 `json:"id" minLength:"28" maxLength:"36" doc:"The interface."`
 	Entities map[string]Counterpart `json:"entities,omitempty" doc:"The integration's entities, by the name they have in the interface."`
@@ -53,7 +53,7 @@ func (s ImplementationSettings) check(path string) error {
 		{"events", s.Events, maxEvents}, {"channels", s.Channels, maxChannels},
 	} {
 		if len(group.parts) > group.most {
-			return fault.New(fault.LimitExceeded, "%s.%s has %d entries; it can have %d.", path, group.name, len(group.parts), group.most).
+			return fault.New(fault.LimitExceeded, "%s.%s has %d entries; at most %d are allowed.", path, group.name, len(group.parts), group.most).
 				With("limit", group.most).With("count", len(group.parts))
 		}
 		for _, key := range slices.Sorted(maps.Keys(group.parts)) {
@@ -87,8 +87,8 @@ func implement(old map[string]Implementation, patch map[string]wire.Patch[Implem
 	return merge(old, resolved, replace[Implementation]), nil
 }
 
-// lookUp asks find for what each entry of a patch refers to, in the order of the
-// keys, so that the same patch always fails the same way.
+// lookUp finds what each entry of a patch refers to, in the order of the keys, so that the same
+// patch always fails in the same way.
 func lookUp[P any](patch map[string]wire.Patch[P], find Find, reference func(P) Reference) (map[string]Reference, error) {
 	found := make(map[string]Reference, len(patch))
 	for _, alias := range slices.Sorted(maps.Keys(patch)) {
@@ -111,8 +111,8 @@ type Dependencies struct {
 	Integrations map[string]Reference `json:"integrations" doc:"Integrations that must be installed, by alias."`
 }
 
-// DependencySettings is how a caller names a dependency: with an id, which then
-// decides alone, or with a name and a version.
+// DependencySettings is a dependency in a request. It has an id, and then everything else is
+// ignored, or a name and a version.
 type DependencySettings struct {
 	ID      string `json:"id,omitempty" doc:"The package."`
 	Name    string `json:"name,omitempty" doc:"The name, when no id is given."`
@@ -131,7 +131,7 @@ func (s DependencySettings) reference() Reference {
 
 func (s DependencySettings) check(path string) error {
 	if s.ID == "" && s.Name == "" {
-		return fault.New(fault.InvalidPayload, "%s says neither the id nor the name of a package; it needs one of them.", path)
+		return fault.New(fault.InvalidPayload, "%s has neither the id nor the name of a package; it needs one of them.", path)
 	}
 	return nil
 }

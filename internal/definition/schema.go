@@ -11,12 +11,12 @@ import (
 	"github.com/botyard/botyard/internal/wire"
 )
 
-// maxSchemaDepth bounds how deep schemas stand in schemas.
+// maxSchemaDepth is how deep schemas may be nested.
 const maxSchemaDepth = 100
 
-// checkSchema says whether text has the form of a JSON schema: its keywords hold
-// values of the right kind. References are not resolved and unknown keywords not
-// looked at. InvalidJsonSchema names the place, LimitExceeded the size.
+// checkSchema checks that text has the form of a JSON schema: that the values of its keywords are
+// of the right kind. References are not resolved, and unknown keywords are ignored.
+// InvalidJsonSchema names the place, LimitExceeded the size.
 func checkSchema(path string, text wire.Object) error {
 	if size := len(text); size > maxSchema {
 		return tooLarge(path, maxSchema, size)
@@ -34,13 +34,13 @@ func checkSchema(path string, text wire.Object) error {
 	return nil
 }
 
-// schemaReader walks a schema token by token: nothing is kept. A definition has
-// hundreds of schemas, and was found to have no name twice when it was decoded.
+// schemaReader reads a schema token by token and keeps nothing, because a definition can have
+// hundreds of schemas. Duplicate names were already ruled out when the request was decoded.
 type schemaReader struct{ *jsontext.Decoder }
 
 var schemaReaders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
-// form is what the value of a keyword must be; the zero one is anything.
+// form is what the value of a keyword must be; zero is anything.
 type form byte
 
 const (
@@ -54,7 +54,7 @@ const (
 	schemaMap
 )
 
-// forms are by keyword, in quotes as it stands in the text.
+// forms are the forms by keyword, in quotes as in the text.
 var forms = map[string]form{
 	`"$ref"`: aText, `"pattern"`: aText,
 	`"type"`: aTextOrList, `"required"`: textList, `"enum"`: anArray,
@@ -65,7 +65,7 @@ var forms = map[string]form{
 	`"if"`: aSchema, `"then"`: aSchema, `"else"`: aSchema,
 }
 
-// formOf is the form of the value behind a name, which may have escapes.
+// formOf is the form of the value of a keyword, which may be written with escapes.
 func formOf(quoted jsontext.Value) form {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return forms[string(quoted)]
@@ -81,7 +81,7 @@ var kindNames = map[jsontext.Kind]string{
 	'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
 }
 
-// refuse names the next value and what it should have been.
+// refuse is the error about the next value, which should have been what want says.
 func (s schemaReader) refuse(want string) error {
 	got := kindNames[s.PeekKind()]
 	if err := s.SkipValue(); err != nil {
@@ -94,10 +94,10 @@ func (s schemaReader) refuse(want string) error {
 	return fmt.Errorf("%s is %s and must be %s", pointer, got, want)
 }
 
-// schema reads an object of keywords, or a boolean: all or nothing is valid.
+// schema reads a schema: an object of keywords, or a boolean.
 func (s schemaReader) schema(depth int) error {
 	if depth > maxSchemaDepth {
-		return fmt.Errorf("schemas stand more than %d deep in each other", maxSchemaDepth)
+		return fmt.Errorf("schemas are nested more than %d levels deep", maxSchemaDepth)
 	}
 	switch s.PeekKind() {
 	case 't', 'f':
@@ -158,7 +158,7 @@ func (s schemaReader) text() error {
 	return s.SkipValue()
 }
 
-// members has every value of an object read, whose name it gives a form.
+// members reads an object, and has read read each value, given the form for its name.
 func (s schemaReader) members(read func(f form) error) error {
 	if _, err := s.ReadToken(); err != nil {
 		return err

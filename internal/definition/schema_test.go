@@ -28,7 +28,7 @@ func TestSchema(t *testing.T) {
 		`{"anyOf":[{},[]]}`:               "/anyOf/1 is an array and must be a schema",
 		`{"$ref":{}}`:                     "/$ref is an object and must be a string",
 		deep(maxSchemaDepth):              "",
-		deep(maxSchemaDepth + 1):          "more than 100 deep",
+		deep(maxSchemaDepth + 1):          "more than 100 levels deep",
 	} {
 		err := checkSchema("states.s.schema", wire.Object(text))
 		switch {

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// shape is one alternative of a schema, as its keywords: references within the
-// document and allOf are folded in, and it has one type or none at all, which is
-// any. A schema is the union of its shapes; one without shapes admits nothing.
+// shape is one alternative of a schema, as a map of keywords. Local references and allOf are
+// resolved, and type is a single type or absent, which means any. A schema is the union of
+// its shapes; one without shapes admits no value.
 type shape map[string]any
 
 const anyType = "any"
 
-// maxShapes bounds into how many alternatives one schema is taken apart.
+// maxShapes is how many shapes one schema may have.
 const maxShapes = 128
 
-// keywords are those that are compared. All others say nothing of what is valid, or
-// are folded in.
+// keywords are the keywords that shapes keep. The others do not affect validity, or are
+// resolved.
 var keywords = func() map[string]bool {
 	known := map[string]bool{}
 	for _, keyword := range []string{
@@ -37,8 +37,8 @@ var keywords = func() map[string]bool {
 	return known
 }()
 
-// shapes takes a schema apart; root is the document that its references are for.
-// When the work becomes too much, the budget is spent and the result means nothing.
+// shapes splits a schema into its shapes; root is the document that local references point
+// into. When that is too much work the budget is spent, and the result is meaningless.
 func (w *walk) shapes(root, schema any, depth int) []shape {
 	w.spend(1)
 	if depth > maxComparisonDepth {
@@ -91,8 +91,8 @@ func (w *walk) shapes(root, schema any, depth int) []shape {
 	return all
 }
 
-// split makes one shape of every type that the schema names, or that its values
-// have.
+// split makes one shape for every type that the schema names or, when it names none, that the
+// values of its enumeration have.
 func (w *walk) split(base shape, object map[string]any) []shape {
 	if value, is := object["const"]; is {
 		base["enum"] = []any{value}
@@ -124,7 +124,7 @@ func (w *walk) split(base shape, object map[string]any) []shape {
 	return all
 }
 
-// typesOf is the types that a schema names.
+// typesOf is the types that a schema names; named is false when it has no type keyword.
 func typesOf(object map[string]any) (types []string, named bool) {
 	switch t := object["type"].(type) {
 	case string:
@@ -164,8 +164,8 @@ func typeOf(value any) string {
 	return "object"
 }
 
-// reduce leaves out the values that are not of the type, and says whether the shape
-// still admits anything.
+// reduce removes the enumerated values that are not of the shape's type, and says whether the
+// shape still admits anything.
 func (s shape) reduce() bool {
 	values, limited := s.values()
 	t := s.typ()
@@ -182,7 +182,7 @@ func (s shape) reduce() bool {
 	return len(fit) > 0
 }
 
-// both is the shapes that are a shape of each list at once.
+// both is the intersection of two unions of shapes.
 func (w *walk) both(xs, ys []shape) (all []shape) {
 	for _, x := range xs {
 		for _, y := range ys {
@@ -200,8 +200,8 @@ func (w *walk) both(xs, ys []shape) (all []shape) {
 	return all
 }
 
-// conjoin is the shape of what x and y both admit, nil when that is nothing. Where
-// keywords cannot be made one they stand side by side: a change of either shows.
+// conjoin is the intersection of two shapes, nil when it is empty. Values of a keyword that
+// cannot be merged are kept side by side, so that a change of either is noticed.
 func (w *walk) conjoin(x, y shape) shape {
 	w.spend(len(x) + len(y))
 	next := maps.Clone(x)
@@ -277,8 +277,8 @@ func pick(x, y any, tighter func(a, b float64) float64) (any, bool) {
 	return tighter(one, other), isOne && isOther
 }
 
-// common is the values of two enumerations; never nil, since shapes without values
-// are left out by reduce.
+// common is the values that two enumerations share. It is never nil, which conjoin would take
+// for a conflict; reduce drops shapes without values.
 func (w *walk) common(x, y any) any {
 	xs, _ := x.([]any)
 	ys, _ := y.([]any)
@@ -310,7 +310,7 @@ func (w *walk) conjoinedProperties(x, y any) any {
 	return all
 }
 
-// resolve finds what a reference within the document is for.
+// resolve finds the target of a reference into the same document.
 func resolve(root any, ref string) (target any, ok bool) {
 	pointer, isFragment := strings.CutPrefix(ref, "#")
 	if !isFragment {
@@ -353,7 +353,7 @@ func (s shape) typ() string {
 	return anyType
 }
 
-// can says whether a value may have the type.
+// can says whether a value of the shape can have type t.
 func (s shape) can(t string) bool {
 	is := s.typ()
 	return is == anyType || is == t || is == "integer" && t == "number"
@@ -373,7 +373,7 @@ func (s shape) lower() limit { return s.end("minimum", "exclusiveMinimum", lowes
 
 func (s shape) upper() limit { return s.end("maximum", "exclusiveMaximum", highest) }
 
-// end is the tighter of two keywords. Old drafts make the exclusive one a switch.
+// end is the tighter bound of two keywords. In old drafts the exclusive one is a boolean.
 func (s shape) end(inclusive, exclusive string, e end) limit {
 	bound, strict := s.bound(inclusive), s.bound(exclusive)
 	strict.exclusive = strict.set
@@ -391,7 +391,7 @@ func (s shape) schemas(keyword string) map[string]any {
 	return schemas
 }
 
-// required is the names of the required properties, sorted.
+// required is the sorted names of the required properties.
 func (s shape) required() (names []string) {
 	list, _ := s["required"].([]any)
 	for _, entry := range list {
@@ -403,9 +403,9 @@ func (s shape) required() (names []string) {
 	return slices.Compact(names)
 }
 
-// others is what is said of properties without a name: a schema, true or false. An
-// object of which it is only said that it has no properties has none: so the
-// configuration of a package is written that has no configuration.
+// others is what is said of properties that are not named: a schema, true or false. An object
+// with an empty list of properties and nothing else has no other properties either: that
+// is how packages declare that they have no configuration.
 func (s shape) others() any {
 	switch others := s["additionalProperties"].(type) {
 	case bool:
@@ -422,7 +422,7 @@ func (s shape) others() any {
 	return true
 }
 
-// items is the schemas of the first items, and that of the rest.
+// items is the schemas of the first items, by position, and the schema of the rest.
 func (s shape) items() (first []any, rest any) {
 	rest = true
 	if first, is := s["prefixItems"].([]any); is {
@@ -443,7 +443,7 @@ func (s shape) items() (first []any, rest any) {
 	return nil, rest
 }
 
-// typeNames is the types of the shapes, to be read.
+// typeNames lists the types of the shapes for a message.
 func typeNames(shapes []shape) string {
 	var names []string
 	for _, s := range shapes {

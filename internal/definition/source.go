@@ -1,7 +1,8 @@
 package definition
 
-// Source is the request that makes the definition out of an empty one: all that was
-// said of it, and nothing of how it has gone since.
+// Source is the request that creates a bot with this definition. It has everything that the
+// definition declares, and nothing that happened since, such as failures of recurring
+// events.
 func (b Bot) Source() NewBot {
 	n := NewBot{
 		States: b.States, Events: b.Events, Subscriptions: b.Subscriptions, Actions: b.Actions,
@@ -18,7 +19,7 @@ func (b Bot) Source() NewBot {
 	return n
 }
 
-// source is the set as a request has it; one without tags is not mentioned.
+// source is the set as a request has it; without tags it is absent.
 func (s TagSet) source() NewTagSet {
 	if len(s.Tags) == 0 {
 		return NewTagSet{}
@@ -26,9 +27,9 @@ func (s TagSet) source() NewTagSet {
 	return NewTagSet(s)
 }
 
-// Become is the definition that a source makes, in place of b. A recurring event
-// that stays what it was keeps how it has gone. LimitExceeded when a part is beyond
-// its limit. The source must have passed Check, as a patch.
+// Become is the definition of source, to replace b. Recurring events that do not change keep
+// their record of failures. The patch of source must have passed Check. LimitExceeded when a
+// part is beyond its limit.
 func (b Bot) Become(source NewBot) (Bot, error) {
 	next, err := EmptyBot().Apply(source.Patch())
 	if err != nil {
