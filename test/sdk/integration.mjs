@@ -3,10 +3,14 @@
 //	node integration.mjs
 //
 // It prints its port. What its configuration says decides what it does. VERIFY is the
-// module of the documentation's verify function, SIGNING_SECRET what it is given.
+// module of the documentation's verify function, SIGNING_SECRET what it is given, AHEAD
+// how many milliseconds the clock of the server that calls it is ahead of the machine's.
 import { createServer } from 'node:http'
 import sdk from '@botpress/sdk'
 
+
+const now = Date.now
+Date.now = () => now() + Number(process.env.AHEAD)
 
 const { Integration, RuntimeError } = sdk
 const { verify } = await import(process.env.VERIFY)

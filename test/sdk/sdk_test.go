@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,7 +103,7 @@ func node(t *testing.T, program string, environment ...string) (url string, line
 			if port, found := strings.CutPrefix(line, "port "); found {
 				return "http://127.0.0.1:" + port, printed
 			}
-		case <-time.After(time.Minute):
+		case <-time.After(harness.Patience):
 			t.Fatalf("%s does not tell its port", program)
 		}
 	}
@@ -147,7 +148,8 @@ func TestIntegrationOfTheSDK(t *testing.T) {
 			"configuration": object{"schema": object{"type": "object", "properties": object{"token": object{"type": "string"}}, "required": []string{"token"}}},
 		}, &published)
 		of := published.Integration["id"].(string)
-		url, _ := node(t, "integration.mjs", "VERIFY="+verify, "SIGNING_SECRET="+published.Integration["signingSecret"].(string), "BP_TOKEN=none")
+		url, _ := node(t, "integration.mjs", "VERIFY="+verify, "SIGNING_SECRET="+published.Integration["signingSecret"].(string), "BP_TOKEN=none",
+			fmt.Sprint("AHEAD=", time.Until(s.Server.Clock.Now()).Milliseconds()))
 		a.Do(t, "PUT", "/v1/admin/integrations/"+of, object{"url": url}, nil)
 		// The older of two secrets is good for a day.
 		a.Do(t, "POST", "/v1/admin/integrations/"+of+"/signing-secrets/rotate", object{}, nil)
@@ -191,25 +193,19 @@ func TestIntegrationOfTheSDK(t *testing.T) {
 		}
 
 		setUp(t, a, bot, object{"good": nil, "broken": nil})
-		var all []told
-		for range 200 {
+		harness.Eventually(t, "the integration to be told that an instance is gone", func() bool {
 			other := setUp(t, a, bot, object{"other": object{"integrationId": of, "configuration": object{"token": "ok"}}})["other"].(object)
 			_, _, text := knock(t, other["webhookUrl"].(string)+"/told", "")
-			all = nil
+			var all []told
 			if err := json.Unmarshal([]byte(text), &all); err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
-			for _, one := range all {
-				if one.Operation == "unregister" && one.WebhookURL == webhook {
-					if got := one.Ctx["configuration"].(object)["token"]; got != "ok" || one.Ctx["integrationAlias"] != "good" {
-						t.Errorf("it was unregistered with %v", one.Ctx)
-					}
-					return
-				}
+			n := slices.IndexFunc(all, func(one told) bool { return one.Operation == "unregister" && one.WebhookURL == webhook })
+			if n >= 0 && (all[n].Ctx["configuration"].(object)["token"] != "ok" || all[n].Ctx["integrationAlias"] != "good") {
+				t.Errorf("it was unregistered with %v", all[n].Ctx)
 			}
-			time.Sleep(25 * time.Millisecond)
-		}
-		t.Errorf("it was not unregistered: %v", all)
+			return n >= 0
+		})
 	})
 }
 
@@ -220,7 +216,7 @@ func TestBotOfTheSDK(t *testing.T) {
 		s.Person(t).Do(t, "POST", "/v1/admin/bots", object{
 			"dev": true, "url": url, "configuration": object{"data": object{"k": "v"}, "schema": object{}},
 		}, &made)
-		deadline := time.After(time.Minute)
+		deadline := time.After(harness.Patience)
 		for {
 			select {
 			case line := <-lines:
