@@ -310,11 +310,19 @@ func (s *blockStore) withVolume(ctx context.Context, class Class, day int64, fn 
 	if err != nil {
 		return err
 	}
-	if err := fn(v); err != nil {
-		return s.archive.failed(ctx, v, err)
+	err = fn(v)
+	var ofMain *mainError
+	if err == nil || errors.As(err, &ofMain) {
+		return err
 	}
-	return nil
+	return s.archive.failed(ctx, v, err)
 }
+
+// mainError is an error of the main database, for which a volume is not to blame.
+type mainError struct{ error }
+
+// Unwrap is the error itself.
+func (e *mainError) Unwrap() error { return e.error }
 
 // tear notes that a block cannot be decoded. The other blocks of its volume are still read.
 func (s *blockStore) tear(ctx context.Context, v *volume, b *block, err error) {
@@ -358,7 +366,11 @@ func (s *blockStore) rolled(ctx context.Context, v *volume) (int64, error) {
 	if v.class == Logs {
 		return 1<<63 - 1, nil
 	}
-	return selectCursor(ctx, s.main.Reader(ctx), cursorName(v))
+	sequence, err := selectCursor(ctx, s.main.Reader(ctx), cursorName(v))
+	if err != nil {
+		return 0, &mainError{err}
+	}
+	return sequence, nil
 }
 
 // today is the current day, as days since 1970.

@@ -62,7 +62,7 @@ func (s *blockStore) eraseLeft(ctx context.Context, w id.Workspace, stays func(c
 		for _, o := range owners {
 			kept, err := stays(ctx, o)
 			if err != nil {
-				return err
+				return &mainError{err}
 			}
 			if kept {
 				continue

@@ -205,14 +205,14 @@ func selectTexts(ctx context.Context, q db.Querier, v *volume, ranges []textRang
 	for i := range powerOfTwo(len(ranges)) {
 		switch {
 		case i == 0: // the first row determines the types of the columns
-			s.Add(`(CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS INTEGER), CAST(? AS INTEGER))`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
+			s.Add(`(CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
 		case i < len(ranges):
 			s.Add(`, (?, ?, ?, ?)`, i, ranges[i].sequence, ranges[i].from+1, ranges[i].to-ranges[i].from)
 		default:
 			s.Add(`, (?, ?, ?, ?)`, i, -1, 1, 0) // padding, which matches no block
 		}
 	}
-	s.Add(v.text(`) SELECT ` + identityColumns + `, w.place, substr(b.text, w.start, w.length) FROM wanted w JOIN {blocks} b ON b.sequence = w.sequence`))
+	s.Add(v.text(`) SELECT ` + identityColumns + `, w.place, substr(b.text, CAST(w.start AS INTEGER), CAST(w.length AS INTEGER)) FROM wanted w JOIN {blocks} b ON b.sequence = w.sequence`))
 	texts := make(map[textRange]excerpt, len(ranges))
 	err := scanAll(ctx, q, &s, func(scan func(...any) error) error {
 		var found identity

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -149,6 +150,33 @@ func TestDamagedKeysOfAPastDay(t *testing.T) {
 	}
 	if got := s.Damaged(); len(got) != 2 {
 		t.Errorf("damaged are %q", got)
+	}
+}
+
+// When the main database is damaged, no day of telemetry is set aside for it.
+func TestDamagedMainDatabase(t *testing.T) {
+	d, dir, c := mainDatabase(t), t.TempDir(), &movable{at: noon}
+	s := openStore(t, d, dir, c)
+	defer func() { closeStore(t, s) }()
+	mustAppend(t, s, logLine(c, 0, "m"))
+	garbage := filepath.Join(t.TempDir(), "garbage.db")
+	if err := os.WriteFile(garbage, bytes.Repeat([]byte("garbage "), 4000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, damage := db.Open(t.Context(), db.Options{File: garbage})
+	if !db.Damaged(damage) {
+		t.Fatal(damage)
+	}
+	for _, tt := range []struct {
+		err     error
+		damaged int
+	}{{&mainError{damage}, 0}, {damage, 1}} {
+		if err := s.withVolume(t.Context(), Logs, dayOf(noon), func(*volume) error { return tt.err }); !errors.Is(err, tt.err) {
+			t.Errorf("the error is %v, want %v", err, tt.err)
+		}
+		if got := s.Damaged(); len(got) != tt.damaged {
+			t.Errorf("damaged are %q, want %d", got, tt.damaged)
+		}
 	}
 }
 
