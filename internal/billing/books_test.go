@@ -455,10 +455,7 @@ func TestRetryAfterPayingByHand(t *testing.T) {
 func TestJoinedTry(t *testing.T) {
 	for _, trouble := range []trouble{lostBefore, lostAfter, slow} {
 		onBoth(t, func(t *testing.T, open func() installation) {
-			it, bank, clock := open(), newTill(), &hand{}
-			clock.now = it.Clock.Now()
-			it.Billing.Provider, it.Billing.Clock, it.Billing.Queue = bank, clock, jobs.New(it.DB, clock, it.Log)
-			it.Clock = clock
+			it, bank, clock := byHand(open)
 			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, shyCard); return err })
 			it.assign(t, plan.Team)
 			it.do(t)
@@ -488,10 +485,7 @@ func TestJoinedTry(t *testing.T) {
 // charged as soon as that one is refused, even if it was the last of the schedule.
 func TestMethodSetWhileCharged(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() installation) {
-		it, bank, clock := open(), newTill(), &hand{}
-		clock.now = it.Clock.Now()
-		it.Billing.Provider, it.Billing.Clock, it.Billing.Queue = bank, clock, jobs.New(it.DB, clock, it.Log)
-		it.Clock = clock
+		it, bank, clock := byHand(open)
 		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
 		it.assign(t, plan.Team)
 		it.do(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/botyard/botyard/internal/plan"
 )
 
-// packedFace is DejaVu Sans 2.37 as it was released, compressed with zstd: one face
-// with Latin, Greek and Cyrillic. Invoices carry only the glyphs that they use.
+// packedFace is DejaVu Sans 2.37 as released, compressed with zstd: one face with Latin,
+// Greek and Cyrillic. An invoice embeds only the glyphs that it uses.
 //
 //go:embed font/DejaVuSans.ttf.zst
 var packedFace []byte
@@ -26,7 +26,7 @@ var packedFace []byte
 //go:embed font/LICENSE
 var fontNotice string
 
-// Notice is the licence of the font that is built in and embedded in invoices.
+// Notice is the licence of the font, which is part of the program and of every invoice.
 func Notice() string { return fontNotice }
 
 var face = sync.OnceValues(func() ([]byte, error) {
@@ -38,7 +38,7 @@ var face = sync.OnceValues(func() ([]byte, error) {
 	return unpacker.DecodeAll(packedFace, nil)
 })
 
-// InvoiceNumber is how a number is written on an invoice and in lists.
+// InvoiceNumber is an invoice's number as it is printed; empty for a draft.
 func InvoiceNumber(n int64) string {
 	if n == 0 {
 		return ""
@@ -65,13 +65,13 @@ const (
 	large    = 18.0
 )
 
-// sheet is an invoice while it is drawn.
+// sheet is an invoice while it is rendered.
 type sheet struct {
 	*fpdf.Fpdf
 	invoice Invoice
 }
 
-// renderPDF draws an invoice as a PDF. It is pure: the same invoice makes the same bytes.
+// renderPDF renders an invoice. It is pure: the same invoice makes the same bytes.
 func renderPDF(i Invoice) ([]byte, error) {
 	font, err := face()
 	if err != nil {
@@ -82,7 +82,7 @@ func renderPDF(i Invoice) ([]byte, error) {
 	s.SetCatalogSort(true)
 	s.SetCreationDate(i.CreatedAt)
 	s.SetModificationDate(i.CreatedAt)
-	s.SetTitle("Invoice "+InvoiceNumber(i.Number), true)
+	s.SetTitle(i.title()+" "+InvoiceNumber(i.Number), true)
 	s.SetProducer("botyard", true)
 	s.SetMargins(sheetMargin, sheetMargin, sheetMargin)
 	s.SetAutoPageBreak(false, sheetBottom)
@@ -99,9 +99,8 @@ func renderPDF(i Invoice) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// printable is text as a line of the sheet takes it: what breaks lines or moves the
-// pen becomes a space, and what stands outside the font's plane its sign for an
-// unknown character.
+// printable makes text safe for one line: white space becomes a space, control characters
+// are dropped, and what the font cannot have becomes its replacement character.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -121,14 +120,13 @@ func (s *sheet) ink(size float64, grey int) {
 	s.SetTextColor(grey, grey, grey)
 }
 
-// text writes one line at x from the left margin and answers nothing: what is too
-// wide is broken by the callers with wrap.
+// text writes one line at x from the left margin. Callers break long text with wrap.
 func (s *sheet) text(x, width float64, align, text string) {
 	s.SetX(sheetMargin + x)
 	s.CellFormat(width, lineHeight, text, "", 0, align, false, 0, "")
 }
 
-// wrap breaks text into lines of at most width. Words that are wider are broken too.
+// wrap breaks text into lines of at most width, and within words that are wider.
 func (s *sheet) wrap(text string, width float64) []string {
 	text = strings.TrimSpace(printable(text))
 	if text == "" {
@@ -151,7 +149,7 @@ func (s *sheet) paragraph(x, width float64, texts ...string) {
 func (s *sheet) head() {
 	i := s.invoice
 	s.ink(large, 20)
-	s.text(0, 90, "L", "Invoice")
+	s.text(0, 90, "L", i.title())
 	s.ink(normal, 60)
 	top := s.GetY()
 	s.SetY(top)
@@ -172,13 +170,12 @@ func (s *sheet) head() {
 	left := s.GetY()
 
 	s.SetY(top)
-	for _, fact := range [][2]string{
-		{"Number", InvoiceNumber(i.Number)},
-		{"Date", i.CreatedAt.Format(day)},
-		{"Due", i.DueAt.Format(day)},
-		{"Period", span(i.Period.Start, i.Period.End)},
-		{"Workspace", string(i.Workspace)},
-	} {
+	facts := [][2]string{{"Number", InvoiceNumber(i.Number)}, {"Date", i.CreatedAt.Format(day)}}
+	if i.Kind != CreditNote {
+		facts = append(facts, [2]string{"Due", i.DueAt.Format(day)})
+	}
+	facts = append(facts, [2]string{"Period", span(i.Period.Start, i.Period.End)}, [2]string{"Workspace", string(i.Workspace)})
+	for _, fact := range facts {
 		s.ink(small, 120)
 		s.text(95, 20, "L", fact[0])
 		s.ink(small, 20)
@@ -188,9 +185,17 @@ func (s *sheet) head() {
 	s.SetY(max(s.GetY(), left) + 8)
 }
 
+// title is what the document is called.
+func (i Invoice) title() string {
+	if i.Kind == CreditNote {
+		return "Credit note"
+	}
+	return "Invoice"
+}
+
 const day = "2006-01-02"
 
-// span is a period as it is read: its last day belongs to it.
+// span is a period in words, with its last day inclusive.
 func span(from, until time.Time) string {
 	last := until.Add(-time.Second)
 	if from.IsZero() || until.IsZero() || !last.After(from) {
@@ -199,7 +204,7 @@ func span(from, until time.Time) string {
 	return from.Format(day) + " to " + last.Format(day)
 }
 
-// lines is the receiver of an invoice as on an envelope.
+// lines is the recipient of an invoice, as on an envelope.
 func (b BillTo) lines() []string {
 	lines := []string{b.Name, b.Email}
 	if a := b.Address; a != nil {
@@ -225,7 +230,7 @@ func (s *sheet) rule() {
 	s.Ln(1.5)
 }
 
-// room begins a page when what comes next, so high, does not fit on this one.
+// room begins a new page when the given height does not fit on this one.
 func (s *sheet) room(height float64) (broke bool) {
 	_, sheetHeight := s.GetPageSize()
 	if s.GetY()+height <= sheetHeight-sheetBottom {
@@ -275,7 +280,7 @@ func (s *sheet) sum(of string, amount plan.Cents) {
 	s.Ln(lineHeight + 1.5)
 }
 
-// line writes one line, on one page as a whole.
+// line writes one line item, which never spans two pages.
 func (s *sheet) line(l Line) {
 	s.ink(normal, 20)
 	parts := s.wrap(l.Description, quantityAt-2)
@@ -309,7 +314,7 @@ func (s *sheet) line(l Line) {
 	s.Ln(1.5)
 }
 
-// note is what the operator has to say below the sums: how to pay, who answers.
+// note writes the operator's note below the totals, such as how to pay.
 func (s *sheet) note() {
 	s.ink(small, 90)
 	var lines []string

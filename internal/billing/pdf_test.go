@@ -116,6 +116,20 @@ func TestPaper(t *testing.T) {
 	}
 }
 
+// A credit note is called one, and is not due.
+func TestPaperOfCreditNote(t *testing.T) {
+	i := longInvoice(1)
+	i.Kind = CreditNote
+	pdf, err := renderPDF(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := run(t, "pdftotext", pdf, "-layout", "-")
+	if !strings.Contains(text, "Credit note") || strings.Contains(text, "Due") || strings.Contains(text, "Invoice") {
+		t.Errorf("the credit note says %s", text)
+	}
+}
+
 // What people call themselves never keeps an invoice from being drawn.
 func TestPaperOfStrangeNames(t *testing.T) {
 	for _, name := range []string{
