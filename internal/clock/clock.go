@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Clock tells the time. Now is UTC, cut to milliseconds: that is the precision
-// of every timestamp on the wire and in the database, so what was written
-// compares equal to what is read back.
+// Clock tells the time. Now is in UTC, truncated to milliseconds: the precision of every
+// timestamp on the wire and in the database, so that a stored time compares equal to the
+// one read back.
 type Clock interface{ Now() time.Time }
 
 type system struct{}
@@ -24,16 +24,16 @@ func (system) Now() time.Time { return time.Now().UTC().Truncate(time.Millisecon
 // System is the clock of the machine.
 func System() Clock { return system{} }
 
-// offsetFile is where a development data directory keeps its offset, in
-// nanoseconds, as decimal text.
+// offsetFile holds the offset in a development data directory: nanoseconds, as decimal
+// text.
 const offsetFile = "clock-offset"
 
-// ReloadEvery bounds how often Development looks at its file, and so how long a
-// running server takes to see an advance made by another process.
+// ReloadEvery bounds how often Development reads its file, and thus how long a running server
+// takes to notice that another process has moved the clock.
 const ReloadEvery = 50 * time.Millisecond
 
-// Development is a clock that runs ahead of the system's. It only moves forward:
-// going back would break the order of ids and the meaning of expiry.
+// Development is a clock that runs ahead of the system's. It only moves forward: going back
+// would break the order of ids and the expiry of things.
 type Development struct {
 	path   string
 	mu     sync.Mutex
@@ -41,8 +41,8 @@ type Development struct {
 	looked time.Time
 }
 
-// NewDevelopment opens the development clock of a data directory. A directory
-// that has none yet starts without an offset; a damaged offset is an error.
+// NewDevelopment opens the development clock of a data directory. Without a file, the offset
+// is zero; a damaged file is an error.
 func NewDevelopment(dir string) (*Development, error) {
 	d := &Development{path: filepath.Join(dir, offsetFile)}
 	offset, err := d.load()
@@ -58,8 +58,8 @@ func (d *Development) Now() time.Time {
 	now := time.Now()
 	d.mu.Lock()
 	if now.Sub(d.looked) >= ReloadEvery {
-		// A file that cannot be read now (it is being replaced) keeps the
-		// offset we know: a clock never fails.
+		// If the file cannot be read, because it is being replaced, the known offset
+		// stays: a clock never fails.
 		if offset, err := d.load(); err == nil {
 			d.offset = offset
 		}
@@ -70,15 +70,15 @@ func (d *Development) Now() time.Time {
 	return now.UTC().Truncate(time.Millisecond)
 }
 
-// MaxAhead is how far a development clock can run ahead of the system's: a hundred
-// years, which a duration holds twice.
+// MaxAhead is how far a development clock can run ahead of the system's: a hundred years. A
+// duration holds more than twice that, so that sums do not overflow.
 const MaxAhead = 100 * 365 * 24 * time.Hour
 
-// ErrStep says that a clock cannot be moved so far, or not in that direction.
+// ErrStep is the error for a step that is too long or goes backwards.
 var ErrStep = errors.New("the clock cannot be moved")
 
-// Advance moves the clock forward by by and answers the new time. A step that is not
-// positive, or would bring the clock further ahead than MaxAhead, is ErrStep.
+// Advance moves the clock forward and returns the new time. A step that is not positive, or
+// would exceed MaxAhead, is ErrStep.
 func (d *Development) Advance(by time.Duration) (time.Time, error) {
 	if by <= 0 {
 		return time.Time{}, fmt.Errorf("%w by %s: it only moves forward", ErrStep, by)
@@ -90,7 +90,7 @@ func (d *Development) Advance(by time.Duration) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if by > MaxAhead-offset {
-		return time.Time{}, fmt.Errorf("%w by %s: it is %s ahead already, and may be %s, which is a hundred years", ErrStep, by, offset, MaxAhead)
+		return time.Time{}, fmt.Errorf("%w by %s: it is %s ahead already, and can be at most %s ahead, which is a hundred years", ErrStep, by, offset, MaxAhead)
 	}
 	offset += by
 	temporary := d.path + ".new"
@@ -114,7 +114,7 @@ func (d *Development) load() (time.Duration, error) {
 	}
 	offset, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	if err != nil || offset < 0 {
-		return 0, fmt.Errorf("%s must hold a number of nanoseconds, it holds %.40q", d.path, text)
+		return 0, fmt.Errorf("%s must contain a number of nanoseconds, and it contains %.40q", d.path, text)
 	}
 	return time.Duration(offset), nil
 }
@@ -122,11 +122,11 @@ func (d *Development) load() (time.Duration, error) {
 // Started is a moment of the machine's monotonic clock, for measuring.
 type Started struct{ at time.Time }
 
-// Start begins a measurement.
+// Start starts a measurement.
 func Start() Started { return Started{time.Now()} }
 
-// Elapsed is the time since the start. It is not moved by a clock that is set.
+// Elapsed is the time since the start, whatever happens to the system's clock.
 func (s Started) Elapsed() time.Duration { return time.Since(s.at) }
 
-// Deadline is the machine's time after d, for sockets, which know no other clock.
+// Deadline is the system's time after d, for sockets, which know no other clock.
 func Deadline(d time.Duration) time.Time { return time.Now().Add(d) }

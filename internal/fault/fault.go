@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Type is the public type of an error. Clients choose their error class by it
-// and by nothing else, so a value outside this list reaches them as Unknown.
+// Type is the public type of an error. Clients choose their error class by it alone, so a
+// value outside of this list reaches them as Unknown.
 type Type string
 
 // The error types of the public API, with the statuses of Type.Status.
@@ -52,7 +52,7 @@ var statuses = map[Type]int{
 	LimitExceeded: 413, BreakingChanges: 400, OperationTimeout: 504,
 }
 
-// Status is the HTTP status of the type; 500 for a type that is not in the list.
+// Status is the HTTP status of the type, and 500 for an unknown one.
 func (t Type) Status() int {
 	if s, ok := statuses[t]; ok {
 		return s
@@ -60,28 +60,28 @@ func (t Type) Status() int {
 	return 500
 }
 
-// Known says whether t is in the list of the public API.
+// Known reports whether t is in the list.
 func (t Type) Known() bool { _, ok := statuses[t]; return ok }
 
-// Error is what every layer returns when something is wrong.
+// Error is the error that every layer returns to its caller.
 type Error struct {
 	Type Type
-	// Message is public: it says what is wrong, with which value, and what
-	// would be right. It never holds a cause, a secret or a whole body.
+	// Message is public: it says what is wrong, with which value, and what would be
+	// right. It never contains a cause, a secret or a whole body.
 	Message string
 	// Metadata is public and optional; its keys are part of the API.
 	Metadata map[string]any
-	// RetryAfter is how long the caller should wait; zero says nothing.
+	// RetryAfter is how long the caller should wait, if positive.
 	RetryAfter time.Duration
 	cause      error
 }
 
-// New makes an error of type t with a public message.
+// New creates an error of type t with a public message.
 func New(t Type, format string, args ...any) *Error {
 	return &Error{Type: t, Message: fmt.Sprintf(format, args...)}
 }
 
-// Because keeps cause for the log; the caller never sees it.
+// Because adds the cause, for the log; callers never see it.
 func (e *Error) Because(cause error) *Error {
 	e.cause = cause
 	return e
@@ -96,13 +96,13 @@ func (e *Error) With(key string, value any) *Error {
 	return e
 }
 
-// After says when a repeat can succeed.
+// After sets how long the caller should wait before trying again.
 func (e *Error) After(d time.Duration) *Error {
 	e.RetryAfter = d
 	return e
 }
 
-// Error holds the cause too: it is for the log, not for an answer.
+// Error includes the cause: it is for the log, not for an answer.
 func (e *Error) Error() string {
 	if e.cause != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Type, e.Message, e.cause)
@@ -113,12 +113,12 @@ func (e *Error) Error() string {
 // Unwrap gives the cause to errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.cause }
 
-// internalMessage is all that a caller learns of an unexpected failure; the id
-// of the answer leads the operator to the cause in the log.
+// internalMessage is all that a caller learns of an unexpected failure. By the id of the
+// answer, the operator finds the cause in the log.
 const internalMessage = "Something went wrong on our side. Nothing was changed. Quote the id of this error to the operator of this server."
 
-// From turns any error into an *Error: one that already is stays as it is, all
-// else becomes Internal with the error as its cause. From(nil) is nil.
+// From turns any error into an *Error. An *Error, wrapped or not, is returned as it is; any
+// other error becomes the cause of an Internal one. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil
@@ -130,13 +130,13 @@ func From(err error) *Error {
 	return &Error{Type: Internal, Message: internalMessage, cause: err}
 }
 
-// Is says whether err is, or wraps, an *Error of type t.
+// Is reports whether err is, or wraps, an *Error of type t.
 func Is(err error, t Type) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Type == t
 }
 
-// Bounded cuts what a caller sent to what a message can hold, on a rune's boundary.
+// Bounded shortens what a caller sent to 100 bytes, for a message.
 func Bounded(s string) string { return BoundedTo(s, 100) }
 
 // BoundedTo cuts text to most bytes, on a rune's boundary, and says that it did.

@@ -1,6 +1,6 @@
 package fault
 
-// Category says whom an Issue concerns; the public API knows no other.
+// Category says what an Issue is about; the public API knows no others.
 type Category string
 
 // The categories of issues.
@@ -18,9 +18,9 @@ const (
 // Categories are all categories.
 var Categories = []Category{UserCode, Limits, Configuration, Other}
 
-// Issue is a lasting fault that is shown to the owner of a bot, not to a caller.
-// The same fault met again is one issue with one event more: what makes it the
-// same is the bot, Code and what GroupBy says.
+// Issue is a lasting fault that is shown to the owner of a bot, not to a caller. If it occurs
+// again, it stays one issue, with one more event: occurrences are the same issue if bot, Code
+// and the values of GroupBy are the same.
 type Issue struct {
 	// Code names the fault for programs, like "registration_failed".
 	Code     string
@@ -30,8 +30,8 @@ type Issue struct {
 	Description string
 	// Data are the circumstances of this event, by name.
 	Data map[string]string
-	// GroupBy are names in Data whose values tell two issues of one code apart. One
-	// that is no name in Data stands for itself.
+	// GroupBy are names in Data whose values distinguish issues of the same code. A name
+	// that is not in Data stands for itself.
 	GroupBy []string
 	// ResolutionLink is where the owner can put it right, or empty.
 	ResolutionLink string

@@ -130,9 +130,9 @@ func NewBot(dev bool, now time.Time) Bot {
 	return Bot(ordered(now))
 }
 
-// ordered makes a UUID that ascends with time, to the millisecond, and has the form
-// of version 4: clients know bots' ids by that form, and an index keeps neighbours
-// in time on one page, where random ids would touch a page each.
+// ordered creates a UUID that ascends with time, to the millisecond, but has the form of
+// version 4, by which clients recognise bots' ids. In an index, ids of the same time share a
+// page, where random ones would touch a page each.
 func ordered(now time.Time) string {
 	u := uuid.New()
 	ms := uint64(now.UnixMilli())
@@ -193,8 +193,8 @@ func NewGrant(now time.Time) string { return prefixed("grant", now) }
 // NewDiscount makes the id of a discount.
 func NewDiscount(now time.Time) string { return prefixed("discount", now) }
 
-// NewError makes the id of one error answer, in the form the official client
-// makes its own: err_, the UTC second, an x and eight upper-case hex digits.
+// NewError creates the id of one error answer, in the form that the official client uses for
+// its own: err_, the UTC time to the second, an x and eight upper-case hex digits.
 func NewError(now time.Time) string {
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand.Read ends the program instead

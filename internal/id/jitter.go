@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Jitter is a random duration in [0, limit): waits drawn by it keep those who met
-// once from meeting again. It is zero when limit is not positive.
+// Jitter is a random duration in [0, limit), which keeps retries that collided once from
+// colliding again. It is zero if limit is not positive.
 func Jitter(limit time.Duration) time.Duration {
 	if limit <= 0 {
 		return 0

@@ -1,5 +1,5 @@
-// Package trace has the spans of OpenTelemetry: what a request, a job, a transaction
-// or an outward call took, and which of them caused which.
+// Package trace makes spans of OpenTelemetry: how long a request, a job, a transaction or an
+// outgoing call took, and which of them caused which.
 //
 // It owns the export, set up by the standard OTEL_ variables and off without them,
 // the trace context that crosses processes (W3C), and the trace of log lines. It does

@@ -23,8 +23,8 @@ const (
 // nothing.
 type Span struct{ span api.Span }
 
-// Begin begins a span within the one that ctx carries. Without one there is none: work
-// that nobody asked for, such as a look for new jobs, is no trace.
+// Begin starts a span within the one that ctx carries. Without one it starts none: work that
+// nobody asked for, such as polling for jobs, makes no traces.
 func Begin(ctx context.Context, name string, kind Kind) (context.Context, Span) {
 	parent := api.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -35,7 +35,7 @@ func Begin(ctx context.Context, name string, kind Kind) (context.Context, Span) 
 	return ctx, Span{span}
 }
 
-// On says whether there is a span: what only it would hold need not be made else.
+// On reports whether the span is recorded: otherwise its attributes need not be computed.
 func (s Span) On() bool { return s.span != nil && s.span.IsRecording() }
 
 // Rename names the span by what the work turned out to be.
@@ -71,8 +71,8 @@ func (s Span) Event(name, key, value string) {
 	}
 }
 
-// Type notes what kind of error the work ended with, which is not always its own
-// failure: a request that was wrong was answered well.
+// Type records the type of the error that the work ended with. That need not be a failure of
+// the work: an invalid request is answered correctly by an error.
 func (s Span) Type(errorType string) { s.Text("error.type", errorType) }
 
 // Fail marks the work as failed, with the type of its error. The words of the error
