@@ -30,9 +30,7 @@ type order struct {
 	Bot       id.Bot       `json:"bot,omitempty"`
 	// Bulk says that nobody waits for the call.
 	Bulk bool `json:"bulk,omitempty"`
-	// Turns is how often the order was postponed because its workspace was busy, and
-	// Tried how many calls had been made by then.
-	Turns int `json:"turns,omitempty"`
+	// Tried is how many calls had been made when the order was last postponed.
 	Tried int `json:"tried,omitempty"`
 }
 
@@ -44,10 +42,11 @@ const (
 	callsOfWorkspace = 8
 	// bulkOfWorkspace is how many of them may be calls that nobody waits for.
 	bulkOfWorkspace = 6
-	// busyWait is the first backoff of a call whose workspace is busy, and busyTurns how
-	// often it doubles: calls that wait must not keep the server busy.
+	// busyWait is how long a call whose workspace is busy waits at least. busyEvery apart
+	// such calls of a workspace come back, however many there are: calls that wait must
+	// not keep the server busy.
 	busyWait  = 500 * time.Millisecond
-	busyTurns = 3
+	busyEvery = 20 * time.Millisecond
 )
 
 // HandleCalls has a queue make the calls that changes of bots cause. callTime is the
@@ -66,6 +65,16 @@ func (s *Service) HandleCalls(q *jobs.Queue, callTime time.Duration) {
 type calling struct {
 	mu      sync.Mutex
 	running map[id.Workspace]int
+	// next is when the next call that finds its workspace busy comes back. It only paces
+	// them: nothing is lost when a server forgets it.
+	next map[postponed]time.Time
+}
+
+// postponed are the calls of a workspace that come back one after the other: those that
+// nobody waits for, or the others.
+type postponed struct {
+	workspace id.Workspace
+	bulk      bool
 }
 
 // enter takes a place for a call of a workspace, unless so many are taken.
@@ -73,7 +82,7 @@ func (c *calling) enter(w id.Workspace, most int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running == nil {
-		c.running = map[id.Workspace]int{}
+		c.running, c.next = map[id.Workspace]int{}, map[postponed]time.Time{}
 	}
 	if c.running[w] >= most {
 		return false
@@ -87,7 +96,21 @@ func (c *calling) leave(w id.Workspace) {
 	defer c.mu.Unlock()
 	if c.running[w]--; c.running[w] == 0 {
 		delete(c.running, w)
+		delete(c.next, postponed{w, true})
+		delete(c.next, postponed{w, false})
 	}
+}
+
+// postpone is when an order comes back that found its workspace busy.
+func (c *calling) postpone(o order, now time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	which, at := postponed{o.Workspace, o.Bulk}, now.Add(busyWait)
+	if next := c.next[which]; next.After(at) {
+		at = next
+	}
+	c.next[which] = at.Add(busyEvery)
+	return at
 }
 
 // fairly is the handler of jobs that make calls. When a workspace has enough calls under
@@ -103,22 +126,15 @@ func (s *Service) fairly(call func(context.Context, order, int) error) jobs.Hand
 			most = bulkOfWorkspace
 		}
 		if !s.calling.enter(o.Workspace, most) {
-			wait := o.busyWait()
-			o.Turns, o.Tried = o.Turns+1, attempt-1
+			at := s.calling.postpone(o, s.Clock.Now())
+			o.Tried = attempt - 1
 			return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-				return s.enqueue(ctx, tx, job.Kind, o, jobs.RunAt(s.Clock.Now().Add(wait)))
+				return s.enqueue(ctx, tx, job.Kind, o, jobs.RunAt(at))
 			})
 		}
 		defer s.calling.leave(o.Workspace)
 		return call(ctx, o, attempt)
 	}
-}
-
-// busyWait is the backoff of an order whose workspace is busy, with jitter so that
-// orders which were postponed together do not come back together.
-func (o order) busyWait() time.Duration {
-	wait := busyWait << min(o.Turns, busyTurns)
-	return wait/2 + id.Jitter(wait/2)
 }
 
 func (s *Service) enqueue(ctx context.Context, tx *db.Tx, kind string, o order, options ...jobs.Option) error {
@@ -130,7 +146,7 @@ func (s *Service) enqueue(ctx context.Context, tx *db.Tx, kind string, o order, 
 // transaction.
 func (in *installation) callInstance(tx *db.Tx, before, next Instance) error {
 	if before.leaves(next, in.integrations[next.Integration].Name) {
-		if err := in.depart(in.ctx, tx, in.bot.Workspace, in.bot.ID, before); err != nil {
+		if err := in.depart(in.ctx, tx, in.bot.Workspace, in.bot.ID, before, false); err != nil {
 			return err
 		}
 	}
@@ -149,8 +165,8 @@ func (s *Service) callBot(ctx context.Context, tx *db.Tx, b Bot) error {
 }
 
 // depart stores everything that is needed to unregister an instance and enqueues the
-// call. An integration that runs nowhere is not called.
-func (s *Service) depart(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i Instance) error {
+// call; bulk says that nobody waits for it. An integration that runs nowhere is not called.
+func (s *Service) depart(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i Instance, bulk bool) error {
 	if !i.known() {
 		return nil
 	}
@@ -166,7 +182,7 @@ func (s *Service) depart(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.
 	if err := upsertDeparted(ctx, tx, i.Webhook, sealed, s.Clock.Now()); err != nil {
 		return db.Convert(err)
 	}
-	return s.enqueue(ctx, tx, jobCallInstance, order{Workspace: w, Webhook: i.Webhook})
+	return s.enqueue(ctx, tx, jobCallInstance, order{Workspace: w, Webhook: i.Webhook, Bulk: bulk})
 }
 
 func callee(w id.Workspace, bot id.Bot, i Instance, e definition.Endpoint) definition.Callee {
@@ -186,7 +202,7 @@ func (s *Service) departAll(ctx context.Context, tx *db.Tx, w id.Workspace, bot 
 		if i.Configuration, err = s.openConfiguration(integrationConfigurationColumn, bot, i.Alias, i.Sealed); err != nil {
 			return err
 		}
-		if err := s.depart(ctx, tx, w, bot, i); err != nil {
+		if err := s.depart(ctx, tx, w, bot, i, true); err != nil {
 			return err
 		}
 	}

@@ -170,9 +170,8 @@ func TestRegisterInstallsByPages(t *testing.T) {
 	})
 }
 
-// A workspace has a bounded number of calls at once, of which those that somebody waits
-// for have some to themselves. One that finds it busy comes back, and less often each
-// time.
+// A workspace has a bounded number of calls at a time, some of them reserved for those that
+// somebody waits for.
 func TestCallsOfAWorkspaceAreBounded(t *testing.T) {
 	var c calling
 	take := func(w id.Workspace, most int) (taken int) {
@@ -188,14 +187,30 @@ func TestCallsOfAWorkspaceAreBounded(t *testing.T) {
 	if taken := take("w", callsOfWorkspace); taken != 1 {
 		t.Errorf("of one place that was given back, %d were taken", taken)
 	}
-	for turns := range 100 {
-		longest := busyWait << min(turns, busyTurns)
-		for range 100 {
-			wait := order{Turns: turns}.busyWait()
-			if wait < longest/2 || wait >= longest {
-				t.Errorf("after %d turns it waits %s, want %s to %s", turns, wait, longest/2, longest)
-			}
+	// However many find it busy, they come back at a steady rate, and those that somebody
+	// waits for do not stand behind the others.
+	now := time.UnixMilli(1000)
+	for n := range 10_000 {
+		if at, want := c.postpone(order{Workspace: "w", Bulk: true}, now), now.Add(busyWait+time.Duration(n)*busyEvery); !at.Equal(want) {
+			t.Fatalf("call %d comes back at %s, want %s", n, at, want)
 		}
+	}
+	for name, o := range map[string]order{"one that somebody waits for": {Workspace: "w"}, "one of another workspace": {Workspace: "other", Bulk: true}} {
+		if at := c.postpone(o, now); !at.Equal(now.Add(busyWait)) {
+			t.Errorf("%s comes back at %s", name, at)
+		}
+	}
+	if at, want := c.postpone(order{Workspace: "other", Bulk: true}, now.Add(time.Hour)), now.Add(time.Hour+busyWait); !at.Equal(want) {
+		t.Errorf("after an hour a call comes back at %s, want %s", at, want)
+	}
+	for range callsOfWorkspace {
+		c.leave("w")
+	}
+	for range bulkOfWorkspace {
+		c.leave("other")
+	}
+	if len(c.running)+len(c.next) != 0 {
+		t.Errorf("of idle workspaces it remembers %v and %v", c.running, c.next)
 	}
 }
 

@@ -337,7 +337,7 @@ func (in *installation) write(tx *db.Tx) error {
 	bot := in.bot.ID
 	for _, alias := range slices.Sorted(maps.Keys(in.had)) {
 		if _, kept := in.have[alias]; !kept {
-			if err := in.depart(in.ctx, tx, in.bot.Workspace, bot, in.had[alias]); err != nil {
+			if err := in.depart(in.ctx, tx, in.bot.Workspace, bot, in.had[alias], false); err != nil {
 				return err
 			}
 			if err := deleteInstance(in.ctx, tx, bot, alias); err != nil {
