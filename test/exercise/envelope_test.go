@@ -47,7 +47,7 @@ func TestErrors(t *testing.T) {
 			{a.In(""), "GET", botsPath, nil, 400, fault.InvalidPayload},
 			{a.In(""), "POST", botsPath, "not JSON", 400, fault.InvalidPayload},
 			{a.In("wkspace_none"), "POST", botsPath, "not JSON", 404, fault.ResourceNotFound},
-			{a.In("\xff"), "GET", botsPath, nil, 404, fault.ResourceNotFound},
+			{a.In("\xff"), "GET", botsPath, nil, 400, fault.InvalidPayload},
 			{a, "GET", botsPath + "/none", nil, 404, fault.ResourceNotFound},
 			{a, "GET", botsPath + "/" + strings.Repeat("x", 5000), nil, 404, fault.ResourceNotFound},
 			{a, "GET", botsPath + "/%00", nil, 404, fault.ResourceNotFound},
