@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/url"
@@ -256,13 +255,8 @@ func launch() (_ *instance, err error) {
 	if output, err := create.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb failed: %w\n%s", err, output)
 	}
-	arguments := []string{"-c", supervise, "sh", dir, postgres, "-D", data, "-k", dir,
-		"-c", "listen_addresses=", "-c", "max_connections=300", "-c", "unix_socket_permissions=0700"}
-	if !measured() {
-		// No test pulls the plug on PostgreSQL, and none should depend on when it cleans up.
-		arguments = append(arguments, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off")
-	}
-	i.command = exec.Command("sh", arguments...)
+	i.command = exec.Command("sh", "-c", supervise, "sh", dir, postgres, "-D", data, "-k", dir,
+		"-c", "listen_addresses=", "-c", "max_connections=300", "-c", "unix_socket_permissions=0700")
 	i.command.SysProcAttr, i.command.Dir = attributes, dir
 	if i.hold, err = i.command.StdinPipe(); err != nil {
 		return nil, err
@@ -274,12 +268,6 @@ func launch() (_ *instance, err error) {
 		return nil, err
 	}
 	return i, i.ready()
-}
-
-// measured says whether it matters how fast the server is: outside of tests, and where
-// benchmarks are run.
-func measured() bool {
-	return !testing.Testing() || flag.Lookup("test.bench").Value.String() != ""
 }
 
 // ready waits until the server answers.
