@@ -239,20 +239,24 @@ func before(records []Record, sequence int64) (n, size int) {
 	return n, size
 }
 
-// Latest is the greatest Sequence of a class so far; 0 when it has no records.
+// Latest answers a sequence that no record of a class exceeds so far; 0 when it has no
+// records.
 func (s *blockStore) Latest(ctx context.Context, class Class) (int64, error) {
 	days, err := s.archive.days(ctx, class)
 	if err != nil {
 		return 0, err
 	}
 	for _, day := range slices.Backward(days) {
-		var last int64
+		var m marks
 		err := s.withVolume(ctx, class, day, func(v *volume) (err error) {
-			last, err = selectLatest(ctx, v.reader(ctx), v)
+			m, err = selectMarks(ctx, v.reader(ctx), v)
 			return err
 		})
-		if last > 0 || err != nil && !errors.Is(err, errDropped) {
-			return last, err
+		if err != nil && !errors.Is(err, errDropped) {
+			return 0, err
+		}
+		if m.next > 0 {
+			return m.next - 1, nil
 		}
 	}
 	return 0, nil

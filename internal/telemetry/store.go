@@ -253,11 +253,6 @@ func selectAfter(ctx context.Context, q db.Querier, v *volume, f *Filter, after,
 		WHERE integration_id <> '' AND integration_id = $1 AND last_sequence > $2 AND sequence > $3 ORDER BY sequence LIMIT $4`), string(f.Integration), after, past, most)
 }
 
-func selectLatest(ctx context.Context, q db.Querier, v *volume) (last int64, err error) {
-	err = q.QueryRow(ctx, v.text(`SELECT COALESCE(MAX(last_sequence), 0) FROM {blocks}`)).Scan(&last)
-	return last, err
-}
-
 func selectWhole(ctx context.Context, q db.Querier, query string, args ...any) ([]*block, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
