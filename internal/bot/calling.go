@@ -42,9 +42,9 @@ const (
 	callsOfWorkspace = 8
 	// bulkOfWorkspace is how many of them may be calls that nobody waits for.
 	bulkOfWorkspace = 6
-	// busyWait is how long a call whose workspace is busy waits at least. busyEvery apart
-	// such calls of a workspace come back, however many there are: calls that wait must
-	// not keep the server busy.
+	// busyWait is the shortest time that a call is postponed when its workspace is busy.
+	// However many are postponed, they come back at least busyEvery apart: calls that wait
+	// their turn must not keep the server busy.
 	busyWait  = 500 * time.Millisecond
 	busyEvery = 20 * time.Millisecond
 )
@@ -101,7 +101,7 @@ func (c *calling) leave(w id.Workspace) {
 	}
 }
 
-// postpone is when an order comes back that found its workspace busy.
+// postpone reserves the time at which an order whose workspace is busy comes back.
 func (c *calling) postpone(o order, now time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
