@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,12 @@ func TestCompatibleBaseIsTheHighest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions, next := rapid.SliceOf(version).Draw(t, "versions"), version.Draw(t, "next")
 		base, found := compatibleBase(versions, next)
+		if found {
+			b, n := semver.MustParse(base), semver.MustParse(next)
+			if !slices.Contains(versions, base) || b.Prerelease() != "" || !b.LessThan(n) || picked("^"+base, semver.New(n.Major(), n.Minor(), n.Patch(), "", "").String()) == "" {
+				t.Fatalf("the base of %s in %v is %s", next, versions, base)
+			}
+		}
 		for _, v := range versions {
 			r, _ := ParseReference("^" + v)
 			release, err := semver.StrictNewVersion(v)

@@ -88,6 +88,9 @@ func TestPickIsHighest(t *testing.T) {
 			t.Fatalf("%q is no reference", reference)
 		}
 		picked, found := r.Pick(versions)
+		if alone, ok := r.Pick([]string{picked}); found && (!ok || alone != picked || !slices.Contains(versions, picked)) {
+			t.Fatalf("%q picks %q of %v, and alone does not", reference, picked, versions)
+		}
 		rest := slices.DeleteFunc(slices.Clone(versions), func(v string) bool { return v == picked })
 		second, again := r.Pick(rest)
 		if again && !found {
