@@ -272,6 +272,10 @@ func TestInstallIsRefused(t *testing.T) {
 		if under(made, "integrations", "one", "id") != devID {
 			t.Errorf("the development bot has %v", made["integrations"])
 		}
+		// The command line knows it by this version.
+		if under(made, "integrations", "one", "version") != "dev" || getIntegration(t, a, devID)["version"] != "1.0.0" {
+			t.Errorf("the development integration is installed as %v", under(made, "integrations", "one", "version"))
+		}
 	})
 }
 

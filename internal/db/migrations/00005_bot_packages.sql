@@ -5,11 +5,12 @@
 
 -- An installed integration or plugin with what the catalog says of its version.
 -- Reading a bot's takes one query, in which each half goes by its own primary key.
+-- A development integration has the version that clients know it by; see decision 73.
 CREATE VIEW bot_packages AS
 SELECT 'integration' AS kind, b.bot_id, b.alias, b.integration_id AS package_id, b.enabled, b.configuration,
        b.configuration_type, b.disabled_channels, b.webhook_id, b.identifier, b.status, b.status_reason,
        '' AS interfaces, '' AS integrations, b.created_at AS installed_at, b.updated_at AS set_up_at,
-       i.name, i.version, i.title, i.description, i.visibility, i.verification_status, i.lifecycle_status,
+       i.name, CASE WHEN i.dev THEN 'dev' ELSE i.version END AS version, i.title, i.description, i.visibility, i.verification_status, i.lifecycle_status,
        i.icon_hash, i.readme_hash, i.created_at, i.updated_at
 FROM bot_integrations b JOIN integrations i ON i.id = b.integration_id
 UNION ALL
