@@ -388,6 +388,26 @@ func mergeSecretNames(old JSON, patch map[string]*string) (JSON, error) {
 	return toJSON(names)
 }
 
+// withoutAbsent is a patch of the bot's tags and one of its secrets, without the removal
+// of those that it does not have: a body has room for millions of them.
+func (b Bot) withoutAbsent(tags map[string]string, secrets map[string]*string) (map[string]string, map[string]*string, error) {
+	var tagged map[string]string
+	if err := wire.ParseJSON([]byte(b.Tags), &tagged); err != nil {
+		return nil, nil, err
+	}
+	var names []string
+	if err := wire.ParseJSON([]byte(b.SecretNames), &names); err != nil {
+		return nil, nil, err
+	}
+	tags, secrets = maps.Clone(tags), maps.Clone(secrets)
+	maps.DeleteFunc(tags, func(key, value string) bool {
+		_, has := tagged[key]
+		return value == "" && !has
+	})
+	maps.DeleteFunc(secrets, func(name string, value *string) bool { return value == nil && !slices.Contains(names, name) })
+	return tags, secrets, nil
+}
+
 func tooMany(what string, most, count int) error {
 	return fault.New(fault.LimitExceeded, "A bot can have at most %d %s and would have %d.", most, what, count).
 		With("limit", most).With("count", count)

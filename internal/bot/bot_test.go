@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -211,4 +212,28 @@ func TestTagsAndSecretNamesAreIdempotent(t *testing.T) {
 			rt.Fatalf("%s, then %s (%v)", first, second, err)
 		}
 	})
+}
+
+// However many removals a body holds, what is not there costs no statement.
+func TestWithoutAbsent(t *testing.T) {
+	b := Bot{Tags: `{"a":"1","b":"2"}`, SecretNames: `["A","B"]`}
+	tags := map[string]string{"a": "", "b": "3", "c": "4"}
+	secrets := map[string]*string{"A": nil, "B": ptr("b"), "C": ptr("c")}
+	wantTags, wantSecrets := maps.Clone(tags), maps.Clone(secrets)
+	for n := range 10_000 {
+		tags[fmt.Sprint("never", n)], secrets[fmt.Sprint("NEVER", n)] = "", nil
+	}
+	gotTags, gotSecrets, err := b.withoutAbsent(tags, secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wantTags, gotTags); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantSecrets, gotSecrets); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+	if len(tags) != 10_003 || len(secrets) != 10_003 {
+		t.Error("the patches were changed")
+	}
 }

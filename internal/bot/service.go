@@ -240,10 +240,14 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		if err := updateBot(ctx, tx, after); err != nil {
 			return db.Convert(err)
 		}
-		if err := writeTags(ctx, tx, bot, u.Tags); err != nil {
+		tags, secrets, err := before.withoutAbsent(u.Tags, sealed)
+		if err != nil {
+			return err
+		}
+		if err := writeTags(ctx, tx, bot, tags); err != nil {
 			return db.Convert(err)
 		}
-		if err := writeSecrets(ctx, tx, bot, sealed); err != nil {
+		if err := writeSecrets(ctx, tx, bot, secrets); err != nil {
 			return db.Convert(err)
 		}
 		if err := s.saveDeployed(ctx, tx, actor, after, saved, now); err != nil {
