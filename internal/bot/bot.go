@@ -391,6 +391,9 @@ func mergeSecretNames(old JSON, patch map[string]*string) (JSON, error) {
 // withoutAbsent is a patch of the bot's tags and one of its secrets, without the removal
 // of those that it does not have: a body has room for millions of them.
 func (b Bot) withoutAbsent(tags map[string]string, secrets map[string]*string) (map[string]string, map[string]*string, error) {
+	if len(tags)+len(secrets) == 0 {
+		return nil, nil, nil
+	}
 	var tagged map[string]string
 	if err := wire.ParseJSON([]byte(b.Tags), &tagged); err != nil {
 		return nil, nil, err

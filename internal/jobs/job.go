@@ -113,7 +113,7 @@ func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, kind string, payload any
 	switch wait := e.runAt.Sub(now); {
 	case wait <= 0:
 		tx.AfterCommit(q.wakeUp)
-	case wait < poll: // its time may come before the next look
+	case wait < q.poll: // its time may come before the next look
 		tx.AfterCommit(func() { time.AfterFunc(wait, q.wakeUp) })
 	}
 	return nil

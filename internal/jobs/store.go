@@ -157,7 +157,6 @@ func (q *Queue) ForgetDead(ctx context.Context, before time.Time) error {
 // Backlog counts the jobs that wait or run, and those that are dead.
 func (q *Queue) Backlog(ctx context.Context) (waiting, buried int64, err error) {
 	err = q.db.Reader(ctx).QueryRow(ctx, `
-		SELECT COALESCE(SUM(CASE WHEN state = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = $2 THEN 1 ELSE 0 END), 0)
-		FROM jobs`, pending, dead).Scan(&waiting, &buried)
+		SELECT (SELECT COUNT(*) FROM jobs WHERE state = $1), (SELECT COUNT(*) FROM jobs WHERE state = $2)`, pending, dead).Scan(&waiting, &buried)
 	return waiting, buried, db.Convert(err)
 }
