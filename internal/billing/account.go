@@ -140,20 +140,21 @@ func (s *Service) bought(ctx context.Context, w id.Workspace, request string) (g
 	if request == "" {
 		return Grant{}, false, nil
 	}
-	g, found, err = selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)
-	if found || err != nil {
-		return g, found, db.Convert(err)
-	}
+	// The grant is read last: a purchase that is not held any more has left it by then.
 	sub, err := s.Subscription(ctx, w)
-	if err != nil || sub.Held == "" || sub.Pending.Purchase.Request != request {
-		return g, false, err
+	if err != nil {
+		return Grant{}, false, err
 	}
-	draft, found, err := selectInvoice(ctx, s.DB.Reader(ctx), w, sub.Held)
-	if err != nil || !found {
-		return g, false, db.Convert(err)
-	}
-	if _, err := s.payHeld(ctx, w, draft); err != nil {
-		return g, false, err
+	if sub.Held != "" && sub.Pending.Purchase.Request == request {
+		draft, found, err := selectInvoice(ctx, s.DB.Reader(ctx), w, sub.Held)
+		if err != nil {
+			return Grant{}, false, db.Convert(err)
+		}
+		if found {
+			if _, err := s.payHeld(ctx, w, draft); err != nil {
+				return Grant{}, false, err
+			}
+		}
 	}
 	g, found, err = selectGrantByRequest(ctx, s.DB.Reader(ctx), w, request)
 	return g, found, db.Convert(err)

@@ -151,6 +151,17 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 	if err := s.checkPermitted(sub, p); err != nil {
 		return sub, Invoice{}, err
 	}
+	if p.Request != "" {
+		// Looked up here, a grant that the same request has just bought is seen: without
+		// this it would be paid for again, and could never take effect.
+		_, found, err := selectGrantByRequest(ctx, tx, w, p.Request)
+		if err != nil {
+			return sub, Invoice{}, db.Convert(err)
+		}
+		if found {
+			return sub, Invoice{}, fault.New(fault.AlreadyExists, "This request has bought its credit already.")
+		}
+	}
 	if sub, of, err = s.catchUp(ctx, tx, sub, of); err != nil {
 		return sub, Invoice{}, err
 	}
