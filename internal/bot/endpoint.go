@@ -34,7 +34,8 @@ const (
 )
 
 // EndpointChanged enqueues the registration of the instances that wait for the url of an
-// integration, or that failed at its last one, in the transaction that sets the url.
+// integration, or for a call to its last one, or that failed there, in the transaction that
+// sets the url.
 // Registered instances stay registered: what the integration knows of them is their
 // webhook, which is ours and did not change.
 func (s *Service) EndpointChanged(ctx context.Context, tx *db.Tx, i id.Integration) error {
@@ -71,7 +72,7 @@ type installedKey struct {
 
 // registerInstalls goes through the instances of an integration, one page per
 // transaction, until it has enqueued calls; the next job continues. An interrupted job
-// starts over and finds that the instances it has changed no longer wait.
+// does one page again, whose instances have at most one call waiting each.
 func (s *Service) registerInstalls(ctx context.Context, job jobs.Job) error {
 	var page installs
 	if err := json.Unmarshal(job.Payload, &page); err != nil {
@@ -131,7 +132,7 @@ func (s *Service) registerRows(ctx context.Context, tx *db.Tx, i id.Integration,
 			return last, called, nil
 		}
 		last = installedKey{row.bot, row.instance.Alias}
-		if !row.instance.waitsForURL() {
+		if !row.instance.wantsURL() {
 			continue
 		}
 		if version.ID == "" {
@@ -158,13 +159,14 @@ func (s *Service) registerRows(ctx context.Context, tx *db.Tx, i id.Integration,
 	return last, called, nil
 }
 
-// waitsForURL says whether a new url of its integration could get the instance
-// registered.
-func (i Instance) waitsForURL() bool {
-	return i.Enabled && (i.Status == RegistrationFailed || i.Status == Pending && i.StatusReason == noURL)
+// wantsURL says whether a new url of its integration could get the instance registered. A
+// pending one is not left to the call that it waits for: that may be under way to the last
+// url, and what comes of it must not count.
+func (i Instance) wantsURL() bool {
+	return i.Enabled && (i.Status == RegistrationFailed || i.Status == Pending && i.StatusReason != noIdentifier)
 }
 
-// withURL is the instance, which waited for a url, once there is one.
+// withURL is the instance, which wants a url, once there is one.
 func (i Instance) withURL(v definition.InstallableIntegration) Instance {
 	configuration := v.Configuration
 	if i.ConfigurationType != nil {

@@ -325,6 +325,38 @@ func TestRegistrationLate(t *testing.T) {
 	})
 }
 
+// A call that was under way to the old url of an integration when it got another does not
+// count, whatever comes of it: the instance is registered at the new one.
+func TestRegistrationWhileMoving(t *testing.T) {
+	harness.RunAlone(t, []string{"--registration-wait", "0s"}, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		far := harness.NewFarSide(t)
+		integration := called(t, a, handle, far.URL+"/old", nil)
+		refusal := harness.Reply{Status: 400, Body: `{"id":"1","code":400,"type":"Runtime","message":"not here"}`}
+		far.Answers(func(harness.Call) harness.Reply { return refusal })
+		failed := createBot(t, a, object{})["id"].(string)
+		installed(t, a, failed, "one", object{"integrationId": integration["id"]})
+		becomes(t, a, failed, "one", "registration_failed", "not here")
+
+		release := make(chan struct{})
+		far.Answers(func(c harness.Call) harness.Reply {
+			if c.Path == "/new" {
+				return harness.Reply{}
+			}
+			<-release
+			return refusal
+		})
+		moving := createBot(t, a, object{})["id"].(string)
+		webhook := installed(t, a, moving, "one", object{"integrationId": integration["id"]})["webhookId"].(string)
+		far.Await(t, webhook, "register")
+		updateIntegration(t, a, integration["id"], object{"url": far.URL + "/new"})
+		becomes(t, a, failed, "one", "registered") // so the instances have been gone through
+		close(release)
+		becomes(t, a, moving, "one", "registered")
+		far.Await(t, webhook, "register", "register")
+	})
+}
+
 // An update does not wait for an instance that another update has uninstalled since.
 func TestRegistrationOfWhatIsGone(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
