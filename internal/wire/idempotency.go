@@ -22,6 +22,10 @@ import (
 // together or not at all: even if a server dies, a repeated request either finds the answer
 // or does the work. Only successes are stored; a refusal changed nothing and is decided
 // again.
+//
+// The transaction claims the key before the operation runs. So a repeat that comes at the
+// same moment waits for the outcome, instead of running the operation into what the first
+// request has just created.
 type idempotency struct {
 	db    *db.DB
 	clock clock.Clock
@@ -43,14 +47,32 @@ var errRefused = errors.New("the operation was refused")
 // and stored nowhere else in plain text. An actor's id contains no slash.
 var answerColumn = db.SealedColumn{Table: "idempotency_keys", Key: []string{"actor", "key"}, Column: "answer"}
 
-// find returns the answer that is stored for a key, or nil.
+// find returns what is stored for a key, or nil.
 func (i *idempotency) find(ctx context.Context, q db.Querier, actor, key string, now time.Time) (*kept, error) {
 	k, sealed, err := findAnswer(ctx, q, actor, key, now)
-	if k == nil || err != nil {
-		return nil, err
+	if k == nil || err != nil || k.status == unanswered {
+		return k, err
 	}
 	k.answer, err = answerColumn.Open(i.keys, sealed, actor, key)
 	return k, err
+}
+
+// claim returns the stored answer to a request, or claims the key for it and returns nil. A
+// key that stands for another request is InvalidPayload.
+func (i *idempotency) claim(ctx context.Context, tx *db.Tx, actor, key, request string, now time.Time) (*kept, error) {
+	found, err := i.find(ctx, tx, actor, key, now)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case found == nil:
+		return nil, claimKey(ctx, tx, actor, key, request, now.Add(answersKept))
+	case found.request != request:
+		return nil, fault.New(fault.InvalidPayload, "Idempotency-Key %q was used for another request in the last 24 hours. A new request needs a new key.", key)
+	case found.status == unanswered:
+		return nil, nil
+	}
+	return found, nil
 }
 
 func (i *idempotency) keep(ctx context.Context, q db.Querier, actor, key string, k kept, expires time.Time) error {
@@ -69,6 +91,9 @@ type kept struct {
 	status  int
 	answer  []byte
 }
+
+// unanswered is the status of a key that a request has claimed and that has no answer yet.
+const unanswered = 0
 
 func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
@@ -112,12 +137,13 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	err = m.idempotency.db.Tx(ctx.Context(), func(txCtx context.Context, tx *db.Tx) error {
 		a.reset() // the answer of an earlier run, which was not committed
 		x.fault, x.cause, x.replayed = nil, nil, false
-		found, err := m.idempotency.find(txCtx, tx, actor, key, now)
+		found, err := m.idempotency.claim(txCtx, tx, actor, key, request, now)
 		if err != nil {
 			return err
 		}
 		if found != nil {
-			return replay(x, a, found, request, key)
+			replay(x, a, found)
+			return nil
 		}
 		again := r.Clone(txCtx)
 		again.Body = arrived(body, control)
@@ -132,50 +158,47 @@ func (m *Mux) idempotent(ctx huma.Context, next func(huma.Context)) {
 	}
 }
 
-// replay repeats the answer to an earlier request with the key.
-func replay(x *exchange, a *answer, found *kept, request, key string) error {
-	if found.request != request {
-		return fault.New(fault.InvalidPayload, "Idempotency-Key %q was used for another request in the last 24 hours. A new request needs a new key.", key)
-	}
+// replay repeats the answer to an earlier request.
+func replay(x *exchange, a *answer, found *kept) {
 	x.replayed = true
 	a.Header().Set("Content-Type", "application/json")
 	a.Header().Set("Idempotent-Replayed", "true")
 	a.WriteHeader(found.status)
 	_, _ = a.Write(found.answer)
-	return nil
 }
 
-// idempotentOutward runs an operation outside of a transaction and stores its answer
-// afterwards. A repeated request that comes before that, or after a crash in between, runs
-// the operation again, which has to recognise it by RepeatKey.
+// idempotentOutward claims the key, runs an operation outside of a transaction and stores
+// its answer afterwards. A repeated request that comes before that, or after a crash in
+// between, runs the operation again, which has to recognise it by RepeatKey; another request
+// with the key is rejected.
 func (m *Mux) idempotentOutward(ctx huma.Context, next func(huma.Context), body []byte, key, request string) {
 	r, w := humachi.Unwrap(ctx)
 	a, x := w.(*answer), exchangeOf(ctx.Context())
 	actor := x.actor.ID()
 	var found *kept
 	err := m.idempotency.db.Tx(ctx.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
-		found, err = m.idempotency.find(ctx, tx, actor, key, m.clock.Now())
+		found, err = m.idempotency.claim(ctx, tx, actor, key, request, m.clock.Now())
 		return err
 	})
-	if err == nil && found != nil {
-		err = replay(x, a, found, request, key)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		m.refuse(x, a, db.Convert(err))
-	}
-	if err != nil || found != nil {
+		return
+	case found != nil:
+		replay(x, a, found)
 		return
 	}
-	again := r.Clone(context.WithValue(ctx.Context(), repeatKey{}, actor+" "+key))
+	again := r.Clone(context.WithValue(ctx.Context(), repeatKey{}, actor+" "+key+" "+request))
 	again.Body = arrived(body, http.NewResponseController(a))
 	next(huma.WithContext(humachi.NewContext(ctx.Operation(), again, a), again.Context()))
-	if a.status >= 400 {
-		return
-	}
-	// The operation has taken effect: it is answered even if the answer cannot be stored.
+	// The operation has taken effect, or has refused: it is answered even if that cannot be
+	// stored.
 	err = m.idempotency.db.Tx(context.WithoutCancel(ctx.Context()), func(ctx context.Context, tx *db.Tx) error {
+		if a.status >= 400 {
+			return disclaimKey(ctx, tx, actor, key)
+		}
 		now := m.clock.Now()
-		if found, err := m.idempotency.find(ctx, tx, actor, key, now); err != nil || found != nil {
+		if found, err := m.idempotency.find(ctx, tx, actor, key, now); err != nil || found != nil && found.status != unanswered {
 			return err
 		}
 		return m.idempotency.keep(ctx, tx, actor, key, kept{request, a.status, a.body.Bytes()}, now.Add(answersKept))

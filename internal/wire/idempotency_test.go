@@ -277,3 +277,59 @@ func TestIdempotencyOutward(t *testing.T) {
 		}
 	}
 }
+
+// The key of an Outward operation stands for its request from the moment it begins: while it
+// is under way, another request with the key is rejected, and the same one runs with the same
+// RepeatKey. A refusal frees the key.
+func TestIdempotencyOutwardUnderWay(t *testing.T) {
+	s := newSample(t, roomy)
+	entered, proceed := make(chan string), make(chan struct{})
+	Register(s.Mux, Operation{ID: "charge", Method: http.MethodPost, Path: "/v1/notes", Scope: Outside, Permission: access.Self, Outward: true},
+		func(ctx context.Context, in *noteInput) (*noteOutput, error) {
+			if in.Body.Text == "other" {
+				return &noteOutput{}, nil
+			}
+			entered <- RepeatKey(ctx)
+			<-proceed
+			if in.Body.Text == "no" {
+				return nil, fault.New(fault.PaymentRequired, "Declined.")
+			}
+			return &noteOutput{}, nil
+		})
+	var all sync.WaitGroup
+	defer func() {
+		close(proceed)
+		all.Wait()
+	}()
+	statuses := make([]int, 2)
+	begin := func(i int, text string) (request string) {
+		all.Go(func() { statuses[i], _, _ = s.note(text, "k") })
+		return <-entered
+	}
+	first := begin(0, "a")
+	if status, answer, _ := s.note("other", "k"); status != 400 || !strings.Contains(answer, "another request") {
+		t.Fatalf("another request while the first is under way: %d %s", status, answer)
+	}
+	if again := begin(1, "a"); again != first || again == "" {
+		t.Errorf("the repeat runs as %q, the first as %q", again, first)
+	}
+	proceed <- struct{}{}
+	proceed <- struct{}{}
+	all.Wait()
+	if statuses[0] != 200 || statuses[1] != 200 {
+		t.Errorf("the first and its repeat were answered %v", statuses)
+	}
+	if status, _, replayed := s.note("a", "k"); status != 200 || !replayed {
+		t.Errorf("a later repeat: %d, replayed %t", status, replayed)
+	}
+
+	for i, text := range []string{"no", "yes"} { // one after the other with another key
+		all.Go(func() { statuses[i], _, _ = s.note(text, "k2") })
+		<-entered
+		proceed <- struct{}{}
+		all.Wait()
+	}
+	if statuses[0] != 402 || statuses[1] != 200 {
+		t.Errorf("a refused request and another one after it were answered %v", statuses)
+	}
+}

@@ -22,6 +22,19 @@ func findAnswer(ctx context.Context, q db.Querier, actor, key string, now time.T
 	return k, sealed, err
 }
 
+// claimKey stores that a request with the key is being worked on, in place of what has
+// expired. Until the transaction ends, others that claim the key wait; if it is committed,
+// they conflict with it and run again.
+func claimKey(ctx context.Context, q db.Querier, actor, key, request string, expires time.Time) error {
+	return keepAnswer(ctx, q, actor, key, kept{request: request, status: unanswered}, "", expires)
+}
+
+// disclaimKey frees a key that has no answer.
+func disclaimKey(ctx context.Context, q db.Querier, actor, key string) error {
+	_, err := q.Exec(ctx, `DELETE FROM idempotency_keys WHERE actor = $1 AND key = $2 AND status = $3`, actor, key, unanswered)
+	return err
+}
+
 func keepAnswer(ctx context.Context, q db.Querier, actor, key string, k kept, sealed string, expires time.Time) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO idempotency_keys (actor, key, request, status, answer, expires_at)
