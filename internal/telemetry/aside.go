@@ -151,36 +151,27 @@ func (s *blockStore) recordsOf(ctx context.Context, rows []asideRow) ([]Record, 
 	size := 0
 	later := map[int64]bool{}
 	err = s.withVolume(ctx, class, day, func(v *volume) error {
-		for past := int64(-1); len(found)+len(later) < len(wanted); {
-			blocks, err := selectAfter(ctx, v.reader(ctx), v, &Filter{Bot: rows[0].bot}, first-1, past, stepAfter)
+		return v.eachAfter(ctx, &Filter{Bot: rows[0].bot}, first-1, func(b *block) bool {
+			if b.sequence > last {
+				return false
+			}
+			records, err := b.all(class)
 			if err != nil {
-				return err
+				s.tear(ctx, v, b, err)
+				return true
 			}
-			for _, b := range blocks {
-				if past = b.sequence; past > last {
-					return nil
-				}
-				records, err := b.all(class)
-				if err != nil {
-					s.tear(ctx, v, b, err)
-					continue
-				}
-				for _, r := range records {
-					switch {
-					case !wanted[r.Sequence]:
-					case size >= maxRolledBytes:
-						later[r.Sequence] = true
-					default:
-						size += textLength(&r)
-						found = append(found, r)
-					}
+			for _, r := range records {
+				switch {
+				case !wanted[r.Sequence]:
+				case size >= maxRolledBytes:
+					later[r.Sequence] = true
+				default:
+					size += textLength(&r)
+					found = append(found, r)
 				}
 			}
-			if len(blocks) < stepAfter {
-				break
-			}
-		}
-		return nil
+			return len(found)+len(later) < len(wanted)
+		})
 	})
 	if err != nil && !errors.Is(err, errDropped) {
 		return nil, nil, err

@@ -189,8 +189,7 @@ func (s *blockStore) After(ctx context.Context, f Filter, after int64, limit int
 }
 
 const (
-	// stepAfter is how many compressed blocks After holds in memory at once. They are
-	// decompressed one by one.
+	// stepAfter is how many compressed blocks eachAfter holds in memory at once.
 	stepAfter = 16
 	// maxAfter is after how many bytes of text After stops, at the end of a block: a reader
 	// of long lines gets fewer of them at once.
@@ -201,31 +200,61 @@ const (
 // have records of a wide range of sequences, so it goes on until enough records come
 // before the first block that it has not read, and drops those that come after.
 func (s *blockStore) afterIn(ctx context.Context, v *volume, f *Filter, after int64, most int, found []Record) (_ []Record, enough bool, err error) {
-	for past := int64(-1); ; {
-		blocks, err := selectAfter(ctx, v.reader(ctx), v, f, after, past, stepAfter)
-		if err != nil {
-			return found, false, err
+	err = v.eachAfter(ctx, f, after, func(b *block) bool {
+		if n, size := before(found, b.sequence); n >= most || size >= maxAfter {
+			found = slices.DeleteFunc(found, func(r Record) bool { return r.Sequence >= b.sequence })
+			enough = true
+			return false
 		}
+		records, err := b.all(v.class)
+		if err != nil {
+			s.tear(ctx, v, b, err)
+			return true
+		}
+		for i := range records {
+			if r := &records[i]; r.Sequence > after && f.passes(r) && (f.Match == nil || f.Match(r)) {
+				found = append(found, *r)
+			}
+		}
+		return true
+	})
+	return found, enough || len(found) >= most, err
+}
+
+// eachAfter calls visit with the blocks of an owner that have records after a sequence, in
+// the order of their first sequence, until it answers false. All of them are as of one
+// moment: a merge between two queries could move records past the place where the second
+// one continues.
+func (v *volume) eachAfter(ctx context.Context, f *Filter, after int64, visit func(*block) bool) error {
+	blocks, err := selectAfter(ctx, v.reader(ctx), v, f, after, -1, stepAfter)
+	if err != nil {
+		return err
+	}
+	if len(blocks) < stepAfter { // as for most tails
 		for _, b := range blocks {
-			past = b.sequence
-			if n, size := before(found, past); n >= most || size >= maxAfter {
-				return slices.DeleteFunc(found, func(r Record) bool { return r.Sequence >= past }), true, nil
+			if !visit(b) {
+				break
 			}
-			records, err := b.all(v.class)
+		}
+		return nil
+	}
+	blocks = nil // not held beside those that follow
+	return v.db.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
+		for past := int64(-1); ; {
+			blocks, err := selectAfter(ctx, q, v, f, after, past, stepAfter)
 			if err != nil {
-				s.tear(ctx, v, b, err)
-				continue
+				return err
 			}
-			for i := range records {
-				if r := &records[i]; r.Sequence > after && f.passes(r) && (f.Match == nil || f.Match(r)) {
-					found = append(found, *r)
+			for _, b := range blocks {
+				if past = b.sequence; !visit(b) {
+					return nil
 				}
 			}
+			if len(blocks) < stepAfter {
+				return nil
+			}
 		}
-		if len(blocks) < stepAfter {
-			return found, len(found) >= most, nil
-		}
-	}
+	})
 }
 
 // before counts the records with a lower sequence, and the bytes of their texts.

@@ -107,6 +107,7 @@ type source struct {
 	position
 	volume  *volume
 	listed  bound
+	known   []identity // of the blocks that are listed and have records older than listed
 	block   *block
 	opened  *openedBlock
 	packed  []excerpt // of the block's text, in their order
@@ -239,8 +240,14 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 	var blocks []*block
 	err := s.withVolume(ctx, from.volume.class, from.volume.day, func(of *volume) (err error) {
 		v = of
-		blocks, err = selectCandidates(ctx, v.reader(ctx), v, f, from.listed, maxListed)
-		return err
+		if blocks, err = selectCandidates(ctx, v.reader(ctx), v, f, from.listed, maxListed); err != nil || from.listed.at == math.MaxInt64 {
+			return err
+		}
+		spanning, err := selectSpanning(ctx, v.reader(ctx), v, f, from.listed)
+		if err != nil {
+			return err
+		}
+		return from.check(spanning)
 	})
 	if err != nil {
 		return err
@@ -252,7 +259,35 @@ func (s *blockStore) list(ctx context.Context, f *Filter, start position, from s
 	}
 	if len(blocks) == maxListed {
 		last := blocks[len(blocks)-1]
-		heap.Push(to, source{position: position{last.lastAt, math.MaxInt64}, volume: v, listed: bound{last.lastAt, last.sequence}})
+		next := source{position: position{last.lastAt, math.MaxInt64}, volume: v, listed: bound{last.lastAt, last.sequence}}
+		for _, b := range blocks {
+			from.known = append(from.known, b.identity())
+		}
+		for _, b := range from.known {
+			if b.firstAt <= last.lastAt {
+				next.known = append(next.known, b)
+			}
+		}
+		heap.Push(to, next)
+	}
+	return nil
+}
+
+// check answers errMerged when a merge has carried records across the bound of a list:
+// out of the part that is still to be listed, so that they would be missed, or into it, so
+// that they would come twice. fresh are the blocks that span the bound now; a new one
+// that is fresh was appended after the scan began.
+func (s *source) check(fresh map[identity]bool) error {
+	for _, b := range s.known {
+		if _, there := fresh[b]; !there {
+			return errMerged
+		}
+		delete(fresh, b)
+	}
+	for _, isFresh := range fresh {
+		if !isFresh {
+			return errMerged
+		}
 	}
 	return nil
 }

@@ -28,9 +28,9 @@ const (
 // schemaIndexes are created for {blocks} of every volume.
 var schemaIndexes = []string{
 	`CREATE UNIQUE INDEX IF NOT EXISTS {blocks}_by_sequence ON {blocks} (sequence)`,
-	`CREATE INDEX IF NOT EXISTS {blocks}_by_bot ON {blocks} (bot_id, last_at, sequence)`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_by_bot ON {blocks} (bot_id, last_at, sequence, first_at)`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_after ON {blocks} (bot_id, last_sequence)`,
-	`CREATE INDEX IF NOT EXISTS {blocks}_by_integration ON {blocks} (integration_id, last_at, sequence) WHERE integration_id <> ''`,
+	`CREATE INDEX IF NOT EXISTS {blocks}_by_integration ON {blocks} (integration_id, last_at, sequence, first_at) WHERE integration_id <> ''`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_to_merge ON {blocks} (bot_id, integration_id, records) WHERE NOT complete`,
 	`CREATE INDEX IF NOT EXISTS {blocks}_fresh ON {blocks} (sequence) WHERE fresh`,
 }
@@ -103,15 +103,21 @@ func scanBlock(rows *sql.Rows, more ...any) (*block, error) {
 // bound is where a list of blocks continues: before this last time and sequence.
 type bound struct{ at, sequence int64 }
 
+// owner is the column that selects the blocks of a filter's bot or integration, and its
+// value.
+func (f *Filter) owner() (column, value string) {
+	if f.Bot != "" {
+		return "bot_id", string(f.Bot)
+	}
+	// SQLite uses an index with a condition only for statements with the same one.
+	return "integration_id <> '' AND integration_id", string(f.Integration)
+}
+
 // selectCandidates lists blocks of a bot or an integration, those with the latest
 // records first, without their heads and texts. It reads the Bloom filter and the
 // trigrams only when f needs them.
 func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, before bound, most int) ([]*block, error) {
-	column, name := "bot_id", string(f.Bot)
-	if f.Bot == "" {
-		// SQLite uses an index with a condition only for statements with the same one.
-		column, name = "integration_id <> '' AND integration_id", string(f.Integration)
-	}
+	column, name := f.owner()
 	// A short column stands in for one that is not needed.
 	ids, words := "volume", "volume"
 	if f.User != "" || f.Conversation != "" || f.Workflow != "" {
@@ -145,6 +151,24 @@ func selectCandidates(ctx context.Context, q db.Querier, v *volume, f *Filter, b
 		blocks = append(blocks, b)
 	}
 	return blocks, rows.Err()
+}
+
+// selectSpanning reads the identities of the blocks that are listed up to a bound and have
+// older records than it, and which of them are fresh.
+func selectSpanning(ctx context.Context, q db.Querier, v *volume, f *Filter, to bound) (map[identity]bool, error) {
+	column, name := f.owner()
+	var s db.Statement
+	s.Add(v.text(`SELECT `+identityColumns+`, b.fresh FROM {blocks} b WHERE `)+column+` = ? AND (last_at, sequence) >= (?, ?) AND first_at <= ?`,
+		name, to.at, to.sequence, to.at)
+	fresh := map[identity]bool{}
+	err := scanAll(ctx, q, &s, func(scan func(...any) error) error {
+		var found identity
+		var is bool
+		err := scan(append(found.fields(), &is)...)
+		fresh[found] = is
+		return err
+	})
+	return fresh, err
 }
 
 // identity tells whether a block is the one that was listed. A block with the same
