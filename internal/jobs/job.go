@@ -22,7 +22,6 @@ type Job struct {
 	// Attempts counts this run, so it is 1 at the first.
 	Attempts int
 
-	runAt time.Time
 	// cause is the span of the request that enqueued the job.
 	cause trace.Parent
 }
@@ -87,8 +86,8 @@ func RunAt(t time.Time) Option { return func(e *enqueued) { e.runAt = t } }
 
 // Unique gives the job a key among those of its kind. If a job with the key is waiting
 // already, none is added, and the waiting one runs at the earlier of the two times. If it
-// is running, it will run once more afterwards, with the new payload: what it has read may
-// be older than this change.
+// is running, it will run once more afterwards, with the new payload and all its attempts,
+// however the present run ends: what it has read may be older than this change.
 func Unique(key string) Option { return func(e *enqueued) { e.key = &key } }
 
 // Enqueue adds a job in the transaction of tx. It runs soon after the commit, in

@@ -304,6 +304,80 @@ func TestUnique(t *testing.T) {
 	})
 }
 
+// Work that is enqueued while an earlier run of its key is under way is done, at the earliest
+// of the times that were asked for, however that run ends.
+func TestUniqueWhileItRuns(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		type times []time.Duration // from now on, in the order of enqueuing
+		for name, c := range map[string]struct {
+			policy   Policy
+			failure  error
+			enqueued times
+			after    time.Duration // how far the clock moves before the next run
+		}{
+			"after the last attempt":         {Policy{MaxAttempts: 1}, errors.New("refused"), times{0}, 0},
+			"later, after the last attempt":  {Policy{MaxAttempts: 1}, errors.New("refused"), times{time.Hour}, time.Hour},
+			"later, then now":                {Policy{}, nil, times{time.Hour, 0}, 0},
+			"now, then later":                {Policy{}, nil, times{0, time.Hour}, 0},
+			"later, then sooner":             {Policy{}, nil, times{2 * time.Hour, time.Hour}, time.Hour},
+			"later than the failed one":      {Policy{Backoff: time.Minute}, errors.New("refused"), times{time.Hour}, time.Minute},
+			"sooner than the failed one":     {Policy{Backoff: 4 * time.Hour}, errors.New("refused"), times{time.Hour}, time.Hour},
+			"later, then now, after failing": {Policy{Backoff: 4 * time.Hour}, errors.New("refused"), times{time.Hour, 0}, 0},
+		} {
+			q, done := y.queue(), &record{}
+			q.poll = 20 * time.Millisecond
+			begun, release := make(chan struct{}), make(chan struct{})
+			q.Handle("sync", func(_ context.Context, job Job) error {
+				done.add(fmt.Sprintf("%s: %s %d", name, job.Payload, job.Attempts))
+				if string(job.Payload) == `"first"` {
+					close(begun)
+					<-release
+					return c.failure
+				}
+				return nil
+			}, c.policy)
+			stop := start(t, q)
+			enqueue(t, y, q, "sync", "first", Unique("k"))
+			<-begun
+			now := y.clock.Now()
+			for _, in := range c.enqueued {
+				enqueue(t, y, q, "sync", "again", Unique("k"), RunAt(now.Add(in)))
+			}
+			close(release)
+			if c.after > 0 {
+				settled(t, y)
+				y.advance(t, c.after)
+			}
+			backlog(t, q, 0, 0)
+			done.expect(t, name+`: "again" 1`, name+`: "first" 1`)
+			stop()
+		}
+	})
+}
+
+// A run that a worker's death cut short is done when its lease ends, also if its key was
+// enqueued for later meanwhile.
+func TestUniqueAfterDeath(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		dead, q, done := y.queue(), y.queue(), &record{}
+		q.poll, dead.handled = 20*time.Millisecond, []string{"sync"}
+		q.Handle("sync", done.handle, Policy{})
+		enqueue(t, y, q, "sync", "first", Unique("k"))
+		if taken := dead.take(t.Context(), 1); len(taken) != 1 {
+			t.Fatalf("the worker that dies took %d jobs", len(taken))
+		}
+		enqueue(t, y, q, "sync", "later", Unique("k"), RunAt(y.clock.Now().Add(time.Hour)))
+		y.advance(t, leased+time.Second)
+		start(t, q)
+		done.expect(t, `"later"`)
+		settled(t, y)
+		backlog(t, q, 1, 0)
+		y.advance(t, time.Hour)
+		backlog(t, q, 0, 0)
+		done.expect(t, `"later"`, `"later"`)
+	})
+}
+
 func TestBackoffAndDeath(t *testing.T) {
 	each(t, func(t *testing.T, y *yard) {
 		q, done := y.queue(), &record{}

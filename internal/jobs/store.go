@@ -18,18 +18,18 @@ const (
 	dead    = "dead"
 )
 
-// insert adds a job. When a running job is enqueued again, its time is moved: that is how
-// the end of the run knows that another one is wanted.
+// insert adds a job. If its unique key is that of a running job, again_at notes that another
+// run is wanted, and when: the end of the run decides what becomes of it.
 func insert(ctx context.Context, q db.Querier, id id.Job, kind string, payload jsontext.Value, e enqueued, now time.Time) error {
 	_, err := q.Exec(ctx, `
 		INSERT INTO jobs (id, kind, unique_key, payload, state, run_at, attempts, created_at, traceparent)
 		VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)
 		ON CONFLICT (unique_key) DO UPDATE SET
-			run_at = CASE
-				WHEN jobs.leased_by IS NOT NULL AND excluded.run_at > jobs.run_at THEN excluded.run_at
-				WHEN jobs.leased_by IS NOT NULL THEN jobs.run_at + 1
-				WHEN excluded.run_at < jobs.run_at THEN excluded.run_at
-				ELSE jobs.run_at END,
+			run_at = CASE WHEN jobs.leased_by IS NULL AND excluded.run_at < jobs.run_at THEN excluded.run_at ELSE jobs.run_at END,
+			again_at = CASE
+				WHEN jobs.leased_by IS NULL THEN NULL
+				WHEN jobs.again_at < excluded.run_at THEN jobs.again_at
+				ELSE excluded.run_at END,
 			payload = CASE WHEN jobs.leased_by IS NOT NULL THEN excluded.payload ELSE jobs.payload END,
 			traceparent = CASE WHEN jobs.leased_by IS NOT NULL THEN excluded.traceparent ELSE jobs.traceparent END`,
 		id, kind, e.key, string(payload), pending, e.runAt.UnixMilli(), now.UnixMilli(), db.Text(e.traceparent))
@@ -56,11 +56,12 @@ func periodicKey(kind string) string { return "every " + kind }
 
 // lease gives worker up to n due jobs of the kinds until the given time, but none of those
 // in running: the worker may have failed to renew their leases and still be working on
-// them.
+// them. A run that was wanted until now, of a job whose worker has died, is this one.
 func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kinds []string, running []id.Job, n int, now, until time.Time) ([]Job, error) {
 	args := []any{worker, until.UnixMilli(), pending, now.UnixMilli(), n}
 	query := `
-		UPDATE jobs SET leased_by = $1, leased_until = $2, attempts = attempts + 1
+		UPDATE jobs SET leased_by = $1, leased_until = $2, attempts = attempts + 1,
+			again_at = CASE WHEN again_at > $4 THEN again_at END
 		WHERE id IN (
 			SELECT id FROM jobs
 			WHERE state = $3 AND run_at <= $4 AND (leased_until IS NULL OR leased_until < $4)
@@ -72,7 +73,7 @@ func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kind
 	if engine == db.PostgreSQL {
 		query += " FOR UPDATE SKIP LOCKED"
 	}
-	query += ") RETURNING id, kind, payload, attempts, run_at, COALESCE(traceparent, '')"
+	query += ") RETURNING id, kind, payload, attempts, COALESCE(traceparent, '')"
 	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, db.Convert(err)
@@ -82,11 +83,10 @@ func lease(ctx context.Context, tx *db.Tx, engine db.Engine, worker string, kind
 	for rows.Next() {
 		var job Job
 		var payload string
-		var runAt int64
-		if err := rows.Scan(&job.ID, &job.Kind, &payload, &job.Attempts, &runAt, &job.cause.Traceparent); err != nil {
+		if err := rows.Scan(&job.ID, &job.Kind, &payload, &job.Attempts, &job.cause.Traceparent); err != nil {
 			return nil, db.Convert(err)
 		}
-		job.Payload, job.runAt = jsontext.Value(payload), time.UnixMilli(runAt).UTC()
+		job.Payload = jsontext.Value(payload)
 		leased = append(leased, job)
 	}
 	return leased, db.Convert(rows.Err())
@@ -112,38 +112,50 @@ func renew(ctx context.Context, q db.Querier, worker string, running []id.Job, u
 // What ends a run applies only while its lease is still held: the attempts have grown if
 // somebody else has taken it since.
 
-// finish deletes a finished job, or keeps it for the run that was requested meanwhile.
+// finish deletes a finished job, unless another run is wanted.
 func finish(ctx context.Context, q db.Querier, worker string, job Job) error {
-	n, err := q.Exec(ctx, "DELETE FROM jobs WHERE id = $1 AND leased_by = $2 AND attempts = $3 AND run_at = $4",
-		job.ID, worker, job.Attempts, job.runAt.UnixMilli())
+	n, err := q.Exec(ctx, "DELETE FROM jobs WHERE id = $1 AND leased_by = $2 AND attempts = $3 AND again_at IS NULL",
+		job.ID, worker, job.Attempts)
 	if err != nil || n > 0 {
 		return db.Convert(err)
 	}
-	_, err = q.Exec(ctx, `
-		UPDATE jobs SET leased_by = NULL, leased_until = NULL, attempts = 0, last_error = NULL
-		WHERE id = $1 AND leased_by = $2 AND attempts = $3`,
-		job.ID, worker, job.Attempts)
+	return reschedule(ctx, q, worker, job, nil)
+}
+
+// reschedule has a job of which another run is wanted wait for it. That run has all its
+// attempts.
+func reschedule(ctx context.Context, q db.Querier, worker string, job Job, failure *string) error {
+	_, err := q.Exec(ctx, `
+		UPDATE jobs SET run_at = again_at, again_at = NULL, attempts = 0, last_error = $1, leased_by = NULL, leased_until = NULL
+		WHERE id = $2 AND leased_by = $3 AND attempts = $4 AND again_at IS NOT NULL`,
+		failure, job.ID, worker, job.Attempts)
 	return db.Convert(err)
 }
 
-// postpone reschedules a job to next, unless it was rescheduled meanwhile. Attempts and
-// failure replace those of the row; no failure is NULL.
+// postpone reschedules a job to next, or earlier if another run is wanted earlier; a wanted
+// run has all its attempts. Attempts and failure replace those of the row; no failure is NULL.
 func postpone(ctx context.Context, q db.Querier, worker string, job Job, next time.Time, attempts int, failure *string) error {
 	_, err := q.Exec(ctx, `
-		UPDATE jobs SET leased_by = NULL, leased_until = NULL, attempts = $1, last_error = $2,
-			run_at = CASE WHEN run_at = $3 THEN $4 ELSE run_at END
-		WHERE id = $5 AND leased_by = $6 AND attempts = $7`,
-		attempts, failure, job.runAt.UnixMilli(), next.UnixMilli(), job.ID, worker, job.Attempts)
+		UPDATE jobs SET leased_by = NULL, leased_until = NULL, last_error = $1,
+			attempts = CASE WHEN again_at IS NULL THEN $2 ELSE 0 END,
+			run_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END,
+			again_at = NULL
+		WHERE id = $4 AND leased_by = $5 AND attempts = $6`,
+		failure, attempts, next.UnixMilli(), job.ID, worker, job.Attempts)
 	return db.Convert(err)
 }
 
-// bury keeps a job that has failed for the last time, without its unique key.
+// bury keeps a job that has failed for the last time, without its unique key, unless another
+// run is wanted.
 func bury(ctx context.Context, q db.Querier, worker string, job Job, failure string) error {
-	_, err := q.Exec(ctx, `
+	n, err := q.Exec(ctx, `
 		UPDATE jobs SET state = $1, unique_key = NULL, leased_by = NULL, leased_until = NULL, last_error = $2
-		WHERE id = $3 AND leased_by = $4 AND attempts = $5`,
+		WHERE id = $3 AND leased_by = $4 AND attempts = $5 AND again_at IS NULL`,
 		dead, failure, job.ID, worker, job.Attempts)
-	return db.Convert(err)
+	if err != nil || n > 0 {
+		return db.Convert(err)
+	}
+	return reschedule(ctx, q, worker, job, &failure)
 }
 
 // ForgetDead deletes the dead jobs that were last due before a time.

@@ -189,6 +189,7 @@ CREATE TABLE jobs (
   attempts     BIGINT NOT NULL,
   leased_by    TEXT,
   leased_until BIGINT,
+  again_at     BIGINT, -- while it runs: when it is to run once more
   last_error   TEXT,
   created_at   BIGINT NOT NULL,
   traceparent  TEXT -- of the request that enqueued it, where requests are traced
