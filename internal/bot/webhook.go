@@ -36,34 +36,36 @@ const identifierTaken = "What the integration was authorised for is in use by an
 // registers the instance if that is still to be done. An identifier has one owner: an
 // instance of the same workspace gives it up; one of another workspace keeps it, and the
 // registration of this one fails.
-func (s *Service) Identify(ctx context.Context, w id.Webhook, identifier string) error {
+//
+// Scope is where the identifier has one owner; see definition.Endpoint. Nothing is stored if
+// the instance has left it since it was called, or was switched off: it is not the
+// instance's any more.
+func (s *Service) Identify(ctx context.Context, w id.Webhook, scope, identifier string) error {
 	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		row, found, err := selectCalled(ctx, tx, w)
-		if err != nil || !found || row.instance.Identifier == identifier {
+		if err != nil || !found || !row.instance.Enabled || row.instance.Identifier == identifier {
 			return db.Convert(err)
 		}
 		endpoint, found, err := s.Endpoints.Endpoint(ctx, tx, row.instance.Integration)
-		if err != nil || !found {
+		if err != nil || !found || endpoint.Scope != scope {
 			return err
 		}
-		owner, workspace, taken, err := selectIdentified(ctx, tx, endpoint.Scope, identifier)
+		owner, workspace, taken, err := selectIdentified(ctx, tx, scope, identifier)
 		if err != nil {
 			return db.Convert(err)
 		}
 		if taken && workspace != row.workspace {
-			return db.Convert(updateIdentifier(ctx, tx, w, endpoint.Scope, row.instance.Identifier, standing{RegistrationFailed, identifierTaken}))
+			return db.Convert(updateIdentifier(ctx, tx, w, scope, row.instance.Identifier, standing{RegistrationFailed, identifierTaken}))
 		}
 		if taken {
 			if err := clearIdentifier(ctx, tx, owner); err != nil {
 				return db.Convert(err)
 			}
 		}
-		to := standing{row.instance.Status, ""}
-		call := row.instance.Enabled && row.instance.Status != Registered
-		if call {
-			to = standing{Pending, notCalled}
+		if row.instance.Status == Registered {
+			return db.Convert(updateIdentifier(ctx, tx, w, scope, identifier, standing{Registered, ""}))
 		}
-		if err := updateIdentifier(ctx, tx, w, endpoint.Scope, identifier, to); err != nil || !call {
+		if err := updateIdentifier(ctx, tx, w, scope, identifier, standing{Pending, notCalled}); err != nil {
 			return db.Convert(err)
 		}
 		return s.enqueue(ctx, tx, jobCallInstance, order{Workspace: row.workspace, Webhook: w})

@@ -15,8 +15,9 @@ type instances interface {
 	Called(ctx context.Context, w id.Webhook) (i definition.Instance, found bool, err error)
 	// Identified answers which instance owns an identifier in a scope.
 	Identified(ctx context.Context, scope, identifier string) (w id.Webhook, found bool, err error)
-	// Identify gives an instance the identifier that its integration says it has.
-	Identify(ctx context.Context, w id.Webhook, identifier string) error
+	// Identify gives an instance the identifier that its integration says it has, if it is
+	// still in the scope that it was called in.
+	Identify(ctx context.Context, w id.Webhook, scope, identifier string) error
 }
 
 // shared knows the integrations that answer for calls which name no instance;

@@ -219,7 +219,7 @@ func (s *Service) identify(ctx context.Context, i definition.Instance, identifie
 	if identifier == "" || identifier == i.Identifier {
 		return nil
 	}
-	return s.Instances.Identify(ctx, i.Webhook, identifier)
+	return s.Instances.Identify(ctx, i.Webhook, i.Endpoint.Scope, identifier)
 }
 
 // kept are the headers of a call that its integration sees.
