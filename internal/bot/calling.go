@@ -30,12 +30,12 @@ type order struct {
 	Bot       id.Bot       `json:"bot,omitempty"`
 	// Bulk says that nobody waits for the call.
 	Bulk bool `json:"bulk,omitempty"`
-	// Tried is how many calls had been made when the order was last postponed.
-	Tried int `json:"tried,omitempty"`
 }
 
 const (
-	// maxCalls is how often a call that may be retried is made.
+	// maxCalls is how often a call that may be retried is made. It is counted beside what
+	// is told, not by the job: what is ordered later has all its calls, and a server that
+	// dies during a call does not count it.
 	maxCalls = 3
 	// callsOfWorkspace is how many calls of one workspace run at a time on one server: a
 	// workspace whose integrations hang must not block the others.
@@ -115,25 +115,24 @@ func (c *calling) postpone(o order, now time.Time) time.Time {
 
 // fairly is the handler of jobs that make calls. When a workspace has enough calls under
 // way, it postpones the job instead of occupying a place of the queue.
-func (s *Service) fairly(call func(context.Context, order, int) error) jobs.Handler {
+func (s *Service) fairly(call func(context.Context, order) error) jobs.Handler {
 	return func(ctx context.Context, job jobs.Job) error {
 		var o order
 		if err := json.Unmarshal(job.Payload, &o); err != nil {
 			return err
 		}
-		most, attempt := callsOfWorkspace, o.Tried+job.Attempts
+		most := callsOfWorkspace
 		if o.Bulk {
 			most = bulkOfWorkspace
 		}
 		if !s.calling.enter(o.Workspace, most) {
 			at := s.calling.postpone(o, s.Clock.Now())
-			o.Tried = attempt - 1
 			return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 				return s.enqueue(ctx, tx, job.Kind, o, jobs.RunAt(at))
 			})
 		}
 		defer s.calling.leave(o.Workspace)
-		return call(ctx, o, attempt)
+		return call(ctx, o)
 	}
 }
 
@@ -156,10 +155,17 @@ func (in *installation) callInstance(tx *db.Tx, before, next Instance) error {
 	return in.enqueue(in.ctx, tx, jobCallInstance, order{Workspace: in.bot.Workspace, Webhook: next.Webhook})
 }
 
-// callBot enqueues the call that tells a bot it was deployed, if it runs somewhere.
-func (s *Service) callBot(ctx context.Context, tx *db.Tx, b Bot) error {
-	if b.URL == "" {
+// callBot enqueues the call that tells a bot it was deployed, if it runs somewhere. If it
+// no longer does, an earlier deployment is not called for any more.
+func (s *Service) callBot(ctx context.Context, tx *db.Tx, before, b Bot) error {
+	switch {
+	case b.URL == "" && before.URL == "":
 		return nil
+	case b.URL == "":
+		return db.Convert(forgetDeployed(ctx, tx, b.ID))
+	}
+	if err := upsertDeployed(ctx, tx, b.ID, s.Clock.Now()); err != nil {
+		return db.Convert(err)
 	}
 	return s.enqueue(ctx, tx, jobCallBot, order{Workspace: b.Workspace, Bot: b.ID})
 }
@@ -224,36 +230,61 @@ func (s *Service) departAllOf(ctx context.Context, tx *db.Tx, w id.Workspace) er
 
 // tellInstance makes the calls that an instance waits for: first the one that unregisters
 // what it was, then the one that registers what it is.
-func (s *Service) tellInstance(ctx context.Context, o order, attempt int) error {
-	if err := s.tellDeparted(ctx, o.Webhook, attempt); err != nil {
-		return err
+func (s *Service) tellInstance(ctx context.Context, o order) error {
+	for {
+		// The instance is read before what departed. If it departs after both were read, a
+		// call of what was read does not count; read in the other order, it would count and
+		// come before the departure.
+		row, found, err := selectCalled(ctx, s.DB.Reader(ctx), o.Webhook)
+		if err != nil {
+			return db.Convert(err)
+		}
+		told, err := s.tellDeparted(ctx, o.Webhook)
+		if err != nil {
+			return err
+		}
+		switch {
+		case told:
+			continue // the instance may be another one by now
+		case found && row.instance.Enabled && row.instance.awaitsRegistration():
+			return s.register(ctx, row)
+		}
+		return nil
 	}
-	row, found, err := selectCalled(ctx, s.DB.Reader(ctx), o.Webhook)
-	if err != nil || !found || !row.instance.Enabled || row.instance.Status != Pending {
-		return db.Convert(err)
-	}
+}
+
+// awaitsRegistration says whether the integration is to be called now, or was ordered to be
+// when it had no url.
+func (i Instance) awaitsRegistration() bool {
+	return i.Status == Pending && i.StatusReason != noIdentifier
+}
+
+// register calls the integration of an instance that awaits its registration.
+func (s *Service) register(ctx context.Context, row calledRow) error {
 	c, err := s.calleeOf(ctx, row)
 	if err != nil {
 		return err
 	}
-	to, reason := Pending, noURL
+	to := standing{Pending, noURL}
 	if c.Endpoint.URL != "" {
 		err = s.Caller.Register(ctx, c)
 		if err := given(ctx, err); err != nil {
 			return err
 		}
-		to, reason = outcome(err, attempt, Registered, RegistrationFailed, Pending)
+		to = outcome(err, row.calls+1, Registered, RegistrationFailed, Pending)
 	}
-	return errors.Join(s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		// A newer write of the instance has its own call.
-		written, err := updateRegistration(ctx, tx, o.Webhook, row.generation, to, reason)
-		if err != nil || !written || to != RegistrationFailed {
+	counts := false
+	if err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		if counts, err = updateRegistration(ctx, tx, row, to); err != nil || !counts || to.status != RegistrationFailed {
 			return db.Convert(err)
 		}
-		return s.report(ctx, tx, row.workspace, row.bot, registrationIssue("integration", reason, map[string]string{
-			"integrationAlias": c.Alias, "integrationId": string(c.Integration), "reason": reason,
+		return s.report(ctx, tx, row.bot, registrationIssue("integration", to.reason, map[string]string{
+			"integrationAlias": c.Alias, "integrationId": string(c.Integration), "reason": to.reason,
 		}))
-	}), again(err, attempt))
+	}); err != nil || !counts { // what came after the call began has a call of its own
+		return err
+	}
+	return again(err, row.calls+1)
 }
 
 // calleeOf is the instance of a row with everything that a call needs.
@@ -266,43 +297,82 @@ func (s *Service) calleeOf(ctx context.Context, row calledRow) (c definition.Cal
 	return callee(row.workspace, row.bot, i, endpoint), err
 }
 
-// tellDeparted unregisters what an instance was, if that is still to be done.
-func (s *Service) tellDeparted(ctx context.Context, w id.Webhook, attempt int) error {
-	sealed, departed, found, err := selectDeparted(ctx, s.DB.Reader(ctx), w)
+// tellDeparted unregisters what an instance was; told says that something was to be
+// unregistered, and that it is not called for any more.
+func (s *Service) tellDeparted(ctx context.Context, w id.Webhook) (told bool, err error) {
+	row, found, err := selectDeparted(ctx, s.DB.Reader(ctx), w)
 	if err != nil || !found {
-		return db.Convert(err)
+		return false, db.Convert(err)
 	}
-	plain, err := departedColumn.Open(s.Keys, sealed, string(w))
+	plain, err := departedColumn.Open(s.Keys, row.callee, string(w))
 	if err != nil {
-		return err
+		return false, err
 	}
 	var c definition.Callee
 	if err := json.Unmarshal(plain, &c); err != nil {
-		return err
+		return false, err
+	}
+	// An integration that has moved since is told where it runs now.
+	endpoint, found, err := s.Endpoints.Endpoint(ctx, s.DB.Reader(ctx), c.Integration)
+	if err != nil {
+		return false, err
+	}
+	if found && endpoint.URL != "" {
+		c.Endpoint = endpoint
 	}
 	err = s.Caller.Unregister(ctx, c)
 	if err := given(ctx, err); err != nil {
-		return err
+		return false, err
 	}
-	to, reason := outcome(err, attempt, Unregistered, UnregistrationFailed, UnregisterPending)
-	return errors.Join(s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if to.settled() {
-			deleted, err := deleteDeparted(ctx, tx, w, departed)
-			if err != nil || !deleted { // it departed again meanwhile, which has a call of its own
-				return db.Convert(err)
-			}
+	to := outcome(err, row.calls+1, Unregistered, UnregistrationFailed, UnregisterPending)
+	counts := false
+	if err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		if to.status.settled() {
+			counts, err = deleteDeparted(ctx, tx, row)
+		} else {
+			counts, err = countDepartedCall(ctx, tx, row)
 		}
-		return db.Convert(updateDeparture(ctx, tx, w, to, reason))
-	}), again(err, attempt))
+		if err != nil || !counts {
+			return db.Convert(err)
+		}
+		return db.Convert(updateDeparture(ctx, tx, w, to))
+	}); err != nil || !counts { // it departed again, which has a call of its own
+		return err == nil, err
+	}
+	err = again(err, row.calls+1)
+	return err == nil, err
 }
 
 // tellBot tells a bot that it was deployed. A failure becomes an issue of the bot: the API
 // has no status for it.
-func (s *Service) tellBot(ctx context.Context, o order, attempt int) error {
-	b, found, err := selectCallableBot(ctx, s.DB.Reader(ctx), o.Bot)
-	if err != nil || !found || b.URL == "" {
+func (s *Service) tellBot(ctx context.Context, o order) error {
+	row, found, err := selectDeployed(ctx, s.DB.Reader(ctx), o.Bot)
+	if err != nil || !found {
 		return db.Convert(err)
 	}
+	err = s.callDeployed(ctx, row.Bot)
+	if err := given(ctx, err); err != nil {
+		return err
+	}
+	to := outcome(err, row.calls+1, Registered, RegistrationFailed, Pending)
+	counts := false
+	if err := s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		if to.status.settled() {
+			counts, err = deleteDeployed(ctx, tx, row)
+		} else {
+			counts, err = countDeployedCall(ctx, tx, row)
+		}
+		if err != nil || !counts || to.status != RegistrationFailed {
+			return db.Convert(err)
+		}
+		return s.report(ctx, tx, row.ID, registrationIssue("bot", to.reason, map[string]string{"reason": to.reason}))
+	}); err != nil || !counts { // it was deployed again, which has a call of its own
+		return err
+	}
+	return again(err, row.calls+1)
+}
+
+func (s *Service) callDeployed(ctx context.Context, b Bot) error {
 	d, err := parseDefinition(b.Definition)
 	if err != nil {
 		return err
@@ -312,22 +382,17 @@ func (s *Service) tellBot(ctx context.Context, o order, attempt int) error {
 	if c.Endpoint.SigningSecrets, err = s.SigningSecrets(ctx, s.DB.Reader(ctx), b.ID); err != nil {
 		return err
 	}
-	err = s.Caller.Register(ctx, c)
-	if err := given(ctx, err); err != nil {
-		return err
-	}
-	to, reason := outcome(err, attempt, Registered, RegistrationFailed, Pending)
-	if to != RegistrationFailed {
-		return again(err, attempt)
-	}
-	return s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return s.report(ctx, tx, b.Workspace, b.ID, registrationIssue("bot", reason, map[string]string{"reason": reason}))
-	})
+	return s.Caller.Register(ctx, c)
 }
 
-func (s *Service) report(ctx context.Context, tx *db.Tx, w id.Workspace, bot id.Bot, i fault.Issue) error {
+// report reports an issue of a bot to the workspace that it is in now.
+func (s *Service) report(ctx context.Context, tx *db.Tx, bot id.Bot, i fault.Issue) error {
 	if s.Issues == nil {
 		return nil
+	}
+	w, err := selectWorkspace(ctx, tx, bot)
+	if err != nil {
+		return db.Convert(err)
 	}
 	return s.Issues.Report(ctx, tx, w, bot, i)
 }
@@ -349,25 +414,25 @@ func given(ctx context.Context, err error) error {
 	return err
 }
 
-// again is the error of a call if it is to be retried.
-func again(err error, attempt int) error {
+// again is the error of the last of so many calls if it is to be retried.
+func again(err error, calls int) error {
 	var f *fault.Error
-	if errors.As(err, &f) && f.RetryAfter > 0 && attempt < maxCalls {
+	if errors.As(err, &f) && f.RetryAfter > 0 && calls < maxCalls {
 		return err
 	}
 	return nil
 }
 
-// outcome is the status of a registration after a call, and its reason.
-func outcome(err error, attempt int, done, failed, pending Registration) (Registration, string) {
+// outcome is where a registration stands after the last of so many calls.
+func outcome(err error, calls int, done, failed, pending Registration) standing {
 	var f *fault.Error
 	switch {
 	case !errors.As(err, &f):
-		return done, ""
-	case again(err, attempt) != nil:
-		return pending, f.Message + " The call is made again."
+		return standing{done, ""}
+	case again(err, calls) != nil:
+		return standing{pending, f.Message + " The call is made again."}
 	}
-	return failed, f.Message
+	return standing{failed, f.Message}
 }
 
 // How long settle waits between queries.

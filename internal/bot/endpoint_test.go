@@ -214,21 +214,21 @@ func TestCallsOfAWorkspaceAreBounded(t *testing.T) {
 	}
 }
 
-// A call that finds its workspace busy is neither lost nor counted as tried.
-func TestBusyCallsKeepTheirAttempts(t *testing.T) {
+// A call that finds its workspace busy is not lost.
+func TestBusyCallsComeBack(t *testing.T) {
 	engines.Each(t, func(t *testing.T, d *db.DB) {
 		queue := jobs.New(d, clock.System(), slog.New(slog.DiscardHandler))
 		s := New(Options{DB: d, Clock: clock.System(), Calls: queue})
-		attempts := 0
-		handle := s.fairly(func(_ context.Context, _ order, attempt int) error { attempts = attempt; return nil })
-		job := jobs.Job{Kind: jobCallInstance, Payload: jsontext.Value(`{"workspace":"w","webhook":"h"}`), Attempts: 2}
+		var called []order
+		handle := s.fairly(func(_ context.Context, o order) error { called = append(called, o); return nil })
+		job := jobs.Job{Kind: jobCallInstance, Payload: jsontext.Value(`{"workspace":"w","webhook":"h","bulk":true}`)}
 		for s.calling.enter("w", callsOfWorkspace) {
 		}
 		for turn := range 3 {
 			if err := handle(t.Context(), job); err != nil {
 				t.Fatal(err)
 			}
-			job = jobs.Job{Kind: jobCallInstance, Attempts: 1}
+			job = jobs.Job{Kind: jobCallInstance}
 			if err := d.Reader(t.Context()).QueryRow(t.Context(), `SELECT payload FROM jobs`).Scan((*[]byte)(&job.Payload)); err != nil {
 				t.Fatalf("turn %d: %v", turn, err)
 			}
@@ -237,9 +237,14 @@ func TestBusyCallsKeepTheirAttempts(t *testing.T) {
 				return err
 			})
 		}
-		s.calling.leave("w")
-		if err := handle(t.Context(), job); err != nil || attempts != 2 {
-			t.Errorf("the second attempt was made as number %d (%v)", attempts, err)
+		for range callsOfWorkspace {
+			s.calling.leave("w")
+		}
+		if err := handle(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]order{{Workspace: "w", Webhook: "h", Bulk: true}}, called); diff != "" {
+			t.Errorf("what was called (-want +got):\n%s", diff)
 		}
 	})
 }

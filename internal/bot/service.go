@@ -112,7 +112,7 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bo
 		if err := s.saveDeployed(ctx, tx, actor, b, saved, now); err != nil {
 			return err
 		}
-		if err := s.callBot(ctx, tx, b); err != nil {
+		if err := s.callBot(ctx, tx, Bot{}, b); err != nil {
 			return err
 		}
 		return s.Trail.Record(ctx, tx, b.Workspace, access.Act{Action: "CREATE_BOT", Resource: string(b.ID), Name: b.Name})
@@ -254,7 +254,7 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 			return err
 		}
 		if u.deploys() {
-			if err := s.callBot(ctx, tx, after); err != nil {
+			if err := s.callBot(ctx, tx, before, after); err != nil {
 				return err
 			}
 		}

@@ -160,6 +160,7 @@ func deleteBot(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) er
 		`DELETE FROM bot_allowlist WHERE bot_id = $1`,
 		`DELETE FROM bot_shareable_ids WHERE bot_id = $1`,
 		`DELETE FROM bot_versions WHERE bot_id = $1`,
+		`DELETE FROM deployed_bots WHERE bot_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(bot)); err != nil {
 			return err
@@ -178,6 +179,7 @@ func deleteBotsOf(ctx context.Context, q db.Querier, w id.Workspace) error {
 		`DELETE FROM bot_allowlist WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_shareable_ids WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bot_versions WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
+		`DELETE FROM deployed_bots WHERE bot_id IN (SELECT id FROM bots WHERE workspace_id = $1)`,
 		`DELETE FROM bots WHERE workspace_id = $1`,
 	} {
 		if _, err := q.Exec(ctx, statement, string(w)); err != nil {

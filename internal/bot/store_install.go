@@ -19,7 +19,7 @@ func upsertInstance(ctx context.Context, q db.Querier, bot id.Bot, i Instance) e
 			configuration_type = excluded.configuration_type, configuration = excluded.configuration,
 			disabled_channels = excluded.disabled_channels, webhook_id = excluded.webhook_id, identifier = excluded.identifier,
 			status = excluded.status, status_reason = excluded.status_reason, created_at = excluded.created_at, updated_at = excluded.updated_at,
-			generation = bot_integrations.generation + 1`,
+			generation = bot_integrations.generation + 1, calls = 0`,
 		string(bot), i.Alias, string(i.Integration), i.Enabled, optional(i.ConfigurationType), i.Sealed, string(i.DisabledChannels),
 		string(i.Webhook), db.Text(i.Identifier), string(i.Status), db.Text(i.StatusReason), i.CreatedAt.UnixMilli(), i.UpdatedAt.UnixMilli())
 	return err

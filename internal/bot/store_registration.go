@@ -16,67 +16,96 @@ type calledRow struct {
 	bot        id.Bot
 	workspace  id.Workspace
 	generation int64
+	// calls is how many calls were made for the generation, which are made again.
+	calls int
 	// blocked is whether the bot is, unpaid whether its workspace is.
 	blocked, unpaid bool
 }
 
 // selectCalled reads the instance of a webhook.
 func selectCalled(ctx context.Context, q db.Querier, w id.Webhook) (r calledRow, found bool, err error) {
-	var configurationType, identifier sql.NullString
+	var configurationType, identifier, reason sql.NullString
 	i := &r.instance
 	err = q.QueryRow(ctx, `
-		SELECT bot_id, workspace_id, alias, integration_id, enabled, configuration_type, configuration, identifier, status,
-			generation, bot_blocked, workspace_blocked
+		SELECT bot_id, workspace_id, alias, integration_id, enabled, configuration_type, configuration, identifier, status, status_reason,
+			generation, calls, bot_blocked, workspace_blocked
 		FROM called_instances WHERE webhook_id = $1`, string(w)).
-		Scan(&r.bot, &r.workspace, &i.Alias, &i.Integration, &i.Enabled, &configurationType, &i.Sealed, &identifier, &i.Status,
-			&r.generation, &r.blocked, &r.unpaid)
+		Scan(&r.bot, &r.workspace, &i.Alias, &i.Integration, &i.Enabled, &configurationType, &i.Sealed, &identifier, &i.Status, &reason,
+			&r.generation, &r.calls, &r.blocked, &r.unpaid)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
 	if configurationType.Valid {
 		i.ConfigurationType = &configurationType.String
 	}
-	i.Webhook, i.Identifier = w, identifier.String
+	i.Webhook, i.Identifier, i.StatusReason = w, identifier.String, reason.String
 	return r, err == nil, err
 }
 
-// updateRegistration writes what came of a call, unless the instance was written
-// since the call began; changed says whether it was not.
-func updateRegistration(ctx context.Context, q db.Querier, w id.Webhook, generation int64, r Registration, reason string) (changed bool, err error) {
+// updateRegistration writes what came of a call, unless the instance was written or
+// departed since the call began; changed says whether it was not.
+//
+// A generation alone does not tell: that of an instance which is removed and restored
+// begins again. Its departure is told before anything else, so it is still to be told.
+func updateRegistration(ctx context.Context, q db.Querier, r calledRow, to standing) (changed bool, err error) {
 	n, err := q.Exec(ctx, `
-		UPDATE bot_integrations SET status = $3, status_reason = $4 WHERE webhook_id = $1 AND generation = $2 AND status = $5`,
-		string(w), generation, string(r), db.Text(reason), string(Pending))
+		UPDATE bot_integrations SET status = $3, status_reason = $4, calls = calls + 1
+		WHERE webhook_id = $1 AND generation = $2 AND status = $5
+			AND NOT EXISTS (SELECT 1 FROM departed_instances d WHERE d.webhook_id = $1)`,
+		string(r.instance.Webhook), r.generation, string(to.status), db.Text(to.reason), string(Pending))
 	return n > 0, err
 }
 
 // updateDeparture writes what came of telling an integration that an instance, which
 // was switched off, is no more.
-func updateDeparture(ctx context.Context, q db.Querier, w id.Webhook, r Registration, reason string) error {
+func updateDeparture(ctx context.Context, q db.Querier, w id.Webhook, to standing) error {
 	_, err := q.Exec(ctx, `UPDATE bot_integrations SET status = $2, status_reason = $3 WHERE webhook_id = $1 AND status = $4`,
-		string(w), string(r), db.Text(reason), string(UnregisterPending))
+		string(w), string(to.status), db.Text(to.reason), string(UnregisterPending))
 	return err
 }
 
+// departedRow is who is to be told that an instance is no more; the callee is sealed.
+type departedRow struct {
+	webhook id.Webhook
+	callee  string
+	// departed tells one departure of a webhook from the next.
+	departed int64
+	// calls is how many calls were made for the departure, which are made again.
+	calls int
+}
+
+// upsertDeparted notes a departure. If one of the webhook is still to be told, its callee
+// stays: only that one was ever called, since it is told before what came after it.
 func upsertDeparted(ctx context.Context, q db.Querier, w id.Webhook, sealed string, now time.Time) error {
 	_, err := q.Exec(ctx, `
-		INSERT INTO departed_instances (webhook_id, callee, departed_at) VALUES ($1, $2, $3)
-		ON CONFLICT (webhook_id) DO UPDATE SET callee = excluded.callee, departed_at = departed_instances.departed_at + 1`,
+		INSERT INTO departed_instances (webhook_id, callee, departed_at, calls) VALUES ($1, $2, $3, 0)
+		ON CONFLICT (webhook_id) DO UPDATE SET departed_at = departed_instances.departed_at + 1, calls = 0`,
 		string(w), sealed, now.UnixMilli())
 	return err
 }
 
-// selectDeparted reads who is to be told that an instance is no more; departed tells
-// one departure of a webhook from the next.
-func selectDeparted(ctx context.Context, q db.Querier, w id.Webhook) (sealed string, departed int64, found bool, err error) {
-	err = q.QueryRow(ctx, `SELECT callee, departed_at FROM departed_instances WHERE webhook_id = $1`, string(w)).Scan(&sealed, &departed)
+func selectDeparted(ctx context.Context, q db.Querier, w id.Webhook) (r departedRow, found bool, err error) {
+	r.webhook = w
+	err = q.QueryRow(ctx, `SELECT callee, departed_at, calls FROM departed_instances WHERE webhook_id = $1`, string(w)).
+		Scan(&r.callee, &r.departed, &r.calls)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", 0, false, nil
+		return departedRow{}, false, nil
 	}
-	return sealed, departed, err == nil, err
+	return r, err == nil, err
 }
 
-func deleteDeparted(ctx context.Context, q db.Querier, w id.Webhook, departed int64) (deleted bool, err error) {
-	n, err := q.Exec(ctx, `DELETE FROM departed_instances WHERE webhook_id = $1 AND departed_at = $2`, string(w), departed)
+// countDepartedCall counts a call that is made again; counted is false if there was another
+// departure since it began.
+func countDepartedCall(ctx context.Context, q db.Querier, r departedRow) (counted bool, err error) {
+	n, err := q.Exec(ctx, `UPDATE departed_instances SET calls = calls + 1 WHERE webhook_id = $1 AND departed_at = $2`,
+		string(r.webhook), r.departed)
+	return n > 0, err
+}
+
+// deleteDeparted deletes a departure that was told; deleted is false if there was another
+// one since the call began.
+func deleteDeparted(ctx context.Context, q db.Querier, r departedRow) (deleted bool, err error) {
+	n, err := q.Exec(ctx, `DELETE FROM departed_instances WHERE webhook_id = $1 AND departed_at = $2`, string(r.webhook), r.departed)
 	return n > 0, err
 }
 
@@ -142,30 +171,77 @@ func selectIdentified(ctx context.Context, q db.Querier, scope, identifier strin
 // lets it stand where the caller says.
 func updateIdentifier(ctx context.Context, q db.Querier, w id.Webhook, scope, identifier string, to standing) error {
 	_, err := q.Exec(ctx, `
-		UPDATE bot_integrations SET identifier_scope = $2, identifier = $3, status = $4, status_reason = $5, generation = generation + 1
+		UPDATE bot_integrations SET identifier_scope = $2, identifier = $3, status = $4, status_reason = $5,
+			generation = generation + 1, calls = 0
 		WHERE webhook_id = $1`,
 		string(w), db.Text(scope), db.Text(identifier), string(to.status), db.Text(to.reason))
 	return err
 }
 
-// clearIdentifier takes the identifier from an instance; it stays registered.
+// clearIdentifier takes the identifier from an instance; it stays registered, and a call
+// that is under way counts.
 func clearIdentifier(ctx context.Context, q db.Querier, w id.Webhook) error {
-	_, err := q.Exec(ctx, `
-		UPDATE bot_integrations SET identifier_scope = NULL, identifier = NULL, generation = generation + 1 WHERE webhook_id = $1`, string(w))
+	_, err := q.Exec(ctx, `UPDATE bot_integrations SET identifier_scope = NULL, identifier = NULL WHERE webhook_id = $1`, string(w))
 	return err
 }
 
-// selectCallableBot reads what a call to a bot needs of its row.
-func selectCallableBot(ctx context.Context, q db.Querier, bot id.Bot) (b Bot, found bool, err error) {
+// deployedRow is a bot that is to be told of its deployment.
+type deployedRow struct {
+	Bot
+	// deployed tells one deployment of a bot from the next.
+	deployed int64
+	// calls is how many calls were made for the deployment, which are made again.
+	calls int
+}
+
+// upsertDeployed notes that a bot is to be told of a deployment, which takes the place of
+// an earlier one.
+func upsertDeployed(ctx context.Context, q db.Querier, bot id.Bot, now time.Time) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO deployed_bots (bot_id, deployed_at, calls) VALUES ($1, $2, 0)
+		ON CONFLICT (bot_id) DO UPDATE SET deployed_at = deployed_bots.deployed_at + 1, calls = 0`, string(bot), now.UnixMilli())
+	return err
+}
+
+// selectDeployed reads what a call needs of a bot that is to be told of its deployment.
+func selectDeployed(ctx context.Context, q db.Querier, bot id.Bot) (r deployedRow, found bool, err error) {
 	var url sql.NullString
 	var most sql.NullInt64
-	err = q.QueryRow(ctx, `SELECT workspace_id, url, max_execution_time, definition FROM bots WHERE id = $1`, string(bot)).
-		Scan(&b.Workspace, &url, &most, &b.Definition)
+	err = q.QueryRow(ctx, `
+		SELECT b.workspace_id, b.url, b.max_execution_time, b.definition, d.deployed_at, d.calls
+		FROM deployed_bots d JOIN bots b ON b.id = d.bot_id WHERE d.bot_id = $1`, string(bot)).
+		Scan(&r.Workspace, &url, &most, &r.Definition, &r.deployed, &r.calls)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Bot{}, false, nil
+		return deployedRow{}, false, nil
 	}
-	b.ID, b.URL, b.MaxExecutionTime = bot, url.String, most.Int64
-	return b, err == nil, err
+	r.ID, r.URL, r.MaxExecutionTime = bot, url.String, most.Int64
+	return r, err == nil, err
+}
+
+// countDeployedCall counts a call that is made again; counted is false if there was another
+// deployment since it began.
+func countDeployedCall(ctx context.Context, q db.Querier, r deployedRow) (counted bool, err error) {
+	n, err := q.Exec(ctx, `UPDATE deployed_bots SET calls = calls + 1 WHERE bot_id = $1 AND deployed_at = $2`, string(r.ID), r.deployed)
+	return n > 0, err
+}
+
+// deleteDeployed deletes a deployment that was told; deleted is false if there was another
+// one since the call began.
+func deleteDeployed(ctx context.Context, q db.Querier, r deployedRow) (deleted bool, err error) {
+	n, err := q.Exec(ctx, `DELETE FROM deployed_bots WHERE bot_id = $1 AND deployed_at = $2`, string(r.ID), r.deployed)
+	return n > 0, err
+}
+
+// forgetDeployed deletes the deployment that a bot is still to be told of, if there is one.
+func forgetDeployed(ctx context.Context, q db.Querier, bot id.Bot) error {
+	_, err := q.Exec(ctx, `DELETE FROM deployed_bots WHERE bot_id = $1`, string(bot))
+	return err
+}
+
+// selectWorkspace reads in which workspace a bot is.
+func selectWorkspace(ctx context.Context, q db.Querier, bot id.Bot) (w id.Workspace, err error) {
+	err = q.QueryRow(ctx, `SELECT workspace_id FROM bots WHERE id = $1`, string(bot)).Scan(&w)
+	return w, err
 }
 
 const installsQuery = `
@@ -212,7 +288,7 @@ func countUncalled(ctx context.Context, q db.Querier, p installs) (n int, err er
 // updateStanding lets an instance stand where the caller says; what comes of a call
 // that began before does not count any more.
 func updateStanding(ctx context.Context, q db.Querier, w id.Webhook, to standing) error {
-	_, err := q.Exec(ctx, `UPDATE bot_integrations SET status = $2, status_reason = $3, generation = generation + 1 WHERE webhook_id = $1`,
+	_, err := q.Exec(ctx, `UPDATE bot_integrations SET status = $2, status_reason = $3, generation = generation + 1, calls = 0 WHERE webhook_id = $1`,
 		string(w), string(to.status), db.Text(to.reason))
 	return err
 }
