@@ -329,6 +329,25 @@ func TestCallerGivesUp(t *testing.T) {
 	checkSound(t, shared)
 }
 
+// TestCallerGivesUpAtTheEnd holds that an instance is not kept when the caller gave up
+// before the run came to its end: it may still be closed then, under the next run.
+func TestCallerGivesUpAtTheEnd(t *testing.T) {
+	e := warmed(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	err := e.with(ctx, func(ctx context.Context, i *instance) error {
+		_, err := i.Execute(ctx, "1", []byte("{}"))
+		cancel()
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if n := len(waiting(e)); n != 0 {
+		t.Errorf("%d instances wait for another run", n)
+	}
+	checkSound(t, e)
+}
+
 func TestBuildWithoutEngine(t *testing.T) {
 	_, err := unpack(fstest.MapFS{"engine/NOTICE": {}})
 	if !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "make build") {

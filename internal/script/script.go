@@ -104,7 +104,11 @@ func (e *Engine) with(ctx context.Context, use func(context.Context, *instance) 
 	defer cancel()
 	err = use(bounded, i)
 	var ended trap
-	if sound = !errors.As(err, &ended); sound {
+	if !errors.As(err, &ended) {
+		// The runtime closes the instance in a goroutine of its own when the context ends.
+		// If that happens as the last call returns, the call succeeds and the instance is
+		// closed after it.
+		sound = bounded.Err() == nil
 		return rejectionFault(err)
 	}
 	switch {
