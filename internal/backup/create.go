@@ -113,10 +113,11 @@ func (c *creation) writeHeader(ctx context.Context) error {
 	return c.writer.add(headerName, int64(len(text)), bytes.NewReader(text))
 }
 
-// copyBlobs copies the blobs that have not been copied yet. One that is deleted between
-// being listed and being read was not referred to.
+// copyBlobs copies the blobs that have not been copied yet, also retired ones, which may
+// have a reference all the same. One that is deleted between being listed and being read was
+// not referred to.
 func (c *creation) copyBlobs(ctx context.Context) error {
-	return c.Blobs.List(ctx, func(h blob.Hash, _ time.Time) error {
+	each := func(h blob.Hash, _ time.Time) error {
 		if c.copied[h] {
 			return nil
 		}
@@ -129,7 +130,11 @@ func (c *creation) copyBlobs(ctx context.Context) error {
 		}
 		c.copied[h] = true
 		return c.writer.add(blobDir+string(h), int64(len(content)), bytes.NewReader(content))
-	})
+	}
+	if err := c.Blobs.List(ctx, each); err != nil {
+		return err
+	}
+	return c.Blobs.ListRetired(ctx, each)
 }
 
 func (c *creation) copyTables(ctx context.Context, q db.Querier) error {

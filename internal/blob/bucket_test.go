@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,6 +72,15 @@ func (b *bucketServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		part, _ := strconv.Atoi(query.Get("partNumber"))
 		b.uploads[upload][part] = body
 		w.Header().Set("ETag", `"e"`)
+	case r.Method == http.MethodPut && r.Header.Get("X-Amz-Copy-Source") != "":
+		source, err := url.PathUnescape(r.Header.Get("X-Amz-Copy-Source"))
+		stored, found := b.objects[strings.TrimPrefix(source, b.name+"/")]
+		if err != nil || !found {
+			fail(w, http.StatusNotFound, "NoSuchKey")
+			return
+		}
+		b.objects[key] = object{stored.body, time.Now()}
+		fmt.Fprint(w, `<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>`)
 	case r.Method == http.MethodPut:
 		b.objects[key] = object{body, time.Now()}
 		w.Header().Set("ETag", `"e"`)

@@ -20,7 +20,12 @@ func (s *Store) Reader(ctx context.Context, h Hash) (io.ReadCloser, error) {
 	if !h.valid() {
 		return nil, missing(h)
 	}
-	opened, err := s.bucket.NewReader(ctx, h.key(), nil)
+	var opened io.ReadCloser
+	err := h.find(func(key string) error {
+		r, err := s.bucket.NewReader(ctx, key, nil)
+		opened = r
+		return err
+	})
 	if err != nil {
 		return nil, readError(h, err)
 	}

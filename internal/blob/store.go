@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,8 +23,9 @@ import (
 )
 
 const (
-	// Settled is the age from which a blob without a reference may be deleted.
-	// It is far above the time between a Put and the commit of its reference.
+	// Settled is the age from which a blob without a reference may be retired, and a
+	// retired one deleted. It is far above the time between a Put and the commit of its
+	// reference.
 	Settled = 24 * time.Hour
 
 	// young is the age up to which a Put leaves a blob as it is. An older one is
@@ -166,8 +168,9 @@ func (s *Store) syncDirs(key string) error {
 	if s.dir == "" {
 		return nil
 	}
-	for _, dir := range []string{filepath.Join(s.dir, filepath.Dir(filepath.FromSlash(key))), s.dir} {
-		d, err := os.Open(dir)
+	for path := s.path(key); path != s.dir; {
+		path = filepath.Dir(path)
+		d, err := os.Open(path)
 		if err != nil {
 			return err
 		}
@@ -178,13 +181,20 @@ func (s *Store) syncDirs(key string) error {
 	return nil
 }
 
+// path is the file at a key of a directory.
+func (s *Store) path(key string) string { return filepath.Join(s.dir, filepath.FromSlash(key)) }
+
 // Get is the content of a blob. It returns an error that wraps ErrMissing or
 // ErrDamaged.
 func (s *Store) Get(ctx context.Context, h Hash) ([]byte, error) {
 	if !h.valid() {
 		return nil, missing(h)
 	}
-	stored, err := s.bucket.ReadAll(ctx, h.key())
+	var stored []byte
+	err := h.find(func(key string) (err error) {
+		stored, err = s.bucket.ReadAll(ctx, key)
+		return err
+	})
 	if err != nil {
 		return nil, readError(h, err)
 	}
@@ -210,31 +220,26 @@ func (s *Store) Has(ctx context.Context, h Hash) (bool, error) {
 	if !h.valid() {
 		return false, nil
 	}
-	found, err := s.bucket.Exists(ctx, h.key())
-	if err != nil {
-		return false, fmt.Errorf("blob %s cannot be looked up: %w", h, err)
+	err := h.find(func(key string) error {
+		_, err := s.bucket.Attributes(ctx, key)
+		return err
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return false, nil
 	}
-	return found, nil
+	return false, fmt.Errorf("blob %s cannot be looked up: %w", h, err)
 }
 
-// Delete removes a blob; one that is not there is no error.
-func (s *Store) Delete(ctx context.Context, h Hash) error {
-	if !h.valid() {
-		return nil
-	}
-	if err := s.bucket.Delete(ctx, h.key()); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return fmt.Errorf("blob %s cannot be deleted: %w", h, err)
-	}
-	return nil
-}
-
-// List calls each for every blob, in the order of their hashes, with the time of
-// its last Put as the store's machine tells it. It ends at the first error of
-// each, and returns that.
+// List calls each for every blob that is not retired, in the order of their hashes,
+// with the time of its last Put as the store's machine tells it. It ends at the first
+// error of each, and returns that.
 func (s *Store) List(ctx context.Context, each func(h Hash, put time.Time) error) error {
-	return s.walk(ctx, func(o *blob.ListObject) error {
-		if h, ok := hashOf(o.Key); ok {
-			return each(h, o.ModTime)
+	return s.walk(ctx, func(key string, at time.Time) error {
+		if h, ok := hashOf(key); ok {
+			return each(h, at)
 		}
 		return nil
 	})
@@ -247,12 +252,12 @@ func (s *Store) Sweep(ctx context.Context, before time.Time) (int, error) {
 		return 0, nil
 	}
 	removed := 0
-	err := s.walk(ctx, func(o *blob.ListObject) error {
-		if !strings.HasSuffix(o.Key, ".tmp") || !o.ModTime.Before(before) {
+	err := s.walk(ctx, func(key string, at time.Time) error {
+		if !strings.HasSuffix(key, ".tmp") || !at.Before(before) {
 			return nil
 		}
-		if err := s.bucket.Delete(ctx, o.Key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			return fmt.Errorf("the unfinished blob %s cannot be removed: %w", o.Key, err)
+		if err := s.remove(ctx, key); err != nil {
+			return fmt.Errorf("the unfinished blob %s cannot be removed: %w", key, err)
 		}
 		removed++
 		return nil
@@ -260,7 +265,11 @@ func (s *Store) Sweep(ctx context.Context, before time.Time) (int, error) {
 	return removed, err
 }
 
-func (s *Store) walk(ctx context.Context, each func(*blob.ListObject) error) error {
+// walk calls each for every object with the time when it was written.
+func (s *Store) walk(ctx context.Context, each func(key string, at time.Time) error) error {
+	if s.dir != "" {
+		return s.walkDir(ctx, each)
+	}
 	for objects := s.bucket.List(nil); ; {
 		o, err := objects.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -269,10 +278,38 @@ func (s *Store) walk(ctx context.Context, each func(*blob.ListObject) error) err
 		if err != nil {
 			return fmt.Errorf("the blobs cannot be listed: %w", err)
 		}
-		if err := each(o); err != nil {
+		if err := each(o.Key, o.ModTime); err != nil {
 			return err
 		}
 	}
+}
+
+// walkDir is walk in a directory. The listing of fileblob fails when a file is renamed or
+// removed meanwhile, as every Put does with its temporary file, and leaves out directories
+// that cannot be read, so that a backup would lack their blobs.
+func (s *Store) walkDir(ctx context.Context, each func(key string, at time.Time) error) error {
+	return filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		var info fs.FileInfo
+		if err == nil && !entry.IsDir() {
+			info, err = entry.Info()
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && path != s.dir:
+			return nil
+		case err != nil:
+			return fmt.Errorf("the blobs cannot be listed: %w", err)
+		case info == nil:
+			return nil
+		}
+		key, err := filepath.Rel(s.dir, path)
+		if err != nil {
+			return err
+		}
+		return each(filepath.ToSlash(key), info.ModTime())
+	})
 }
 
 // Check says whether the store can be written, read and deleted from now, by
@@ -291,7 +328,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil && !bytes.Equal(got, probe) {
 		return fmt.Errorf("the blob store answers other bytes than it was given: %q for %q", got, probe)
 	}
-	if err := s.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+	if err := s.remove(ctx, key); err != nil {
 		return fmt.Errorf("the blob store cannot delete: %w", err)
 	}
 	return nil

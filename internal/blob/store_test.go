@@ -121,53 +121,169 @@ func TestMissing(t *testing.T) {
 			if found, err := s.Has(t.Context(), h); found || err != nil {
 				t.Errorf("Has(%q) = %v, %v", h, found, err)
 			}
-			if err := s.Delete(t.Context(), h); err != nil {
-				t.Errorf("Delete(%q): %v", h, err)
+			for _, do := range []func(context.Context, Hash) error{s.Retire, s.Reinstate, s.Delete} {
+				if err := do(t.Context(), h); err != nil {
+					t.Errorf("%q: %v", h, err)
+				}
 			}
 		}
 	})
 }
 
-func TestDeleteAndList(t *testing.T) {
+func list(t *testing.T, lister func(context.Context, func(Hash, time.Time) error) error) (got []Hash) {
+	t.Helper()
+	err := lister(t.Context(), func(h Hash, at time.Time) error {
+		if age := time.Since(at); age < -time.Minute || age > time.Minute {
+			t.Errorf("%s was put or retired %s ago", h, age)
+		}
+		got = append(got, h)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestList(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		var want []Hash
 		for i := range 20 {
 			want = append(want, mustPut(t, s, fmt.Appendf(nil, "blob %d", i)))
 		}
 		slices.Sort(want)
-		list := func() (got []Hash) {
-			err := s.List(t.Context(), func(h Hash, put time.Time) error {
-				if age := time.Since(put); age < -time.Minute || age > time.Minute {
-					t.Errorf("%s was put %s ago", h, age)
-				}
-				got = append(got, h)
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return got
-		}
-		if diff := cmp.Diff(want, list()); diff != "" {
+		if diff := cmp.Diff(want, list(t, s.List)); diff != "" {
 			t.Error(diff)
-		}
-		if err := s.Delete(t.Context(), want[3]); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(slices.Delete(slices.Clone(want), 3, 4), list()); diff != "" {
-			t.Error(diff)
-		}
-		if found, err := s.Has(t.Context(), want[3]); found || err != nil {
-			t.Errorf("Has a deleted blob: %v, %v", found, err)
-		}
-		if found, err := s.Has(t.Context(), want[4]); !found || err != nil {
-			t.Errorf("Has: %v, %v", found, err)
 		}
 		stop := errors.New("stop")
 		if err := s.List(t.Context(), func(Hash, time.Time) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("List: %v", err)
 		}
 	})
+}
+
+// TestRetire holds that a retired blob can be read until it is deleted, is not taken for one
+// that a Put stored, and comes back as it was.
+func TestRetire(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		content := []byte("content")
+		h, other := mustPut(t, s, content), mustPut(t, s, []byte("other"))
+		check := func(when string, readable bool, live, aside []Hash) {
+			t.Helper()
+			got, err := s.Get(t.Context(), h)
+			if readable && (err != nil || !bytes.Equal(got, content)) || !readable && !errors.Is(err, ErrMissing) {
+				t.Errorf("%s: Get: %q, %v", when, got, err)
+			}
+			if r, err := s.Reader(t.Context(), h); err == nil {
+				if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) || !readable {
+					t.Errorf("%s: Reader: %q, %v", when, got, err)
+				}
+				r.Close()
+			} else if readable || !errors.Is(err, ErrMissing) {
+				t.Errorf("%s: Reader: %v", when, err)
+			}
+			if found, err := s.Has(t.Context(), h); found != readable || err != nil {
+				t.Errorf("%s: Has: %v, %v", when, found, err)
+			}
+			slices.Sort(live)
+			if diff := cmp.Diff(live, list(t, s.List)); diff != "" {
+				t.Errorf("%s: List (-want +got):\n%s", when, diff)
+			}
+			if diff := cmp.Diff(aside, list(t, s.ListRetired)); diff != "" {
+				t.Errorf("%s: ListRetired (-want +got):\n%s", when, diff)
+			}
+		}
+		do := func(f func(context.Context, Hash) error) {
+			t.Helper()
+			if err := f(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		do(s.Delete)
+		check("deleted without being retired", true, []Hash{h, other}, nil)
+		do(s.Retire)
+		check("retired", true, []Hash{other}, []Hash{h})
+		do(s.Retire)
+		check("retired again", true, []Hash{other}, []Hash{h})
+		do(s.Reinstate)
+		check("reinstated", true, []Hash{h, other}, nil)
+		do(s.Retire)
+		mustPut(t, s, content)
+		check("put again", true, []Hash{h, other}, []Hash{h})
+		do(s.Reinstate)
+		check("reinstated beside one that was put again", true, []Hash{h, other}, nil)
+		do(s.Retire)
+		mustPut(t, s, content)
+		do(s.Delete)
+		check("deleted beside one that was put again", true, []Hash{h, other}, nil)
+		do(s.Retire)
+		do(s.Delete)
+		check("deleted", false, []Hash{other}, nil)
+	})
+}
+
+// TestReadWhileBlobsAreRetired holds that nobody misses a blob that is being retired or
+// reinstated.
+func TestReadWhileBlobsAreRetired(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		var all []Hash
+		for i := range 30 {
+			all = append(all, mustPut(t, s, fmt.Appendf(nil, "blob %d", i)))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var readers sync.WaitGroup
+		for range 4 {
+			readers.Go(func() {
+				for n := 0; ctx.Err() == nil; n++ {
+					if _, err := s.Get(t.Context(), all[n%len(all)]); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		for _, move := range []func(context.Context, Hash) error{s.Retire, s.Reinstate} {
+			for _, h := range all {
+				if err := move(t.Context(), h); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		stop()
+		readers.Wait()
+	})
+}
+
+// TestListWhileBlobsArePut holds that the temporary files of Puts, which come and go, do not
+// disturb a list, nor what is deleted meanwhile.
+func TestListWhileBlobsArePut(t *testing.T) {
+	s := openDir(t, t.TempDir())
+	done := make(chan struct{})
+	var puts sync.WaitGroup
+	for i := range 4 {
+		puts.Go(func() {
+			for n := range 100 {
+				h, err := s.Put(t.Context(), fmt.Appendf(nil, "%d %d", i, n))
+				if err == nil {
+					err = errors.Join(s.Retire(t.Context(), h), s.Delete(t.Context(), h))
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() { puts.Wait(); close(done) }()
+	for {
+		if err := s.List(t.Context(), func(Hash, time.Time) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
 }
 
 func TestCheck(t *testing.T) {
