@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/botyard/botyard/internal/db"
 	"github.com/botyard/botyard/internal/fault"
@@ -28,8 +29,10 @@ type Client struct {
 
 func newClient(base string, engine db.Engine) (*Client, error) {
 	c := &Client{Base: base, engine: engine, http: &http.Client{
-		Timeout:   Patience,
-		Transport: &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true},
+		Timeout: Patience,
+		// A server closes idle connections after two minutes: a request on one that is being
+		// closed would fail, so this side closes it before.
+		Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: time.Minute, DisableCompression: true},
 	}}
 	response, err := c.http.Get(base + "/openapi.json")
 	if err != nil {

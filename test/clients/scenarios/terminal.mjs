@@ -33,7 +33,15 @@ after(() => {
 // terminal runs bp with a home directory of the test's own, in which it stands.
 export const terminal = async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'bp-'))
-  t.after(() => rm(home, { recursive: true }))
+  const begun = []
+  t.after(async () => {
+    // What goes on writes to the home, so it ends before that is removed.
+    for (const { child, closed } of begun) {
+      process.kill(-child.pid, 'SIGKILL')
+      await closed
+    }
+    await rm(home, { recursive: true })
+  })
   const launch = (args, options = {}) => {
     const child = spawn(process.execPath, [program, ...args], {
       ...options,
@@ -61,11 +69,7 @@ export const terminal = async (t) => {
   const begin = (...args) => {
     // A group of its own: what bp started ends with it.
     const { child, said } = launch(args, { detached: true })
-    const ended = once(child, 'exit')
-    t.after(async () => {
-      process.kill(-child.pid, 'SIGKILL')
-      await ended
-    })
+    begun.push({ child, closed: once(child, 'close') })
     const until = async (pattern) => {
       while (!pattern.test(said.stdout + said.stderr)) {
         assert.equal(child.exitCode, null, `bp ${args.join(' ')} ended: ${said.stderr}${said.stdout}`)
