@@ -4,11 +4,13 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/botyard/botyard/internal/cli"
 	"github.com/botyard/botyard/internal/config"
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/test/harness"
 )
 
 func TestMain(m *testing.M) {
@@ -74,16 +77,22 @@ func TestScripts(t *testing.T) {
 				ts.Check(d.Close())
 			},
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
-				l, err := net.Listen("tcp", "127.0.0.1:0")
-				ts.Check(err)
-				_, port, err := net.SplitHostPort(l.Addr().String())
-				ts.Check(err)
-				ts.Setenv(args[0], port)
-				ts.Check(l.Close())
+				// Below the ports that a kernel gives to connections, so that none of those
+				// takes it before the server does.
+				for {
+					port := strconv.Itoa(10_000 + rand.IntN(20_000))
+					l, err := net.Listen("tcp", "127.0.0.1:"+port)
+					if err != nil {
+						continue // it is taken
+					}
+					ts.Check(l.Close())
+					ts.Setenv(args[0], port)
+					return
+				}
 			},
 			"await": func(ts *testscript.TestScript, _ bool, _ []string) {
 				var err error
-				for range 600 {
+				for deadline := time.Now().Add(harness.Patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 					var answer *http.Response
 					if answer, err = http.Get(ts.Getenv("URL") + "/readyz"); err == nil {
 						answer.Body.Close()
@@ -91,7 +100,6 @@ func TestScripts(t *testing.T) {
 							return
 						}
 					}
-					time.Sleep(100 * time.Millisecond)
 				}
 				ts.Fatalf("the server is not ready: %v", err)
 			},
