@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,6 +42,11 @@ func TestBackup(t *testing.T) {
 			stop, done := make(chan struct{}), make(chan error, 1)
 			go func() { done <- keepCreating(ctx, a, w, stop) }()
 			for a.DB.Stats().Transactions < 20 {
+				select {
+				case err := <-done:
+					t.Fatalf("no bots are made any more: %v", err)
+				case <-time.After(time.Millisecond):
+				}
 			}
 			var file bytes.Buffer
 			made, err := a.Backup(ctx, &file)

@@ -20,7 +20,7 @@ import (
 
 func get(t *testing.T, e *Egress, address string) (*http.Response, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader("{}"))
 	if err != nil {

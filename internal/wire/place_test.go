@@ -70,3 +70,13 @@ func TestPlacesAreLeft(t *testing.T) {
 		t.Errorf("%d at once; %d places are taken, %d actors are remembered", most.Load(), len(p.all), len(p.actors))
 	}
 }
+
+// waiting is how many wait for a place or are about to take one.
+func (p *places) waiting() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.actors {
+		n += s.users - len(s.taken)
+	}
+	return n
+}
