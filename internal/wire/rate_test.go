@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -110,7 +111,9 @@ func TestLimiterConcurrent(t *testing.T) {
 	}
 }
 
-func TestLimiterHeaders(t *testing.T) {
+func TestLimiterHeaders(t *testing.T) { synctest.Test(t, limiterHeaders) }
+
+func limiterHeaders(t *testing.T) {
 	header := http.Header{}
 	wide, narrow := newLimiter(10), newLimiter(2)
 	for i, want := range []string{"1", "0", ""} {
@@ -136,7 +139,9 @@ func TestLimiterHeaders(t *testing.T) {
 }
 
 // Tokens count by themselves, in the class they are of; what is none by its address.
-func TestClasses(t *testing.T) {
+func TestClasses(t *testing.T) { synctest.Test(t, classes) }
+
+func classes(t *testing.T) {
 	rates := newRates(Limits{PerToken: 3, PerBotKey: 2, PerIntegrationKey: 1, PerWorkspace: 9}, nil)
 	from := func(address string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
