@@ -145,6 +145,9 @@ func New(o Options) *Mux {
 	if err != nil {
 		panic(err)
 	}
+	if shared != nil && o.Metrics != nil {
+		o.Metrics.MustRegister(shared.alone)
+	}
 	if o.Plans == nil {
 		o.Plans = plan.Default()
 	}

@@ -92,7 +92,11 @@ func atoi(s string) int {
 // admit asks the window of this process and, if that has room, the shared one. While the
 // shared windows are not available, that of this process decides.
 func (l *limiter) admit(key string, limit int) (remaining int, ok bool) {
+	if l.shared == nil {
+		return l.count(key, limit, l.since.Elapsed())
+	}
 	if !l.shared.usable() {
+		l.shared.alone.Inc()
 		return l.count(key, limit, l.since.Elapsed())
 	}
 	at := l.since.Elapsed()
@@ -102,6 +106,7 @@ func (l *limiter) admit(key string, limit int) (remaining int, ok bool) {
 	left, wait, err := l.shared.take(l.name+key, limit)
 	switch {
 	case err != nil:
+		l.shared.alone.Inc()
 		return l.count(key, limit, at)
 	case left < 0:
 		l.close(key, at+wait)

@@ -7,20 +7,22 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/secret"
 )
 
-// sharedWindows are windows in Redis, in which several servers count together. Nil is never
-// usable.
+// sharedWindows are windows in Redis, in which several servers count together.
 type sharedWindows struct {
 	client *redis.Client
 	since  clock.Started
 	// idleUntil is until when Redis is not asked, after a failure.
 	idleUntil atomic.Int64
 	failure   atomic.Pointer[string]
+	// alone counts the requests that this server counted by itself meanwhile.
+	alone prometheus.Counter
 }
 
 const (
@@ -69,12 +71,15 @@ func openShared(url secret.Value) (*sharedWindows, error) {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = sharedTime, sharedTime, sharedTime, sharedTime
 	o.MaxRetries = -1
 	o.ContextTimeoutEnabled = true
-	return &sharedWindows{client: redis.NewClient(o), since: clock.Start()}, nil
+	return &sharedWindows{client: redis.NewClient(o), since: clock.Start(), alone: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "botyard_rate_limit_alone_total",
+		Help: "Requests that this server counted by itself for their rate limit, because Redis could not be reached.",
+	})}, nil
 }
 
 // usable reports whether to ask Redis.
 func (s *sharedWindows) usable() bool {
-	return s != nil && int64(s.since.Elapsed()) >= s.idleUntil.Load()
+	return int64(s.since.Elapsed()) >= s.idleUntil.Load()
 }
 
 // take counts a request; remaining is -1 if the window is full for the duration wait.

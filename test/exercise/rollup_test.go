@@ -48,14 +48,20 @@ func rollupReason(t *testing.T, a *harness.Actor) string {
 	return ""
 }
 
-func setAsideMetric(t *testing.T, a *harness.Actor) (value string) {
+// metricOf is the value of a metric without labels, as /metrics has it.
+func metricOf(t *testing.T, a *harness.Actor, name string) (value string) {
 	t.Helper()
 	for line := range strings.Lines(probed(t, a, "/metrics")) {
-		if rest, is := strings.CutPrefix(line, "botyard_rollup_set_aside "); is {
+		if rest, is := strings.CutPrefix(line, name+" "); is {
 			value = strings.TrimSpace(rest)
 		}
 	}
 	return value
+}
+
+func setAsideMetric(t *testing.T, a *harness.Actor) string {
+	t.Helper()
+	return metricOf(t, a, "botyard_rollup_set_aside")
 }
 
 // A stored definition that cannot be read makes the cost of its actions unknown. Those
