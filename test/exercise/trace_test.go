@@ -114,11 +114,20 @@ func (c *collector) one(t *testing.T, name, trace string, parent []byte, kind tr
 	return s
 }
 
-// startTraced starts a server that sends its traces to c. Nothing is sent before the
-// server ends, but for what fills a batch.
+// await waits until a span of a name was sent, so that the server has come to it.
+func (c *collector) await(t *testing.T, name string) {
+	t.Helper()
+	harness.Eventually(t, "the span "+name, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.named(name, "")) > 0
+	})
+}
+
+// startTraced starts a server that sends its traces to c, the last when it ends.
 func startTraced(t *testing.T, c *collector, dir, url string, flags ...string) *harness.Process {
 	t.Helper()
-	return harness.StartBinaryUnder(t, []string{"env", "OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_BSP_SCHEDULE_DELAY=60000", "OTEL_SERVICE_NAME=yard",
+	return harness.StartBinaryUnder(t, []string{"env", "OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_SERVICE_NAME=yard",
 		"OTEL_EXPORTER_OTLP_TIMEOUT=60000"}, dir, url, append(flags, "--dev")...)
 }
 
@@ -162,6 +171,7 @@ func TestTraces(t *testing.T) {
 			stranger.Ask(t, "GET", "/v1/admin/account/me", nil, "Traceparent", strings.ToUpper(callersParent))
 			knock(t, "BREW", p.Base+"/v1/nowhere/thepathsecret", "")
 			knock(t, "GET", p.Base+"/livez", "")
+			c.await(t, "job collect-blobs")
 			p.Stop(t)
 
 			span := func(name, trace string, parent []byte, kind tracepb.Span_SpanKind, attributes ...string) *tracepb.Span {

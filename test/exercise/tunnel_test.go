@@ -136,18 +136,13 @@ func TestTunnel(t *testing.T) {
 	})
 }
 
-// TestTunnelThatFails: whatever the far end does, its callers are told, and others are not
-// troubled.
+// TestTunnelThatFails: whatever the far end answers, its callers are told, and others are
+// not troubled.
 func TestTunnelThatFails(t *testing.T) {
-	harness.RunAlone(t, []string{"--call-timeout", "5s"}, func(t *testing.T, s *harness.Server) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
 		caller := stranger(s)
-		ok := func(asked) object { return object{"status": 200, "body": "ok"} }
 		other := uuid.NewString()
 		farEnd(t, s.Client, other, ok)
-
-		silent := uuid.NewString()
-		farEnd(t, s.Client, silent, func(asked) object { return nil })
-		caller.Refused(t, fault.OperationTimeout, []string{"5s"}, "GET", "/"+silent, nil)
 		for what, frame := range map[string]object{
 			"no status": {}, "a status that is none": {"status": 99}, "a switch of protocols": {"status": 101}, "a status that is no number": {"status": "ok"},
 			"a body that is no text": {"status": 200, "body": object{}},
@@ -173,6 +168,24 @@ func TestTunnelThatFails(t *testing.T) {
 		})
 		caller.Refused(t, fault.Internal, []string{"headers", "larger"}, "GET", "/"+heavy, nil)
 
+		if answer := caller.Ask(t, "GET", "/"+other, nil); string(answer.Body) != "ok" {
+			t.Errorf("another tunnel answered %d %s", answer.Status, answer.Body)
+		}
+	})
+}
+
+// ok is the answer of a far end that is well.
+func ok(asked) object { return object{"status": 200, "body": "ok"} }
+
+// TestTunnelThatIsSilent: a far end that answers nothing, or never ends an answer, has the
+// time of a call.
+func TestTunnelThatIsSilent(t *testing.T) {
+	harness.RunAlone(t, []string{"--call-timeout", "2s"}, func(t *testing.T, s *harness.Server) {
+		caller := stranger(s)
+		silent := uuid.NewString()
+		farEnd(t, s.Client, silent, func(asked) object { return nil })
+		caller.Refused(t, fault.OperationTimeout, []string{"2s"}, "GET", "/"+silent, nil)
+
 		endless := uuid.NewString()
 		half, err := farEnd(t, s.Client, endless, ok).Writer(t.Context(), websocket.MessageText)
 		if err != nil {
@@ -182,10 +195,6 @@ func TestTunnelThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		harness.Eventually(t, "the tunnel with a frame that never ends to be gone", func() bool { return caller.Ask(t, "GET", "/"+endless, nil).Status == 404 })
-
-		if answer := caller.Ask(t, "GET", "/"+other, nil); string(answer.Body) != "ok" {
-			t.Errorf("another tunnel answered %d %s", answer.Status, answer.Body)
-		}
 	})
 }
 
