@@ -190,26 +190,19 @@ func model(t *testing.T, servers ...*harness.Actor) {
 			for _, r := range s.records {
 				body.Write(append(r.Line(), '\n'))
 			}
-			for {
-				answer, err := to.Try(t.Context(), "POST", "/v1/ingest", body.Bytes(), "Content-Type", "application/x-ndjson", "x-bot-id", s.bot)
-				if err != nil {
-					return err
-				}
-				if answer.Status == 429 { // as many as the server takes at once
-					time.Sleep(50 * time.Millisecond)
-					continue
-				}
-				var receipt struct {
-					Accepted, Duplicates int
-					Rejected             []object
-				}
-				if err := json.Unmarshal(answer.Body, &receipt); err != nil || answer.Status != 200 {
-					return fmt.Errorf("ingest answered %d: %s (%v)", answer.Status, answer.Body, err)
-				}
-				if len(receipt.Rejected) > 0 || receipt.Accepted+receipt.Duplicates != len(s.records) {
-					return fmt.Errorf("of %d records: %s", len(s.records), answer.Body)
-				}
-				break
+			answer, err := deliver(t, to, s.bot, body.String())
+			if err != nil {
+				return err
+			}
+			var receipt struct {
+				Accepted, Duplicates int
+				Rejected             []object
+			}
+			if err := json.Unmarshal(answer.Body, &receipt); err != nil || answer.Status != 200 {
+				return fmt.Errorf("ingest answered %d: %s (%v)", answer.Status, answer.Body, err)
+			}
+			if len(receipt.Rejected) > 0 || receipt.Accepted+receipt.Duplicates != len(s.records) {
+				return fmt.Errorf("of %d records: %s", len(s.records), answer.Body)
 			}
 		}
 		return nil
