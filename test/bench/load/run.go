@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -39,8 +40,13 @@ type Result struct {
 	Bytes int64
 }
 
+// ErrNoAnswer says that a window was over before anything was answered in it, as a short
+// one can be on a busy machine.
+var ErrNoAnswer = errors.New("no request was answered")
+
 // Run sends the plan's requests on all connections at once, each waiting for its
-// answer before the next. It fails on the first answer that is not 200.
+// answer before the next. It fails on the first answer that is not 200, and with
+// ErrNoAnswer when there was none.
 func Run(ctx context.Context, plan Plan) (Result, error) {
 	if plan.Connections < 1 || plan.Duration <= 0 {
 		return Result{}, fmt.Errorf("a run needs connections and a duration, got %d and %s", plan.Connections, plan.Duration)
@@ -119,7 +125,7 @@ func summarise(seen []seen, duration time.Duration) (Result, error) {
 		total += s.bytes
 	}
 	if len(latencies) == 0 {
-		return Result{}, fmt.Errorf("no request was answered within %s", duration)
+		return Result{}, fmt.Errorf("%w within %s", ErrNoAnswer, duration)
 	}
 	slices.Sort(latencies)
 	n := len(latencies)
