@@ -60,10 +60,22 @@ func (s *Service) subscription(ctx context.Context, q db.Querier, w id.Workspace
 	if err != nil {
 		return Subscription{}, party{}, db.Convert(err)
 	}
-	if !found {
-		sub = newSubscription(w, p.plan, s.Clock.Now())
+	if found {
+		return sub, p, nil
 	}
-	return sub, p, nil
+	has := p.plan
+	if p.trial != "" {
+		// The workspace has the plan that it tries; it pays for the one before.
+		t, there, err := selectTrial(ctx, q, w, p.trial)
+		switch {
+		case err != nil:
+			return Subscription{}, party{}, db.Convert(err)
+		case !there: // the workspace was deleted between two reads
+			return Subscription{}, party{}, access.NoSuchWorkspace(w)
+		}
+		has = t.From
+	}
+	return newSubscription(w, has, s.Clock.Now()), p, nil
 }
 
 // save writes a subscription.

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/botyard/botyard/internal/db"
@@ -36,8 +37,12 @@ func selectTrials(ctx context.Context, q db.Querier, w id.Workspace) ([]Trial, e
 	return list, rows.Err()
 }
 
-func selectTrial(ctx context.Context, q db.Querier, w id.Workspace, t id.Trial) (Trial, error) {
-	return scanTrial(q.QueryRow(ctx, `SELECT `+trialColumns+` FROM trials WHERE id = $1 AND workspace_id = $2`, string(t), string(w)))
+func selectTrial(ctx context.Context, q db.Querier, w id.Workspace, which id.Trial) (t Trial, found bool, err error) {
+	t, err = scanTrial(q.QueryRow(ctx, `SELECT `+trialColumns+` FROM trials WHERE id = $1 AND workspace_id = $2`, string(which), string(w)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Trial{}, false, nil
+	}
+	return t, err == nil, err
 }
 
 func insertTrial(ctx context.Context, q db.Querier, w id.Workspace, t Trial) error {

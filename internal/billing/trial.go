@@ -119,19 +119,10 @@ func (s *Service) StopTrial(ctx context.Context, w id.Workspace) error {
 
 // backTo ends a trial and gives the workspace the plan of its subscription.
 func (s *Service) backTo(ctx context.Context, tx *db.Tx, sub Subscription, of party) error {
-	back := sub.Plan
-	if !sub.kept {
-		// It has never been billed; the trial knows its former plan.
-		t, err := selectTrial(ctx, tx, sub.Workspace, of.trial)
-		if err != nil {
-			return db.Convert(err)
-		}
-		back = t.From
-	}
 	if err := s.endTrial(ctx, tx, sub.Workspace, of); err != nil {
 		return err
 	}
-	return s.Workspaces.SetPlan(ctx, sub.Workspace, back)
+	return s.Workspaces.SetPlan(ctx, sub.Workspace, sub.Plan)
 }
 
 // endTrial notes that the trial of a workspace is over, if it is in one.
@@ -170,10 +161,13 @@ func (s *Service) EndTrials(ctx context.Context) (ended int, err error) {
 func (s *Service) endOverdue(ctx context.Context, w id.Workspace) error {
 	return s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		sub, of, err := s.subscription(ctx, tx, w)
+		if fault.Is(err, fault.ResourceNotFound) {
+			return nil // deleted since it was listed
+		}
 		if err != nil || of.trial == "" {
 			return err
 		}
-		t, err := selectTrial(ctx, tx, w, of.trial)
+		t, _, err := selectTrial(ctx, tx, w, of.trial)
 		if err != nil || t.Ends.After(s.Clock.Now()) {
 			return db.Convert(err)
 		}
