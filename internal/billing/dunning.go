@@ -101,8 +101,12 @@ func (s *Service) retry(ctx context.Context, of retrying) error {
 	if err != nil {
 		return db.Convert(err)
 	}
-	if !found || i.Status != Open || s.Provider == nil {
+	if !found || i.Status != Open || s.Provider == nil && of.Begin {
 		return nil
+	}
+	if s.Provider == nil {
+		// Another server may have one, or this one again some day: the job must not be lost.
+		return fmt.Errorf("the invoice %s is to be charged, and no payment provider is configured any more", i.ID)
 	}
 	if of.Begin {
 		return s.beginCollecting(ctx, i)
@@ -178,7 +182,7 @@ func (s *Service) finishPayment(ctx context.Context, which id.Payment) error {
 // refund refunds what an attempt took although nobody owed it any more.
 func (s *Service) refund(ctx context.Context, which id.Payment) error {
 	a, found, err := selectAttempt(ctx, s.DB.Reader(ctx), which)
-	if err != nil || !found || a.State != AttemptPaid || !a.RefundedAt.IsZero() || a.Dispute == DisputeLost {
+	if err != nil || !found || a.State != AttemptSurplus || !a.RefundedAt.IsZero() || a.Dispute == DisputeLost {
 		return db.Convert(err) // there is nothing to refund, or nothing any more
 	}
 	if s.Provider == nil || s.Provider.Name() != a.Provider {
@@ -253,8 +257,8 @@ func (s *Service) takeEvent(ctx context.Context, e event) error {
 }
 
 // dispute records the state of a dispute about a payment. When it is lost, the bank has
-// taken the money back: unless another payment covers the invoice, it is owed again. It is
-// not collected automatically any more, so the workspace is blocked.
+// taken the money back: the invoice that it paid is owed again. It is not collected
+// automatically any more, so the workspace is blocked.
 func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) error {
 	if a.Dispute == d || a.Dispute == DisputeLost || a.Dispute == DisputeWon && d == DisputeOpen {
 		return nil
@@ -264,15 +268,11 @@ func (s *Service) dispute(ctx context.Context, tx *db.Tx, a Attempt, d Dispute) 
 		return db.Convert(err)
 	}
 	s.Log.WarnContext(ctx, "a payment is disputed", "payment", a.ID, "invoice", a.Invoice, "workspace", a.Workspace, "dispute", d)
-	if d != DisputeLost {
+	if d != DisputeLost || a.State != AttemptPaid {
 		return nil
 	}
 	i, found, err := selectInvoice(ctx, tx, a.Workspace, a.Invoice)
 	if err != nil || !found || i.Status != Paid {
-		return db.Convert(err)
-	}
-	covered, err := hasPayment(ctx, tx, a.Workspace, a.Invoice)
-	if err != nil || covered || !a.RefundedAt.IsZero() {
 		return db.Convert(err)
 	}
 	i.Status, i.PaidAt, i.Reason = Uncollectible, time.Time{}, "The payment was disputed, and the bank took it back."

@@ -168,3 +168,81 @@ func TestBlockedMonths(t *testing.T) {
 		})
 	}
 }
+
+// TestNoProviderForAWhile: the job of an invoice that is to be charged while the server has
+// no payment provider fails, and so is not forgotten, until there is one again.
+func TestNoProviderForAWhile(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, clock := byHand(open)
+		it.Billing.Provider = bank
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
+		it.assign(t, plan.Team)
+		it.do(t)
+		it.Billing.Provider = nil
+		clock.now = clock.now.AddDate(0, 0, 2)
+		due := it.due(t, clock.now)
+		for _, job := range due {
+			if err := it.Billing.Do(t.Context(), job); (err == nil) != (job.Kind == "conclude-payment") {
+				t.Errorf("without a provider the job %s answers %v; one that succeeds is forgotten", job.Kind, err)
+			}
+		}
+		it.Billing.Provider = bank
+		for _, job := range due {
+			must(t, func() error { return it.Billing.Do(t.Context(), job) })
+		}
+		if n := len(bank.all()); n != 2 {
+			t.Errorf("%d charges were tried, want 2: %+v", n, it.invoices(t, it.w))
+		}
+	})
+}
+
+// TestDisputeOfWhatNobodyOwed: an invoice that was paid by other means stays paid when a
+// payment that came beside that is lost in a dispute.
+func TestDisputeOfWhatNobodyOwed(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, _ := byHand(open)
+		it.assign(t, plan.Team)
+		it.do(t)
+		which := it.invoices(t, it.w)[0].ID
+		must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, badCard); return err })
+		for it.do(t) > 0 {
+		}
+		surplus := bank.all()[0].Attempt
+		must(t, func() error { _, err := it.Billing.MarkInvoicePaid(t.Context(), which); return err })
+		must(t, func() error { return it.Billing.Told(t.Context(), "paid after all", surplus) })
+		must(t, func() error { return it.Billing.Disputed(t.Context(), "lost", surplus, billing.DisputeLost) })
+		if i, err := it.Billing.Invoice(t.Context(), it.w, which); err != nil || i.Status != billing.Paid {
+			t.Errorf("the invoice is %s (%v), want paid", i.Status, err)
+		}
+	})
+}
+
+// TestRefundAndLostDispute: of two payments of an invoice one is to be refunded and the other
+// is lost in a dispute: nothing is left that pays the invoice.
+func TestRefundAndLostDispute(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, clock := byHand(open)
+		it.assign(t, plan.Team)
+		it.do(t)
+		which := it.invoices(t, it.w)[0].ID
+		var tried []billing.Attempt
+		for _, card := range []string{badCard, goodCard} {
+			clock.now = clock.now.AddDate(0, 0, 1)
+			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, card); return err })
+			for it.do(t) > 0 {
+			}
+			for _, c := range bank.all() {
+				if c.Method == card {
+					tried = append(tried, c.Attempt)
+					break
+				}
+			}
+		}
+		must(t, func() error { return it.Billing.Told(t.Context(), "paid after all", tried[0]) })
+		must(t, func() error { return it.Billing.Disputed(t.Context(), "lost", tried[1], billing.DisputeLost) })
+		it.do(t)
+		if i, err := it.Billing.Invoice(t.Context(), it.w, which); err != nil || i.Status != billing.Uncollectible {
+			t.Errorf("the invoice is %s (%v), want uncollectible: one payment was refunded, the other lost", i.Status, err)
+		}
+	})
+}

@@ -10,9 +10,9 @@ import (
 
 // AttemptState is the state of an attempt to charge an invoice.
 //
-//	pending → paid | declined | action_required
+//	pending → paid | declined | action_required | surplus
 //
-// A declined attempt may still become paid, when the provider reports so.
+// A declined attempt may still become paid, or surplus, when the provider reports so.
 type AttemptState string
 
 // The states of an attempt.
@@ -26,6 +26,9 @@ const (
 	AttemptDeclined AttemptState = "declined"
 	// AttemptActionRequired: declined until the cardholder confirms it with the bank.
 	AttemptActionRequired AttemptState = "action_required"
+	// AttemptSurplus: money was taken when nobody owed it any more. It is refunded, and pays
+	// for nothing meanwhile.
+	AttemptSurplus AttemptState = "surplus"
 )
 
 // Dispute is the state of the payer's objection to a payment.
@@ -64,6 +67,10 @@ type Attempt struct {
 
 // refusal is the PaymentRequired of an attempt that did not lead to payment.
 func (a Attempt) refusal() error {
+	if a.State == AttemptSurplus {
+		return fault.New(fault.PaymentRequired, "The payment of %s %s came when the invoice %s was settled already, and is refunded.", a.Amount, a.Currency, a.Invoice).
+			With("invoiceId", string(a.Invoice))
+	}
 	todo := "Set another one with POST /v2/billing/payment-methods and pay again."
 	if a.State == AttemptActionRequired {
 		todo = "Confirm the card with POST /v2/billing/payment-methods/intent, set it again with POST /v2/billing/payment-methods, and pay again."

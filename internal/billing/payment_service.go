@@ -232,22 +232,25 @@ func (s *Service) recordOutcome(ctx context.Context, which id.Payment, o Outcome
 		if a, found, err = selectAttempt(ctx, tx, which); err != nil || !found {
 			return errors.Join(db.Convert(err), missing(found, "payment "+string(which)))
 		}
-		if a.State == AttemptPaid || a.State != AttemptPending && o.State != AttemptPaid {
+		if a.State == AttemptPaid || a.State == AttemptSurplus || a.State != AttemptPending && o.State != AttemptPaid {
 			return nil
 		}
+		i, found, err := selectInvoice(ctx, tx, a.Workspace, a.Invoice)
+		if err != nil {
+			return db.Convert(err)
+		}
 		a.State, a.Reason, a.EndedAt = o.State, fault.BoundedTo(o.Reason, 500), s.Clock.Now()
+		if a.State == AttemptPaid && (!found || i.Status == Void || i.Status == Paid) {
+			a.State = AttemptSurplus
+		}
 		if err := updateAttempt(ctx, tx, a); err != nil {
 			return db.Convert(err)
 		}
-		i, found, err := selectInvoice(ctx, tx, a.Workspace, a.Invoice)
 		switch {
-		case err != nil:
-			return db.Convert(err)
+		case a.State == AttemptSurplus:
+			return s.Queue.Enqueue(ctx, tx, jobRefund, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
 		case a.State != AttemptPaid:
 			return s.noteRefusal(ctx, tx, i, a)
-		case !found || i.Status == Void || i.Status == Paid:
-			// Nobody owes this any more.
-			return s.Queue.Enqueue(ctx, tx, jobRefund, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
 		case i.Status == Draft:
 			return nil // the purchase takes effect when it finds the attempt paid
 		}
@@ -303,17 +306,18 @@ func (s *Service) Pay(ctx context.Context, w id.Workspace, which id.Invoice, req
 	a, err := s.collect(ctx, w, which, request)
 	switch {
 	case err != nil:
-		// Another request may have paid it meanwhile.
-		if now, lookErr := s.Invoice(ctx, w, which); lookErr == nil && now.Status == Paid {
-			return now, nil
-		}
-		return Invoice{}, err
 	case a.State == AttemptPaid:
 		return s.Invoice(ctx, w, which)
 	case a.State == AttemptPending:
-		return Invoice{}, underWay(which)
+		err = underWay(which)
+	default:
+		err = a.refusal()
 	}
-	return Invoice{}, a.refusal()
+	// Another request may have paid it meanwhile.
+	if now, lookErr := s.Invoice(ctx, w, which); lookErr == nil && now.Status == Paid {
+		return now, nil
+	}
+	return Invoice{}, err
 }
 
 func underWay(which id.Invoice) error {

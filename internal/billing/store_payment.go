@@ -72,16 +72,6 @@ func selectLatest(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoic
 		string(w), string(i)))
 }
 
-// hasPayment reports whether an invoice has a payment that was neither refunded nor lost in
-// a dispute.
-func hasPayment(ctx context.Context, q db.Querier, w id.Workspace, i id.Invoice) (has bool, err error) {
-	err = q.QueryRow(ctx, `
-		SELECT EXISTS (SELECT 1 FROM payment_attempts
-			WHERE workspace_id = $1 AND invoice_id = $2 AND state = 'paid' AND dispute <> 'lost' AND refunded_at IS NULL)`,
-		string(w), string(i)).Scan(&has)
-	return has, err
-}
-
 // sumWaived adds up what was waived in a month: attempts that are paid although no provider
 // was asked.
 func sumWaived(ctx context.Context, q db.Querier, w id.Workspace, month Period) (total int64, err error) {
