@@ -219,7 +219,8 @@ func PaymentsStuck(ctx context.Context, q db.Querier, before time.Time) (n int, 
 // SettlePayment records the outcome of a payment that the provider cannot be asked about
 // any more, as the operator found it on the provider's own pages. A purchase that waits
 // for it takes effect or is dropped. Should the provider report later that money was taken
-// after all, it is refunded. ResourceNotFound when no payment of the invoice is pending.
+// after all, it is refunded. ResourceNotFound when no payment of the invoice is pending,
+// InvalidPayload when it is to be settled as declined and is known to be paid.
 func (s *Service) SettlePayment(ctx context.Context, which id.Invoice, paid bool, reason string) error {
 	if err := checkReason(reason); err != nil {
 		return err
@@ -246,6 +247,11 @@ func (s *Service) SettlePayment(ctx context.Context, which id.Invoice, paid bool
 		}
 		if !pending && sub.Held != which {
 			return noPayment(which)
+		}
+		if last, _, err := selectLatest(ctx, tx, i.Workspace, which); err != nil {
+			return db.Convert(err)
+		} else if last.State == AttemptPaid && !paid {
+			return fault.New(fault.InvalidPayload, "The payment of the invoice %s was made: it can be settled as paid only.", which)
 		}
 		if pending {
 			if _, err := s.recordOutcome(ctx, a.ID, o); err != nil {

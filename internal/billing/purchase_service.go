@@ -2,7 +2,6 @@ package billing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -151,6 +150,10 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 	if err := s.checkPermitted(sub, p); err != nil {
 		return sub, Invoice{}, err
 	}
+	if of.blocked && !p.Operator {
+		// It was not when the request came: a block that begins meanwhile is seen here.
+		return sub, Invoice{}, access.Unpaid(w)
+	}
 	if p.Request != "" {
 		// Looked up here, a grant that the same request has just bought is seen: without
 		// this it would be paid for again, and could never take effect.
@@ -235,7 +238,7 @@ func (s *Service) hold(ctx context.Context, tx *db.Tx, sub Subscription, p Purch
 		return sub, err
 	}
 	return sub, s.Queue.Enqueue(ctx, tx, SettleJob, settlement{sub.Workspace, draft.ID},
-		jobs.Unique(string(draft.ID)), jobs.RunAt(p.At.Add(settleAfter)))
+		jobs.Unique(string(draft.ID)), jobs.RunAt(s.Clock.Now().Add(settleAfter)))
 }
 
 // Settle handles SettleJob: it ends a purchase that waits for its payment, however far a
@@ -261,18 +264,25 @@ func (s *Service) Settle(ctx context.Context, job jobs.Job) error {
 
 // payHeld charges the draft of a held purchase and ends the purchase: it takes effect if
 // the charge succeeds and is dropped if it is declined. If the outcome is not known, the
-// purchase goes on waiting and the job tries again.
+// purchase goes on waiting and the job tries again. If somebody else has ended it meanwhile,
+// payHeld returns how it ended.
 func (s *Service) payHeld(ctx context.Context, w id.Workspace, draft Invoice) (sub Subscription, err error) {
 	charged := s.Collect.Charge(ctx, draft)
-	if charged != nil && !fault.Is(charged, fault.PaymentRequired) {
-		return Subscription{}, charged
-	}
 	// Money may have moved, so go on even if the caller has gone.
 	ctx = context.WithoutCancel(ctx)
 	var declined error
 	err = s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		declined = charged
-		if declined != nil {
+		if sub, _, err = s.subscription(ctx, tx, w); err != nil {
+			return err
+		}
+		switch {
+		case sub.Held != draft.ID:
+			declined, err = s.endOf(ctx, tx, draft, charged)
+			return err
+		case charged != nil && !fault.Is(charged, fault.PaymentRequired):
+			return charged
+		case charged != nil:
 			// A declined attempt may have been reported as paid since.
 			a, _, err := selectLatest(ctx, tx, w, draft.ID)
 			if err != nil {
@@ -285,7 +295,23 @@ func (s *Service) payHeld(ctx context.Context, w id.Workspace, draft Invoice) (s
 		sub, err = s.endPurchase(ctx, tx, draft, declined)
 		return err
 	})
-	return sub, errors.Join(err, declined)
+	if err == nil {
+		err = declined
+	}
+	return sub, err
+}
+
+// endOf returns how the purchase that waited for a draft has ended: nil when it took effect,
+// otherwise PaymentRequired. charged is what the caller's own charge came to.
+func (s *Service) endOf(ctx context.Context, tx *db.Tx, draft Invoice, charged error) (declined, err error) {
+	_, issued, err := selectInvoice(ctx, tx, draft.Workspace, draft.ID)
+	switch {
+	case err != nil || issued:
+		return nil, db.Convert(err)
+	case fault.Is(charged, fault.PaymentRequired):
+		return charged, nil
+	}
+	return fault.New(fault.PaymentRequired, "The operator has recorded the payment of %s %s as declined. If anything was taken for it, that is refunded.", draft.Total, draft.Currency), nil
 }
 
 // endPurchase ends the purchase that waits for a draft, in the caller's transaction: it
