@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/botyard/botyard/internal/db"
+	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/plan"
 )
@@ -51,6 +52,9 @@ func (s *Service) closeAll(ctx context.Context, due []id.Workspace) error {
 	return s.DB.Tx(db.Contend(ctx, "invoices"), func(ctx context.Context, tx *db.Tx) error {
 		for _, w := range due {
 			sub, of, err := s.subscription(ctx, tx, w)
+			if fault.Is(err, fault.ResourceNotFound) {
+				continue // deleted since it was listed
+			}
 			if err != nil {
 				return err
 			}

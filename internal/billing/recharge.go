@@ -63,7 +63,8 @@ func (s *Service) RechargeAddons(ctx context.Context) error {
 			return errors.Join(append(errs, db.Convert(err))...)
 		}
 		for _, w := range list {
-			if err := s.rechargeOf(ctx, w); err != nil {
+			// A workspace that has been deleted since it was listed has nothing to recharge.
+			if err := s.rechargeOf(ctx, w); err != nil && !fault.Is(err, fault.ResourceNotFound) {
 				errs = append(errs, fmt.Errorf("the add-ons of workspace %s cannot be recharged: %w", w, err))
 			}
 		}
@@ -90,7 +91,7 @@ func (s *Service) rechargeOf(ctx context.Context, w id.Workspace) error {
 			// A declined payment was recorded with the purchase. A purchase under way ends
 			// without us. And another server, or the owner, may have been faster.
 		case fault.Is(err, fault.Forbidden), fault.Is(err, fault.ReferenceNotFound), fault.Is(err, fault.InvalidPayload), fault.Is(err, fault.LimitExceeded):
-			if err := s.switchOff(ctx, w, name, fault.From(err).Message); err != nil {
+			if err := s.switchOff(ctx, w, name, r, fault.From(err).Message); err != nil {
 				return err
 			}
 		case err != nil:
@@ -171,10 +172,12 @@ func (s *Service) checkSpending(ctx context.Context, tx *db.Tx, of party, w id.W
 	return nil
 }
 
-func (s *Service) switchOff(ctx context.Context, w id.Workspace, name, why string) error {
+// switchOff disables auto-recharge of an add-on whose setting was r when it failed; one that
+// has been changed since is left as it is.
+func (s *Service) switchOff(ctx context.Context, w id.Workspace, name string, r Recharge, why string) error {
 	return s.DB.Tx(db.Contend(ctx, string(w)), func(ctx context.Context, tx *db.Tx) error {
 		sub, _, err := s.subscription(ctx, tx, w)
-		if err != nil {
+		if err != nil || sub.Recharges[name] != r {
 			return err
 		}
 		if err := s.disableRecharge(ctx, tx, &sub, name, why); err != nil {

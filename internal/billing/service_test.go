@@ -18,6 +18,7 @@ import (
 	"github.com/botyard/botyard/internal/fault"
 	"github.com/botyard/botyard/internal/id"
 	"github.com/botyard/botyard/internal/jobs"
+	"github.com/botyard/botyard/internal/meter"
 	"github.com/botyard/botyard/internal/plan"
 	"github.com/botyard/botyard/internal/secret"
 	"github.com/botyard/botyard/test/engines"
@@ -413,6 +414,43 @@ func TestRechargeOfFixedQuota(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRechargeSetMeanwhile: a setting of auto-recharge that is changed while a recharge fails
+// is not switched off for the failure of the one before.
+func TestRechargeSetMeanwhile(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it := open()
+		few := int64(10)
+		must(t, func() error { return it.Meter.SetQuota(t.Context(), it.w, plan.InvocationCalls, &few) })
+		it.use(t, plan.InvocationCalls, 10)
+		set := func(threshold int) {
+			must(t, func() error {
+				_, err := it.Billing.SetRecharges(t.Context(), it.w, map[string]billing.Recharge{"messages_events_addon": {Enabled: true, Threshold: threshold}})
+				return err
+			})
+		}
+		set(50)
+		it.Billing.Usage = &watched{it.Meter, sync.OnceFunc(func() { set(60) })}
+		for _, enabled := range []bool{true, false} {
+			must(t, func() error { return it.Billing.RechargeAddons(t.Context()) })
+			settings, err := it.Billing.Recharges(t.Context(), it.w)
+			if r := settings["messages_events_addon"]; err != nil || r.Enabled != enabled || r.Threshold != 60 {
+				t.Errorf("the setting is %+v (%v), want it enabled %t, at 60", r, err, enabled)
+			}
+		}
+	})
+}
+
+// watched has something happen when usage is first looked at.
+type watched struct {
+	*meter.Service
+	looked func()
+}
+
+func (w *watched) Used(ctx context.Context, q db.Querier, of id.Workspace, t plan.Type, month time.Time) (int64, error) {
+	w.looked()
+	return w.Service.Used(ctx, q, of, t, month)
 }
 
 // TestRechargeOfSmallQuota: of a quota of one, nine tenths are one.
