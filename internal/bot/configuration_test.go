@@ -96,7 +96,7 @@ func TestConfigurationIsBounded(t *testing.T) {
 			if !fault.Is(err, fault.InvalidDataFormat) || !strings.Contains(err.Error(), "too long") {
 				t.Error(err)
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute { // without a bound it takes years
 				t.Errorf("it took %s", took)
 			} else {
 				t.Log(took)

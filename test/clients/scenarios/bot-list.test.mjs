@@ -74,6 +74,7 @@ test('a bot made between two pages moves no other', async () => {
   const { client } = await createAccount()
   for (const name of ['a', 'b', 'c', 'd']) {
     await client.createBot({ name })
+    await sleep(3) // createdAt has milliseconds
   }
   const props = { sortField: 'createdAt', sortDirection: 'desc', pageSize: 2 }
   const first = await client.listBots(props)
