@@ -72,11 +72,10 @@ func (s *Service) newInstallation(ctx context.Context, q db.Querier, before Bot,
 // between. It also fills the checker: validation takes as long as other people's schemas
 // make it, which a transaction must not.
 func (s *Service) rehearse(ctx context.Context, w id.Workspace, bot id.Bot, u Update, c *checker, now time.Time) (before, after Bot, err error) {
-	q := s.DB.Reader(ctx)
-	if before, err = s.readWhole(ctx, q, w, bot); err != nil {
+	if before, err = s.readAtOnce(ctx, w, bot); err != nil {
 		return before, after, err
 	}
-	after, _, err = s.plan(ctx, q, before, u, c, now)
+	after, _, err = s.plan(ctx, s.DB.Reader(ctx), before, u, c, now)
 	return before, after, err
 }
 

@@ -109,8 +109,10 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, d Draft) (b Bo
 		if err := writeSecrets(ctx, tx, b.ID, sealed); err != nil {
 			return db.Convert(err)
 		}
-		if err := s.saveDeployed(ctx, tx, actor, b, saved, now); err != nil {
-			return err
+		if d.Code != nil {
+			if err := s.saveDeployed(ctx, tx, actor, b, saved, now); err != nil {
+				return err
+			}
 		}
 		if err := s.callBot(ctx, tx, Bot{}, b); err != nil {
 			return err
@@ -142,12 +144,36 @@ func (s *Service) withCode(ctx context.Context, b Bot, code *string, now time.Ti
 }
 
 // Get reads a bot of the workspace. ResourceNotFound when it has none of that id.
-func (s *Service) Get(ctx context.Context, w id.Workspace, bot id.Bot) (Bot, error) {
-	return s.read(ctx, s.DB.Reader(ctx), w, bot)
+func (s *Service) Get(ctx context.Context, w id.Workspace, bot id.Bot) (b Bot, err error) {
+	b, found, err := selectBot(ctx, s.DB.Reader(ctx), w, bot)
+	if err != nil {
+		return Bot{}, db.Convert(err)
+	}
+	if !found {
+		return Bot{}, access.NoSuchBot(bot)
+	}
+	if b.Packages == 0 {
+		return b, nil
+	}
+	err = s.atOneMoment(ctx, func(q db.Querier) (err error) {
+		b, err = s.read(ctx, q, w, bot)
+		return err
+	})
+	return b, err
+}
+
+// atOneMoment gives fn a view of the database as of one moment: that of the transaction
+// that ctx carries, if it carries one. A bot's definition has what its plugins bring, so
+// what it has installed must be as old.
+func (s *Service) atOneMoment(ctx context.Context, fn func(q db.Querier) error) error {
+	if tx, within := s.DB.Reader(ctx).(*db.Tx); within {
+		return fn(tx)
+	}
+	return s.DB.Snapshot(ctx, func(_ context.Context, q db.Querier) error { return fn(q) })
 }
 
 // read reads a bot with what it has installed: one query, and a second one if something
-// is.
+// is. They are answered as of one moment only if q does.
 func (s *Service) read(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (Bot, error) {
 	b, found, err := selectBot(ctx, q, w, bot)
 	if err != nil {
@@ -227,8 +253,10 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		if err := s.stillSaved(ctx, tx, before, u); err != nil {
 			return err
 		}
-		if err := s.saveReplaced(ctx, tx, actor, before, kept, now); err != nil {
-			return err
+		if u.Whole != nil {
+			if err := s.saveReplaced(ctx, tx, actor, before, kept, now); err != nil {
+				return err
+			}
 		}
 		if after, err = s.install(ctx, tx, before, u, checks, now); err != nil {
 			return err
@@ -250,8 +278,10 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, bot id.Bot, u 
 		if err := writeSecrets(ctx, tx, bot, secrets); err != nil {
 			return db.Convert(err)
 		}
-		if err := s.saveDeployed(ctx, tx, actor, after, saved, now); err != nil {
-			return err
+		if u.deploysAnew() {
+			if err := s.saveDeployed(ctx, tx, actor, after, saved, now); err != nil {
+				return err
+			}
 		}
 		if u.deploys() {
 			if err := s.callBot(ctx, tx, before, after); err != nil {

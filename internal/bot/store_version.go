@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/db"
@@ -60,6 +61,16 @@ func selectVersion(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot
 // selectNewestVersion reads the version that was saved last.
 func selectNewestVersion(ctx context.Context, q db.Querier, w id.Workspace, bot id.Bot) (v Version, settings string, found bool, err error) {
 	return scanVersion(bot, q.QueryRow(ctx, newestVersionQuery, string(bot), string(w)))
+}
+
+// selectNewestMoment reads when the newest version of a bot was saved, or the zero moment.
+func selectNewestMoment(ctx context.Context, q db.Querier, bot id.Bot) (time.Time, error) {
+	var newest int64
+	err := q.QueryRow(ctx, `SELECT created_at FROM bot_versions WHERE bot_id = $1 ORDER BY id DESC LIMIT 1`, string(bot)).Scan(&newest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return db.Moment(newest), err
 }
 
 func scanVersion(bot id.Bot, row *sql.Row) (v Version, settings string, found bool, err error) {

@@ -19,7 +19,7 @@ func (s *Service) CreateVersion(ctx context.Context, actor access.Actor, bot id.
 		return Version{}, err
 	}
 	now := s.Clock.Now()
-	current, err := s.readWhole(ctx, s.DB.Reader(ctx), actor.Workspace, bot)
+	current, err := s.readAtOnce(ctx, actor.Workspace, bot)
 	if err != nil {
 		return Version{}, err
 	}
@@ -102,7 +102,10 @@ func (s *Service) VersionArchive(ctx context.Context, w id.Workspace, bot id.Bot
 	if err != nil {
 		return nil, err
 	}
-	return s.finish(ctx, s.DB.Reader(ctx), w, a, settings, v.Code)
+	if a, err = s.open(ctx, s.DB.Reader(ctx), w, a, settings); err != nil {
+		return nil, err
+	}
+	return s.withBundle(ctx, a, v.Code)
 }
 
 // DeployVersion restores the bot to what it was when the version was saved: its
@@ -122,23 +125,29 @@ func (s *Service) DeployVersion(ctx context.Context, actor access.Actor, bot id.
 	return err
 }
 
-// Archive is the bot as bot JSON; the download is recorded in the audit trail.
+// Archive is the bot as bot JSON; the download is recorded in the audit trail, in the
+// transaction that reads the bot.
 func (s *Service) Archive(ctx context.Context, actor access.Actor, bot id.Bot) (text []byte, err error) {
-	q := s.DB.Reader(ctx)
-	b, err := s.readWhole(ctx, q, actor.Workspace, bot)
-	if err != nil {
-		return nil, err
-	}
-	a, err := b.archive()
-	if err != nil {
-		return nil, err
-	}
-	if text, err = s.finish(ctx, q, actor.Workspace, a, b.settings(), b.CodeHash); err != nil {
-		return nil, err
-	}
-	return text, s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+	var a Archive
+	var code blob.Hash
+	err = s.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		b, err := s.readWhole(ctx, tx, actor.Workspace, bot)
+		if err != nil {
+			return err
+		}
+		if a, err = b.archive(); err != nil {
+			return err
+		}
+		if a, err = s.open(ctx, tx, actor.Workspace, a, b.settings()); err != nil {
+			return err
+		}
+		code = b.CodeHash
 		return s.Trail.Record(ctx, tx, actor.Workspace, access.Act{Action: "DOWNLOAD_BOT_ARCHIVE", Resource: string(bot), Name: b.Name, Value: "bot json"})
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s.withBundle(ctx, a, code)
 }
 
 // Publish turns the bot into what an archive describes. InvalidPayload when this server
@@ -149,6 +158,15 @@ func (s *Service) Publish(ctx context.Context, actor access.Actor, bot id.Bot, a
 		return Bot{}, err
 	}
 	return s.Update(ctx, actor, bot, whole(Whole{Archive: a}))
+}
+
+// readAtOnce is readWhole as of one moment.
+func (s *Service) readAtOnce(ctx context.Context, w id.Workspace, bot id.Bot) (b Bot, err error) {
+	err = s.atOneMoment(ctx, func(q db.Querier) (err error) {
+		b, err = s.readWhole(ctx, q, w, bot)
+		return err
+	})
+	return b, err
 }
 
 // readWhole reads a bot with its own definition and what it has installed.
@@ -189,14 +207,14 @@ func (s *Service) readContent(ctx context.Context, v Version) (Archive, error) {
 	return parseArchive(content)
 }
 
-// finish is the archive, as JSON, with its code and the parts of the configurations that
-// are not secret. For a package that the workspace no longer sees, nobody can tell what is
-// secret, so its configuration is left out.
-func (s *Service) finish(ctx context.Context, q db.Querier, w id.Workspace, a Archive, settings savedSettings, code blob.Hash) ([]byte, error) {
+// open is the archive with the parts of the configurations that are not secret. For a
+// package that the workspace no longer sees, nobody can tell what is secret, so its
+// configuration is left out.
+func (s *Service) open(ctx context.Context, q db.Querier, w id.Workspace, a Archive, settings savedSettings) (Archive, error) {
 	for alias, kept := range a.Integrations {
 		v, found, err := s.Catalog.Integration(ctx, q, w, id.Integration(kept.ID))
 		if err != nil {
-			return nil, err
+			return a, err
 		}
 		if found {
 			kept.Configuration = configurationSecrecy(v, kept.ConfigurationType).strip(settings.Integrations[alias].Configuration)
@@ -206,13 +224,18 @@ func (s *Service) finish(ctx context.Context, q db.Querier, w id.Workspace, a Ar
 	for alias, kept := range a.Plugins {
 		v, found, err := s.Catalog.Plugin(ctx, q, w, id.Plugin(kept.ID))
 		if err != nil {
-			return nil, err
+			return a, err
 		}
 		if found {
 			kept.Configuration = secrecyOf(v.Configuration.Schema, 0).strip(settings.Plugins[alias].Configuration)
 			a.Plugins[alias] = kept
 		}
 	}
+	return a, nil
+}
+
+// withBundle is the archive, as JSON, with the code of a blob.
+func (s *Service) withBundle(ctx context.Context, a Archive, code blob.Hash) ([]byte, error) {
 	if code != "" {
 		bundle, err := s.Blobs.Get(ctx, code)
 		if err != nil {
@@ -224,24 +247,18 @@ func (s *Service) finish(ctx context.Context, q db.Querier, w id.Workspace, a Ar
 	return a.json()
 }
 
-// prepared is the content of a version that is about to be saved. It is stored before the
-// transaction, which must not wait for a disk or a bucket.
-type prepared struct {
-	wanted  bool
-	content blob.Hash
-}
-
-// prepare stores the content of a version of the bot, if one is wanted.
-func (s *Service) prepare(ctx context.Context, b Bot, wanted bool) (prepared, error) {
+// prepare stores the content of a version that is about to be saved, if one is wanted: the
+// transaction must not wait for a disk or a bucket. What the transaction saves is decided
+// there, when nobody changes the bot any more.
+func (s *Service) prepare(ctx context.Context, b Bot, wanted bool) (content blob.Hash, err error) {
 	if !wanted {
-		return prepared{}, nil
+		return "", nil
 	}
 	text, err := contentOf(b)
 	if err != nil {
-		return prepared{}, err
+		return "", err
 	}
-	hash, err := s.Blobs.Put(ctx, text)
-	return prepared{true, hash}, err
+	return s.Blobs.Put(ctx, text)
 }
 
 func contentOf(b Bot) ([]byte, error) {
@@ -253,16 +270,24 @@ func contentOf(b Bot) ([]byte, error) {
 }
 
 // save saves a version of the bot. If a concurrent change made the bot differ from what was
-// prepared, its content is stored now after all.
-func (s *Service) save(ctx context.Context, tx *db.Tx, v Version, b Bot, p prepared) (Version, error) {
+// prepared, its content is stored now after all. Versions have the order in which they were
+// saved, even if the request of an older one began later, or the clock was set back.
+func (s *Service) save(ctx context.Context, tx *db.Tx, v Version, b Bot, prepared blob.Hash) (Version, error) {
 	text, err := contentOf(b)
 	if err != nil {
 		return v, err
 	}
-	if v.Content = blob.Of(text); v.Content != p.content {
+	if v.Content = blob.Of(text); v.Content != prepared {
 		if v.Content, err = s.Blobs.Put(ctx, text); err != nil {
 			return v, err
 		}
+	}
+	newest, err := selectNewestMoment(ctx, tx, b.ID)
+	if err != nil {
+		return v, db.Convert(err)
+	}
+	if !v.CreatedAt.After(newest) {
+		v.CreatedAt = newest.Add(time.Millisecond) // ids order by milliseconds
 	}
 	v.ID, v.Code = id.NewBotVersion(v.CreatedAt), b.CodeHash
 	sealed, err := s.sealSettings(v, b.settings())
@@ -272,13 +297,10 @@ func (s *Service) save(ctx context.Context, tx *db.Tx, v Version, b Bot, p prepa
 	return v, db.Convert(insertVersion(ctx, tx, v, sealed))
 }
 
-// saveDeployed saves what was deployed, if that was prepared, and deletes the oldest
-// automatic version when there are too many. It does not save the newest version again, so
-// that repeated deployments push nothing out.
-func (s *Service) saveDeployed(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, p prepared, now time.Time) error {
-	if !p.wanted {
-		return nil
-	}
+// saveDeployed saves what was deployed, and deletes the oldest automatic version when there
+// are too many. It does not save the newest version again, so that repeated deployments
+// push nothing out.
+func (s *Service) saveDeployed(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, prepared blob.Hash, now time.Time) error {
 	newest, sealed, found, err := selectNewestVersion(ctx, tx, b.Workspace, b.ID)
 	if err != nil {
 		return db.Convert(err)
@@ -289,13 +311,13 @@ func (s *Service) saveDeployed(ctx context.Context, tx *db.Tx, actor access.Acto
 			return err
 		}
 	}
-	return s.saveAutomatic(ctx, tx, actor, "Deployed ", b, p, now)
+	return s.saveAutomatic(ctx, tx, actor, "Deployed ", b, prepared, now)
 }
 
-// saveReplaced saves the bot as it was before all of it is replaced, if that was prepared
-// and no version holds it: changes made without a deployment would be lost.
-func (s *Service) saveReplaced(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, p prepared, now time.Time) error {
-	if !p.wanted {
+// saveReplaced saves the bot as it was before all of it is replaced, unless it is new or a
+// version holds it: changes made without a deployment would be lost.
+func (s *Service) saveReplaced(ctx context.Context, tx *db.Tx, actor access.Actor, b Bot, prepared blob.Hash, now time.Time) error {
+	if b.isNew() {
 		return nil
 	}
 	text, err := contentOf(b)
@@ -312,16 +334,15 @@ func (s *Service) saveReplaced(ctx context.Context, tx *db.Tx, actor access.Acto
 			return err
 		}
 	}
-	// It sorts before what replaces it, by id too.
-	return s.saveAutomatic(ctx, tx, actor, "Replaced ", b, p, now.Add(-time.Millisecond))
+	return s.saveAutomatic(ctx, tx, actor, "Replaced ", b, prepared, now)
 }
 
-func (s *Service) saveAutomatic(ctx context.Context, tx *db.Tx, actor access.Actor, why string, b Bot, p prepared, now time.Time) error {
+func (s *Service) saveAutomatic(ctx context.Context, tx *db.Tx, actor access.Actor, why string, b Bot, prepared blob.Hash, now time.Time) error {
 	v := Version{
 		Bot: b.ID, Name: why + now.UTC().Format("2006-01-02 15:04:05.000") + " UTC",
 		Automatic: true, CreatedAt: now, CreatedBy: actor.Account,
 	}
-	if _, err := s.save(ctx, tx, v, b, p); err != nil {
+	if _, err := s.save(ctx, tx, v, b, prepared); err != nil {
 		return err
 	}
 	return db.Convert(deleteOldestAutomatic(ctx, tx, b.ID, maxAutomatic))
