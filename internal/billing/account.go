@@ -129,7 +129,10 @@ func (s *Service) BuyCredit(ctx context.Context, w id.Workspace, amount plan.Nan
 		if err != nil {
 			return Grant{}, err
 		}
-		g, err = selectGrant(ctx, s.DB.Reader(ctx), w, invoice)
+		g, found, err = selectGrant(ctx, s.DB.Reader(ctx), w, invoice)
+		if err == nil && !found {
+			err = fault.New(fault.ResourceNotFound, "The credit was bought with invoice %s, and is gone already: the invoice was voided, or the workspace deleted.", invoice)
+		}
 		return g, db.Convert(err)
 	}
 }

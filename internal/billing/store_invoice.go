@@ -139,13 +139,17 @@ func scanGrant(row *sql.Row) (g Grant, err error) {
 }
 
 // selectGrant reads the grant that an invoice is for.
-func selectGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoice) (Grant, error) {
-	return scanGrant(q.QueryRow(ctx, grantColumns+`WHERE workspace_id = $1 AND invoice_id = $2`, string(w), string(of)))
+func selectGrant(ctx context.Context, q db.Querier, w id.Workspace, of id.Invoice) (g Grant, found bool, err error) {
+	return oneGrant(q.QueryRow(ctx, grantColumns+`WHERE workspace_id = $1 AND invoice_id = $2`, string(w), string(of)))
 }
 
 // selectGrantByRequest reads the grant that a request bought.
 func selectGrantByRequest(ctx context.Context, q db.Querier, w id.Workspace, request string) (g Grant, found bool, err error) {
-	g, err = scanGrant(q.QueryRow(ctx, grantColumns+`WHERE workspace_id = $1 AND request = $2`, string(w), request))
+	return oneGrant(q.QueryRow(ctx, grantColumns+`WHERE workspace_id = $1 AND request = $2`, string(w), request))
+}
+
+func oneGrant(row *sql.Row) (g Grant, found bool, err error) {
+	g, err = scanGrant(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Grant{}, false, nil
 	}

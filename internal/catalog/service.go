@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/botyard/botyard/internal/access"
 	"github.com/botyard/botyard/internal/blob"
 	"github.com/botyard/botyard/internal/clock"
 	"github.com/botyard/botyard/internal/db"
@@ -54,9 +55,14 @@ func Mount(m *wire.Mux, s *Service) {
 
 // publisher reads which names a workspace may publish under.
 func (s *Service) publisher(ctx context.Context, q db.Querier, w id.Workspace) (p publisher, err error) {
-	if p.handle, err = selectHandle(ctx, q, w); err != nil {
+	handle, found, err := selectHandle(ctx, q, w)
+	if err != nil {
 		return p, db.Convert(err)
 	}
+	if !found {
+		return p, access.NoSuchWorkspace(w)
+	}
+	p.handle = handle
 	platform, found, err := s.Workspaces.Platform(ctx, q)
 	p.platform = found && platform == w
 	return p, err

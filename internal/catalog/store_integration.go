@@ -317,14 +317,15 @@ func selectOwner(ctx context.Context, q db.Querier, i id.Integration) (w id.Work
 	return w, err == nil, err
 }
 
-// selectHandle reads the handle of a workspace, or "".
-func selectHandle(ctx context.Context, q db.Querier, w id.Workspace) (string, error) {
-	var handle sql.NullString
-	err := q.QueryRow(ctx, `SELECT handle FROM publishers WHERE id = $1`, string(w)).Scan(&handle)
+// selectHandle is the handle of a workspace, empty if it has none; found is false if there is
+// no such workspace.
+func selectHandle(ctx context.Context, q db.Querier, w id.Workspace) (handle string, found bool, err error) {
+	var kept sql.NullString
+	err = q.QueryRow(ctx, `SELECT handle FROM publishers WHERE id = $1`, string(w)).Scan(&kept)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		return "", false, nil
 	}
-	return handle.String, err
+	return kept.String, err == nil, err
 }
 
 // selectInstalled reads the integrations of a workspace that some bot has installed.
