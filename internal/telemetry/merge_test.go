@@ -20,7 +20,7 @@ import (
 func appendOneByOne(t testing.TB, s *blockStore, c *movable, bot id.Bot, kind Kind, n int) (names []string) {
 	t.Helper()
 	for i := range n {
-		name := fmt.Sprintf("%s, %s, %03d", bot, dayName(dayOf(c.Now())), i)
+		name := fmt.Sprintf("%s at %s, %03d", bot, c.Now().Format(time.DateTime), i)
 		r := Record{Kind: kind, ID: name, At: c.Now().Add(time.Duration(i-n) * time.Second).UnixMilli(), Workspace: "w", Bot: bot}
 		if kind == KindLog {
 			r.Level, r.Message = Info, name
