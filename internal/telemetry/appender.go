@@ -158,8 +158,8 @@ func (l *appender) together(first *appendRequest) []*appendRequest {
 func (l *appender) commit(group []*appendRequest) {
 	ctx := context.Background() // a request is stored even when its client has gone
 	err := l.write(ctx, group)
-	for n := 1; n < maxWrites && (db.Damaged(err) || errors.Is(err, errDropped)); n++ {
-		err = l.write(ctx, group) // now without the volume that was set aside or dropped
+	for n := 1; n < maxWrites && (db.Damaged(err) || errors.Is(err, errDropped) || errors.Is(err, errDayOver)); n++ {
+		err = l.write(ctx, group) // now without the volume that was set aside or dropped, or has ended
 	}
 	err = db.Convert(err)
 	for _, a := range group {
@@ -181,6 +181,13 @@ func (l *appender) write(ctx context.Context, group []*appendRequest) error {
 	})
 	var next int64
 	err = v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// While this one waited, another server may have begun the next day. What is appended
+		// now must come after what that server has appended.
+		if l.nearEnd(v.day) {
+			if day, err := l.today(ctx); err != nil || day > v.day {
+				return errors.Join(err, errDayOver)
+			}
+		}
 		if keyed {
 			if err := l.index.refresh(ctx, v); err != nil {
 				return err
@@ -218,19 +225,31 @@ func (l *appender) write(ctx context.Context, group []*appendRequest) error {
 	return nil
 }
 
-// current is the volume of today, or of tomorrow when the clock of another server is
-// ahead and it has created that one.
+// errDayOver says that the day that was to be appended to has ended in the meantime.
+var errDayOver = errors.New("another server has begun the next day")
+
+// current is the volume that is appended to.
 func (l *appender) current(ctx context.Context) (*volume, error) {
-	day := dayOf(l.clock.Now())
-	days, err := l.archive.days(ctx, l.class)
+	day, err := l.today(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return l.archive.create(ctx, l.class, day)
+}
+
+// today is the current day, or the next one when the clock of another server is ahead and
+// it has begun that one.
+func (l *appender) today(ctx context.Context) (int64, error) {
+	day := dayOf(l.clock.Now())
+	days, err := l.archive.days(ctx, l.class)
 	if n := len(days); n > 0 && days[n-1] > day && days[n-1] <= day+1 {
 		day = days[n-1]
 	}
-	return l.archive.create(ctx, l.class, day)
+	return day, err
 }
+
+// nearEnd says whether another server may have begun the day after.
+func (l *appender) nearEnd(day int64) bool { return dayOf(l.clock.Now().Add(maxSkew)) > day }
 
 // dedupe determines which records are duplicates.
 func (l *appender) dedupe(ctx context.Context, group []*appendRequest) error {

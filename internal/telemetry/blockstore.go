@@ -409,5 +409,8 @@ func (s *blockStore) rolled(ctx context.Context, v *volume) (int64, error) {
 // today is the current day, as days since 1970.
 func (s *blockStore) today() int64 { return dayOf(s.clock.Now()) }
 
+// maxSkew is by how much the clocks of two servers may differ.
+const maxSkew = time.Hour
+
 // sealAfter is how long a day stays open after its end, for servers whose clock is slow.
-const sealAfter = time.Hour
+const sealAfter = maxSkew

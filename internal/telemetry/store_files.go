@@ -35,7 +35,7 @@ func openFiles(dir, synchronous string, c clock.Clock, log *slog.Logger) (*files
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the directory of the telemetry cannot be made: %w", err)
 	}
-	f := &files{dir: dir, synchronous: synchronous, clock: c, log: log, shelf: shelf{open: map[place]*volume{}}}
+	f := &files{dir: dir, synchronous: synchronous, clock: c, log: log, shelf: newShelf()}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("the directory of the telemetry cannot be read: %w", err)
@@ -125,37 +125,40 @@ func (f *files) connect(ctx context.Context, class Class, day int64) (*volume, e
 }
 
 func (f *files) drop(_ context.Context, class Class, day int64) error {
-	f.forget(class, day)
 	var errs []error
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(f.path(class, day) + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+	f.retire(class, day, nil, func(v *volume) {
+		closeRetired(v)
+		for _, end := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(f.path(class, day) + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
 		}
-	}
+	})
 	return errors.Join(errs...)
 }
 
-// forget closes the volume.
-func (f *files) forget(class Class, day int64) {
-	f.mu.Lock()
-	v := f.shelf.open[place{class, day}]
-	delete(f.shelf.open, place{class, day})
-	f.mu.Unlock()
+// closeRetired closes the file of a volume, nil for none, which is about to be deleted or
+// renamed.
+func closeRetired(v *volume) {
 	if v != nil {
-		_ = v.db.Close() // the file is about to be deleted or set aside
+		_ = v.db.Close() // what it could not write is not needed
 	}
 }
 
 func (f *files) failed(ctx context.Context, v *volume, err error) error {
+	if db.Damaged(err) {
+		if f.retire(v.class, v.day, v, func(v *volume) {
+			closeRetired(v)
+			f.setAside(ctx, v.class, v.day, err)
+		}) {
+			return err
+		}
+	}
 	f.mu.Lock()
 	current := f.shelf.open[place{v.class, v.day}] == v
 	f.mu.Unlock()
-	switch {
-	case !current:
+	if !current {
 		return fmt.Errorf("%w: %w", errDropped, err)
-	case db.Damaged(err):
-		f.forget(v.class, v.day)
-		f.setAside(ctx, v.class, v.day, err)
 	}
 	return err
 }

@@ -33,10 +33,11 @@ func openPartitions(ctx context.Context, d *db.DB, c clock.Clock) (*partitions, 
 	if err := d.Reader(ctx).QueryRow(ctx, `SELECT current_schema()`).Scan(&current); err != nil {
 		return nil, fmt.Errorf("the schema of the telemetry: %w", err)
 	}
-	return &partitions{db: d, schema: `"` + strings.ReplaceAll(current+"_telemetry", `"`, `""`) + `"`, clock: c, shelf: shelf{open: map[place]*volume{}}, listed: map[Class][]int64{}, at: map[Class]time.Time{}}, nil
+	return &partitions{db: d, schema: `"` + strings.ReplaceAll(current+"_telemetry", `"`, `""`) + `"`, clock: c, shelf: newShelf(), listed: map[Class][]int64{}, at: map[Class]time.Time{}}, nil
 }
 
-// listEvery is how long a list of days is cached, if it includes today.
+// listEvery is how long a list of days is cached, if it includes the latest day that any
+// server can append to.
 const listEvery = 10 * time.Second
 
 func (p *partitions) days(ctx context.Context, class Class) ([]int64, error) {
@@ -44,7 +45,7 @@ func (p *partitions) days(ctx context.Context, class Class) ([]int64, error) {
 	p.listMu.Lock()
 	days, at := p.listed[class], p.at[class]
 	p.listMu.Unlock()
-	if age := now.Sub(at); age >= 0 && age < listEvery && slices.Contains(days, dayOf(now)) {
+	if age := now.Sub(at); age >= 0 && age < listEvery && slices.Contains(days, dayOf(now.Add(maxSkew))) {
 		return days, nil
 	}
 	days, err := p.list(ctx, class)

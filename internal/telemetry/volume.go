@@ -150,11 +150,28 @@ type place struct {
 type shelf struct {
 	mu   sync.Mutex
 	open map[place]*volume
+	// retiring has a channel for each volume that is being dropped or set aside, which is
+	// closed when it is gone.
+	retiring map[place]chan struct{}
+}
+
+func newShelf() shelf {
+	return shelf{open: map[place]*volume{}, retiring: map[place]chan struct{}{}}
+}
+
+// lock locks mu when the volume of a place is not retiring.
+func (s *shelf) lock(at place) {
+	s.mu.Lock()
+	for gone := s.retiring[at]; gone != nil; gone = s.retiring[at] {
+		s.mu.Unlock()
+		<-gone
+		s.mu.Lock()
+	}
 }
 
 // get answers the open volume of a place, or the one that make opens.
 func (s *shelf) get(class Class, day int64, make func() (*volume, error)) (*volume, error) {
-	s.mu.Lock()
+	s.lock(place{class, day})
 	defer s.mu.Unlock()
 	if v := s.open[place{class, day}]; v != nil {
 		return v, nil
@@ -165,4 +182,29 @@ func (s *shelf) get(class Class, day int64, make func() (*volume, error)) (*volu
 	}
 	s.open[place{class, day}] = v
 	return v, nil
+}
+
+// retire calls remove with the volume of a place, nil when it is not open. Until remove
+// returns, whoever wants the volume waits: opened again in between, it would be written to
+// after it is gone. When only is not nil, nothing happens unless it is the volume that is
+// open.
+func (s *shelf) retire(class Class, day int64, only *volume, remove func(v *volume)) (retired bool) {
+	at, gone := place{class, day}, make(chan struct{})
+	s.lock(at)
+	v := s.open[at]
+	if only != nil && v != only {
+		s.mu.Unlock()
+		return false
+	}
+	delete(s.open, at)
+	s.retiring[at] = gone
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.retiring, at)
+		close(gone)
+	}()
+	remove(v)
+	return true
 }

@@ -150,6 +150,10 @@ func (s *blockStore) seal(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			// A server that is late may have appended since: nobody would roll that up.
+			if left, err := selectFresh(ctx, tx, v, rolled, 1); err != nil || len(left) > 0 {
+				return err
+			}
 			// The mark moves, so that other servers notice the seal.
 			if err := putMark(ctx, tx, v, markNext, marks.next+1); err != nil {
 				return err
