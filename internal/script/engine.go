@@ -39,6 +39,7 @@ const compileMemory = 1 << 30
 type Engine struct {
 	options       Options
 	compileMemory int64
+	loadTime      time.Duration
 	slots         chan struct{}
 	// background is done when the engine is closed.
 	background context.Context
@@ -67,7 +68,10 @@ func New(o Options) *Engine {
 		o.Idle = 5 * time.Minute
 	}
 	background, stop := context.WithCancel(context.Background())
-	return &Engine{options: o, compileMemory: compileMemory, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), background: background, stop: stop}
+	return &Engine{
+		options: o, compileMemory: compileMemory, loadTime: loadTimeout, slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		background: background, stop: stop,
+	}
 }
 
 var errClosed = errors.New("the script engine is closed")
@@ -130,7 +134,7 @@ func (e *Engine) warm(w *warming) {
 		return
 	}
 	if hasCode(o.CacheDir) {
-		ctx, cancel := context.WithTimeout(e.background, loadTimeout)
+		ctx, cancel := context.WithTimeout(e.background, e.loadTime)
 		m, err := compile(ctx, wasm, o.CacheDir, o.Clock)
 		cancel()
 		if err == nil {
