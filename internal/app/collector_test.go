@@ -78,7 +78,7 @@ func TestCollectBlobs(t *testing.T) {
 	}
 	unused := put("left behind by a transaction that failed")
 	age(t, dir)
-	young := put("waits for its reference")
+	put("waits for its reference")
 
 	collect := func(want int) {
 		t.Helper()
@@ -92,7 +92,7 @@ func TestCollectBlobs(t *testing.T) {
 		t.Errorf("the blob without a reference was retired, and cannot be read: %v", err)
 	}
 	age(t, dir)
-	young = put("waits for its reference")
+	young := put("waits for its reference")
 	collect(1)
 	if _, err := a.Blobs.Get(ctx, unused); !errors.Is(err, blob.ErrMissing) {
 		t.Errorf("the blob without a reference is still there: %v", err)
