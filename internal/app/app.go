@@ -61,6 +61,8 @@ type App struct {
 	config    config.Installation
 	dir       string
 	blobCheck blobCheck
+	// keysUsed ends the use of the key file; nil if nothing is served.
+	keysUsed func() error
 	// address is the URL of the server; it is set before the first request, and stays
 	// empty where nothing is served.
 	address string
@@ -209,6 +211,9 @@ func (a *App) Close() error {
 	}
 	if a.DB != nil {
 		errs = append(errs, a.DB.Close())
+	}
+	if a.keysUsed != nil {
+		errs = append(errs, a.keysUsed())
 	}
 	a.endTraces()
 	return errors.Join(errs...)

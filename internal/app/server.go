@@ -108,6 +108,9 @@ func Start(ctx context.Context, c config.Config, log *slog.Logger) (s *Server, w
 			err = errors.Join(err, a.Close())
 		}
 	}()
+	if err = a.useKeys(ctx); err != nil {
+		return nil, nil, err
+	}
 	if welcome, err = a.Bootstrap(ctx, c); err != nil {
 		return nil, nil, err
 	}
