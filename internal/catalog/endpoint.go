@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/botyard/botyard/internal/db"
@@ -47,34 +49,19 @@ func (s *Service) openSigningSecrets(i id.Integration, current, old string, unti
 // version of the only workspace that has the name.
 func (s *Service) Shared(ctx context.Context, name string) (shared definition.Shared, found bool, err error) {
 	q := s.DB.Reader(ctx)
-	named, err := selectNamed(ctx, q, name)
-	if err != nil {
-		return shared, false, db.Convert(err)
-	}
-	candidates := open(named)
-	if len(candidates) == 0 {
-		candidates = named
-		for _, v := range named {
-			if v.workspace != named[0].workspace {
-				return shared, false, nil // ambiguous
-			}
-		}
-	}
-	versions := map[string]id.Integration{}
-	for _, v := range candidates {
-		versions[v.version] = v.id
-	}
-	texts := make([]string, 0, len(versions))
-	for version := range versions {
-		texts = append(texts, version)
-	}
-	version, found := pick("latest", texts)
-	if !found {
-		return shared, false, nil
-	}
-	i := versions[version]
-	text, sealed, err := selectScripts(ctx, q, i)
-	if err != nil {
+	var versions map[string]id.Integration
+	var i id.Integration
+	var sealed map[string]string
+	text, found, err := lookUp(latest, func() ([]string, error) {
+		named, err := selectNamed(ctx, q, name)
+		versions = candidates(named)
+		return slices.Collect(maps.Keys(versions)), err
+	}, func(version string) (text string, found bool, err error) {
+		i = versions[version]
+		text, sealed, found, err = selectScripts(ctx, q, i)
+		return text, found, err
+	})
+	if err != nil || !found {
 		return shared, false, db.Convert(err)
 	}
 	d, err := definition.ParseIntegration([]byte(text))
@@ -93,11 +80,19 @@ func (s *Service) Shared(ctx context.Context, name string) (shared definition.Sh
 	return shared, true, nil
 }
 
-func open(named []namedVersion) (open []namedVersion) {
+// candidates are the versions of a name that may be shared; see Shared.
+func candidates(named []namedVersion) map[string]id.Integration {
+	open, all := map[string]id.Integration{}, map[string]id.Integration{}
+	ambiguous := false
 	for _, v := range named {
-		if v.visibility != Private {
-			open = append(open, v)
+		if v.visibility.open() {
+			open[v.version] = v.id
 		}
+		all[v.version] = v.id
+		ambiguous = ambiguous || v.workspace != named[0].workspace
 	}
-	return open
+	if len(open) > 0 || ambiguous {
+		return open
+	}
+	return all
 }

@@ -34,17 +34,17 @@ func (s *Service) GetIntegration(ctx context.Context, w id.Workspace, i id.Integ
 // matches.
 func (s *Service) IntegrationNamed(ctx context.Context, w id.Workspace, name, reference string) (Integration, error) {
 	q := s.DB.Reader(ctx)
-	siblings, err := selectSiblings(ctx, q, w, name)
-	if err != nil {
-		return Integration{}, db.Convert(err)
+	var siblings []sibling
+	i, found, err := lookUp(reference, func() (versions []string, err error) {
+		siblings, err = selectSiblings(ctx, q, w, name)
+		return versionsOf(siblings), err
+	}, func(version string) (Integration, bool, error) {
+		return selectIntegration(ctx, q, w, siblingOf(siblings, version).id)
+	})
+	if err == nil && !found {
+		err = errNotFound(IntegrationKind, name+"@"+reference)
 	}
-	if version, ok := pick(reference, versionsOf(siblings)); ok {
-		found, ok, err := selectIntegration(ctx, q, w, siblingOf(siblings, version).id)
-		if ok || err != nil {
-			return found, db.Convert(err)
-		}
-	}
-	return Integration{}, errNotFound(IntegrationKind, name+"@"+reference)
+	return i, db.Convert(err)
 }
 
 // PublicIntegration reads a public or unlisted integration of any workspace and counts
@@ -64,15 +64,24 @@ func (s *Service) PublicIntegration(ctx context.Context, i id.Integration) (Inte
 // PublicIntegrationNamed is PublicIntegration by name; reference is an exact version,
 // latest or a range.
 func (s *Service) PublicIntegrationNamed(ctx context.Context, name, reference string) (Integration, Publisher, error) {
-	siblings, err := selectOpenSiblings(ctx, s.DB.Reader(ctx), name)
+	q := s.DB.Reader(ctx)
+	var siblings []sibling
+	var by Publisher
+	i, found, err := lookUp(reference, func() (versions []string, err error) {
+		siblings, err = selectOpenSiblings(ctx, q, name)
+		return versionsOf(siblings), err
+	}, func(version string) (i Integration, found bool, err error) {
+		i, by, found, err = selectOpenIntegration(ctx, q, siblingOf(siblings, version).id)
+		return i, found, err
+	})
 	if err != nil {
 		return Integration{}, Publisher{}, db.Convert(err)
 	}
-	version, ok := pick(reference, versionsOf(siblings))
-	if !ok {
+	if !found {
 		return Integration{}, Publisher{}, errNotFound(IntegrationKind, name+"@"+reference)
 	}
-	return s.PublicIntegration(ctx, siblingOf(siblings, version).id)
+	s.views.note(i.ID)
+	return i, by, nil
 }
 
 // ListIntegrations reads a page of integrations without their definitions; next is nil

@@ -121,15 +121,11 @@ func visibleInterfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, na
 }
 
 func interfaceNamed(ctx context.Context, q db.Querier, w id.Workspace, name, reference string) (Interface, bool, error) {
-	versions, err := selectVersions(ctx, q, InterfaceKind, w, name)
-	if err != nil {
-		return Interface{}, false, err
-	}
-	version, ok := pick(reference, versions)
-	if !ok {
-		return Interface{}, false, nil
-	}
-	return selectInterfaceNamed(ctx, q, w, name, version)
+	return lookUp(reference, func() ([]string, error) {
+		return selectVersions(ctx, q, InterfaceKind, w, name)
+	}, func(version string) (Interface, bool, error) {
+		return selectInterfaceNamed(ctx, q, w, name, version)
+	})
 }
 
 // ListInterfaces reads a page of interfaces without their definitions; next is nil

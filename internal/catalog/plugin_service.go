@@ -204,17 +204,15 @@ func (s *Service) GetPlugin(ctx context.Context, w id.Workspace, p id.Plugin) (P
 // GetPluginByName is GetPlugin by name; reference is an exact version, latest or a range.
 func (s *Service) GetPluginByName(ctx context.Context, w id.Workspace, name, reference string) (Plugin, error) {
 	q := s.DB.Reader(ctx)
-	versions, err := selectVersions(ctx, q, PluginKind, w, name)
-	if err != nil {
-		return Plugin{}, db.Convert(err)
+	p, found, err := lookUp(reference, func() ([]string, error) {
+		return selectVersions(ctx, q, PluginKind, w, name)
+	}, func(version string) (Plugin, bool, error) {
+		return selectPluginNamed(ctx, q, w, name, version)
+	})
+	if err == nil && !found {
+		err = errNotFound(PluginKind, name+"@"+reference)
 	}
-	if version, ok := pick(reference, versions); ok {
-		p, found, err := selectPluginNamed(ctx, q, w, name, version)
-		if found || err != nil {
-			return p, db.Convert(err)
-		}
-	}
-	return Plugin{}, errNotFound(PluginKind, name+"@"+reference)
+	return p, db.Convert(err)
 }
 
 // GetDereferencedPlugin is GetPlugin with its references to entities of interfaces replaced

@@ -336,3 +336,26 @@ func pick(reference string, versions []string) (version string, ok bool) {
 	r, _ := ParseReference(reference)
 	return r.Pick(versions)
 }
+
+// maxLooks bounds how often lookUp starts over.
+const maxLooks = 100
+
+// lookUp reads the version that reference means. versions lists those of the name, read
+// reads one of them. A version that goes between the two, or is closed to others, is looked
+// up again: another one may be meant by then.
+func lookUp[V any](reference string, versions func() ([]string, error), read func(version string) (V, bool, error)) (v V, found bool, err error) {
+	for range maxLooks {
+		all, err := versions()
+		if err != nil {
+			return v, false, err
+		}
+		version, ok := pick(reference, all)
+		if !ok {
+			return v, false, nil
+		}
+		if v, found, err = read(version); found || err != nil {
+			return v, found, err
+		}
+	}
+	return v, false, nil
+}

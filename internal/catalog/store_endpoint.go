@@ -61,11 +61,12 @@ func selectNamed(ctx context.Context, q db.Querier, name string) ([]namedVersion
 }
 
 // selectScripts reads the definition of an integration, which holds its scripts, and the
-// sealed secrets that the scripts run with.
-func selectScripts(ctx context.Context, q db.Querier, i id.Integration) (definition string, sealed map[string]string, err error) {
-	if err := q.QueryRow(ctx, `SELECT definition FROM integration_definitions WHERE integration_id = $1`, string(i)).Scan(&definition); err != nil {
-		return "", nil, err
+// sealed secrets that the scripts run with. The definition is read last: as long as it is
+// there, the secrets were complete.
+func selectScripts(ctx context.Context, q db.Querier, i id.Integration) (definition string, sealed map[string]string, found bool, err error) {
+	if sealed, err = selectSecrets(ctx, q, i); err != nil {
+		return "", nil, false, err
 	}
-	sealed, err = selectSecrets(ctx, q, i)
-	return definition, sealed, err
+	definition, found, err = selectIntegrationDefinition(ctx, q, i)
+	return definition, sealed, found, err
 }
