@@ -11,6 +11,7 @@
 //     die between the end of a handler and the record of it. As long as none dies, a
 //     job is done once, however many processes work.
 //   - At most one job per unique key waits or runs at a time.
+//   - However many jobs of one kind there are, those of other kinds have places left.
 //   - A job that has failed for the last time stays, as dead, with its last error, until
 //     ForgetDead.
 //

@@ -54,7 +54,7 @@ type Queue struct {
 	periodic map[string]time.Duration
 
 	mu      sync.Mutex
-	running map[id.Job]struct{}
+	running map[id.Job]string // their kinds
 }
 
 type kind struct {
@@ -66,7 +66,7 @@ type kind struct {
 func New(db *db.DB, clock clock.Clock, log *slog.Logger) *Queue {
 	return &Queue{
 		db: db, clock: clock, log: log, worker: id.NewWorker(clock.Now()), wake: make(chan struct{}, 1),
-		atOnce: concurrency, poll: poll, kinds: map[string]kind{}, periodic: map[string]time.Duration{}, running: map[id.Job]struct{}{},
+		atOnce: concurrency, poll: poll, kinds: map[string]kind{}, periodic: map[string]time.Duration{}, running: map[id.Job]string{},
 	}
 }
 
@@ -168,14 +168,15 @@ func (q *Queue) Run(ctx context.Context) error {
 
 // take leases up to n due jobs.
 func (q *Queue) take(ctx context.Context, n int) []Job {
-	if len(q.handled) == 0 {
+	kinds, most := q.open(n)
+	if len(kinds) == 0 {
 		return nil
 	}
 	var taken []Job
 	err := q.tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		now := q.clock.Now()
 		var err error
-		taken, err = lease(ctx, tx, q.db.Engine(), q.worker, q.handled, q.atWork(), n, now, now.Add(leased))
+		taken, err = lease(ctx, tx, q.db.Engine(), q.worker, kinds, q.atWork(), most, now, now.Add(leased))
 		return err
 	})
 	if err != nil {
@@ -187,9 +188,34 @@ func (q *Queue) take(ctx context.Context, n int) []Job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, job := range taken {
-		q.running[job.ID] = struct{}{}
+		q.running[job.ID] = job.Kind
+	}
+	if most < n && len(taken) == most {
+		q.wakeUp() // there may be more, of other kinds
 	}
 	return taken
+}
+
+// open lists the kinds of which n jobs, or as many as it returns, may be taken. An eighth of
+// the places is left to jobs of other kinds: so many that hang, or are slow, do not hold up
+// everything else.
+func (q *Queue) open(n int) (kinds []string, most int) {
+	limit := q.atOnce
+	if limit > 1 && len(q.handled) > 1 {
+		limit -= max(1, limit/8)
+	}
+	running := map[string]int{}
+	q.mu.Lock()
+	for _, kind := range q.running {
+		running[kind]++
+	}
+	q.mu.Unlock()
+	for _, kind := range q.handled {
+		if room := limit - running[kind]; room > 0 {
+			kinds, n = append(kinds, kind), min(n, room)
+		}
+	}
+	return kinds, n
 }
 
 // atWork lists the jobs that this process runs.

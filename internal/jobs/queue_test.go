@@ -230,6 +230,37 @@ func TestEveryJobIsDoneOnce(t *testing.T) {
 	})
 }
 
+// Jobs of one kind that hang, however many there are, do not keep those of other kinds from
+// being done.
+func TestOneKindLeavesRoomForOthers(t *testing.T) {
+	each(t, func(t *testing.T, y *yard) {
+		q, done, release := y.queue(), &record{}, make(chan struct{})
+		q.Handle("hang", func(context.Context, Job) error { <-release; return nil }, Policy{})
+		q.Handle("work", done.handle, Policy{})
+		var want []string
+		if err := y.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			for range 2 * concurrency {
+				if err := q.Enqueue(ctx, tx, "hang", nil); err != nil {
+					return err
+				}
+			}
+			want = nil
+			for i := range 2 * concurrency {
+				if err := q.Enqueue(ctx, tx, "work", 100+i, RunAt(y.clock.Now().Add(time.Millisecond))); err != nil {
+					return err
+				}
+				want = append(want, fmt.Sprint(100+i))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		start(t, q)
+		t.Cleanup(sync.OnceFunc(func() { close(release) }))
+		done.expect(t, want...)
+	})
+}
+
 func TestKindsWithoutHandlerAreLeft(t *testing.T) {
 	each(t, func(t *testing.T, y *yard) {
 		old, done := y.queue(), &record{}
