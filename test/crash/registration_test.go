@@ -161,3 +161,45 @@ func TestTwoServersRegister(t *testing.T) {
 		s.Stop(t)
 	}
 }
+
+// A call that dies with its server is not one of those after which it is given up.
+func TestKilledCallsAreNotCounted(t *testing.T) {
+	t.Parallel()
+	for _, engine := range harness.Engines {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			const kills = 3 // as often as a call that fails is made
+			flags := []string{"--registration-wait", "0s", "--dev"}
+			dir, url := t.TempDir(), harness.DatabaseURL(t, engine)
+			server := harness.StartBinary(t, dir, url, flags...)
+			far, end := harness.NewFarSide(t), make(chan struct{})
+			t.Cleanup(func() { close(end) })
+			far.Answers(func(harness.Call) harness.Reply {
+				switch n := len(far.Calls()); {
+				case n <= kills:
+					<-end
+				case n == kills+1:
+					return harness.Reply{Status: http.StatusServiceUnavailable}
+				}
+				return harness.Reply{Body: "{}"}
+			})
+			var made struct{ Integration, Bot struct{ ID string } }
+			owner := server.Owner(t)
+			owner.Do(t, http.MethodPost, "/v1/admin/integrations", map[string]any{"name": "deadly", "version": "1.0.0", "url": far.URL}, &made)
+			owner.Do(t, http.MethodPost, "/v1/admin/bots", map[string]any{}, &made)
+			owner.Do(t, http.MethodPut, "/v1/admin/bots/"+made.Bot.ID, map[string]any{"integrations": map[string]any{made.Integration.ID: map[string]any{}}}, nil)
+			for n := range kills {
+				harness.Eventually(t, "the call", func() bool { return len(far.Calls()) == n+1 })
+				server.Kill()
+				server = harness.StartBinary(t, dir, url, flags...)
+				harness.Advance(t, dir, 2*time.Minute) // what the dead process had taken is free again
+			}
+			y := yard{integration: made.Integration.ID, bots: []string{made.Bot.ID}, far: far}
+			harness.Eventually(t, "the instance to be registered", func() bool {
+				counts, _ := y.standings(t, server.Owner(t))
+				return counts["registered "] == 1
+			})
+			server.Stop(t)
+		})
+	}
+}
