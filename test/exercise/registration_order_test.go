@@ -42,6 +42,7 @@ func TestCallsThatMeetChanges(t *testing.T) {
 			"transferred during a call":                  transferredDuringCall,
 		} {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				m := moving{s, a, handle, harness.NewFarSide(t), createBot(t, a, object{})["id"].(string)}
 				test(t, m)
 			})
