@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,33 @@ func TestVoidCredit(t *testing.T) {
 		if quota() != before {
 			t.Errorf("when its invoice is void the quota is %d, want %d", quota(), before)
 		}
+	})
+}
+
+// TestVoidWhileBought: a request for credit whose invoice is made void before it is answered
+// is told so.
+func TestVoidWhileBought(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it := open()
+		var bought atomic.Bool
+		var operator sync.WaitGroup
+		operator.Go(func() {
+			for !bought.Load() {
+				for _, i := range it.invoices(t, it.w) {
+					if i.Status != billing.Open {
+						break
+					}
+					_, _ = it.Billing.VoidInvoice(context.Background(), i.ID, "in error")
+				}
+			}
+		})
+		for range 40 {
+			if _, err := it.Billing.BuyCredit(t.Context(), it.w, 1_000_000_000, ""); err != nil && !fault.Is(err, fault.ResourceNotFound) {
+				t.Error(err)
+			}
+		}
+		bought.Store(true)
+		operator.Wait()
 	})
 }
 
