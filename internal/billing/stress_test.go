@@ -59,7 +59,12 @@ func TestAllAtOnce(t *testing.T) {
 				}
 			})
 		}
+		// Without a card, what is bought is had at once and paid for later.
+		c.bank.demands = rand.IntN(2) == 0
 		for _, w := range []id.Workspace{c.stays, c.leaves} {
+			if !c.bank.demands && rand.IntN(2) == 0 {
+				continue
+			}
 			must(t, func() error { _, err := servers[0].Billing.SetPaymentMethod(t.Context(), w, goodCard); return err })
 		}
 		var members, around sync.WaitGroup
@@ -459,7 +464,7 @@ func (c *crowd) audit(s installation) {
 			c.Errorf("the request %q was answered with credit that has no invoice", key)
 		}
 	}
-	c.Logf("deeds %v; %d invoices, %d of them paid by %d charges", c.did, len(known), paid, len(c.bank.all()))
+	c.Logf("cards are demanded: %t; deeds %v; %d invoices, %d of them paid by %d charges", c.bank.demands, c.did, len(known), paid, len(c.bank.all()))
 }
 
 // standing holds how the workspace stands against what it pays for.
