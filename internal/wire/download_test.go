@@ -84,8 +84,10 @@ func TestDownload(t *testing.T) {
 	if w := read(t, m, http.MethodPost, address); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST answered %d", w.Code)
 	}
-	if err := blobs.Delete(t.Context(), hash); err != nil {
-		t.Fatal(err)
+	for _, do := range []func(context.Context, blob.Hash) error{blobs.Retire, blobs.Delete} {
+		if err := do(t.Context(), hash); err != nil {
+			t.Fatal(err)
+		}
 	}
 	isNoDownload(t, read(t, m, http.MethodGet, address))
 }
