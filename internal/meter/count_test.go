@@ -264,6 +264,14 @@ func TestStocks(t *testing.T) {
 		if n := f.value(t, w, string(w), plan.StorageCount, ""); n != 0 {
 			t.Errorf("the bot left %d behind", n)
 		}
+		f.tx(t, func(ctx context.Context, tx *db.Tx) error { return f.LeaveBot(ctx, tx, w, "bot-1") })
+		month := monthOf(f.Clock.Now())
+		f.clock.Advance(70 * 24 * time.Hour)
+		for _, period := range []time.Time{month, month.AddDate(0, 1, 0)} {
+			if has, err := f.ByBot(t.Context(), w, plan.StorageCount, period.Format("2006-01")); err != nil || len(has) > 0 {
+				t.Errorf("in %s bots that have left have %v (%v)", period.Format("2006-01"), has, err)
+			}
+		}
 	})
 }
 

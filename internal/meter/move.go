@@ -29,7 +29,7 @@ func (s *Service) MoveBot(ctx context.Context, tx *db.Tx, b id.Bot, from, to id.
 		}
 		has, err := addToGauges(ctx, tx, []monthSum{{workspace: to, bot: b, of: t, month: month, value: value}})
 		if err == nil {
-			err = setMonths(ctx, tx, append(left, has...))
+			err = setMonths(ctx, tx, slices.Concat(left, has, nothing(b, left)))
 		}
 		if err != nil {
 			return db.Convert(err)

@@ -198,9 +198,19 @@ func (s *Service) LeaveBot(ctx context.Context, tx *db.Tx, w id.Workspace, b id.
 	slices.SortFunc(changes, inOrder)
 	values, err := addToGauges(ctx, tx, changes)
 	if err == nil {
-		err = setMonths(ctx, tx, values)
+		err = setMonths(ctx, tx, append(values, nothing(b, changes)...))
 	}
 	return db.Convert(err)
+}
+
+// nothing is what a bot has of gauges that it no longer has a part of, so that later months
+// do not show what it had.
+func nothing(b id.Bot, of []monthSum) []monthSum {
+	none := slices.Clone(of)
+	for i := range none {
+		none[i].bot, none[i].value = b, 0
+	}
+	return none
 }
 
 // Used is how much of a type a workspace used in a month; of a gauge, what it had at the
