@@ -42,36 +42,47 @@ func (s *Service) EraseJob(ctx context.Context, job jobs.Job) error {
 	if e.Workspace == "" {
 		return s.blocks.Erase(ctx, Owner{Bot: e.Bot, Integration: e.Integration})
 	}
-	return s.blocks.eraseLeft(ctx, e.Workspace, func(ctx context.Context, o owner) (bool, error) {
-		if o.bot == "" {
-			return false, nil
-		}
-		_, there, err := s.bots.WorkspaceOf(ctx, s.db.Reader(ctx), o.bot)
-		return there, err
+	return s.blocks.eraseLeft(ctx, e.Workspace, func(ctx context.Context, bots []id.Bot) (map[id.Bot]id.Workspace, error) {
+		return selectOwners(ctx, s.db.Reader(ctx), bots)
 	})
 }
 
-// eraseLeft erases the records of a deleted workspace, apart from those of bots that had
-// moved to another one.
-func (s *blockStore) eraseLeft(ctx context.Context, w id.Workspace, stays func(context.Context, owner) (bool, error)) error {
+// eraseLeft erases the records of a deleted workspace: those of its integrations outside
+// of bots, and those of bots that are gone. Whose a record was when it was appended does
+// not decide: bots that had moved away keep theirs, and bots that had moved in have
+// records from before.
+func (s *blockStore) eraseLeft(ctx context.Context, w id.Workspace, owners func(context.Context, []id.Bot) (map[id.Bot]id.Workspace, error)) error {
 	return s.each(ctx, func(v *volume) error {
-		owners, err := selectOwnersIn(ctx, v.reader(ctx), v, w)
+		bots, err := selectBots(ctx, v.reader(ctx), v)
 		if err != nil {
 			return err
 		}
-		for _, o := range owners {
-			kept, err := stays(ctx, o)
-			if err != nil {
-				return &mainError{err}
-			}
-			if kept {
+		there, err := owners(ctx, bots)
+		if err != nil {
+			return &mainError{err}
+		}
+		erased := int64(0)
+		erase := func(delete func(ctx context.Context, tx *db.Tx) (int64, error)) error {
+			var n int64
+			err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+				n, err = delete(ctx, tx)
+				return err
+			})
+			erased += n
+			return err
+		}
+		if err := erase(func(ctx context.Context, tx *db.Tx) (int64, error) { return deleteOutsideOfBots(ctx, tx, v, w) }); err != nil {
+			return err
+		}
+		for _, bot := range bots {
+			if _, exists := there[bot]; exists {
 				continue
 			}
-			if err := v.exclusive(ctx, func(ctx context.Context, tx *db.Tx) error { return deleteOwner(ctx, tx, v, o) }); err != nil {
+			if err := erase(func(ctx context.Context, tx *db.Tx) (int64, error) { return deleteOwned(ctx, tx, v, Owner{Bot: bot}) }); err != nil {
 				return err
 			}
 		}
-		if len(owners) == 0 {
+		if erased == 0 {
 			return nil
 		}
 		return s.archive.tidy(ctx, v)

@@ -272,20 +272,34 @@ func TestErase(t *testing.T) {
 		c := &movable{at: noon}
 		s := openStore(t, d, t.TempDir(), c)
 		defer func() { closeStore(t, s) }()
-		for i, bot := range []id.Bot{"gone", "moved", "stays"} {
-			line := logLine(c, time.Duration(i)*time.Second, "of "+string(bot))
-			line.Bot = bot
+		for i, of := range []owner{
+			{"w", "gone", ""}, {"w", "moved away", ""}, {"w", "stays", ""}, {"v", "moved in", ""}, {"v", "another's", ""}, {"w", "", "i"}, {"v", "", "j"},
+		} {
+			line := logLine(c, time.Duration(i)*time.Second, "of "+string(of.bot))
+			line.Workspace, line.Bot, line.Integration = of.workspace, of.bot, of.integration
 			mustAppend(t, s, line)
 		}
 		if err := s.Erase(t.Context(), Owner{Bot: "gone"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.eraseLeft(t.Context(), "w", func(_ context.Context, o owner) (bool, error) { return o.bot == "moved", nil }); err != nil {
+		if got := len(read(t, s, "stays")); got != 1 {
+			t.Errorf("a bot that was not erased has %d records", got)
+		}
+		// The workspace is deleted, with the bots that are in it by then.
+		if err := s.eraseLeft(t.Context(), "w", func(context.Context, []id.Bot) (map[id.Bot]id.Workspace, error) {
+			return map[id.Bot]id.Workspace{"moved away": "v", "another's": "v"}, nil
+		}); err != nil {
 			t.Fatal(err)
 		}
-		for bot, want := range map[id.Bot]int{"gone": 0, "moved": 1, "stays": 0} {
+		for bot, want := range map[id.Bot]int{"gone": 0, "moved away": 1, "stays": 0, "moved in": 0, "another's": 1} {
 			if got := len(read(t, s, bot)); got != want {
 				t.Errorf("%s has %d records, want %d", bot, got, want)
+			}
+		}
+		for integration, want := range map[id.Integration]int{"i": 0, "j": 1} {
+			got := 0
+			if err := s.Scan(t.Context(), Filter{Kinds: []Kind{KindLog}, Integration: integration}, func(*Record) bool { got++; return true }); err != nil || got != want {
+				t.Errorf("outside of bots %s has %d records, want %d (%v)", integration, got, want, err)
 			}
 		}
 		if err := s.Erase(t.Context(), Owner{}); err == nil {

@@ -368,26 +368,25 @@ func selectWorkspaces(ctx context.Context, q db.Querier, v *volume) ([]id.Worksp
 	return all, rows.Err()
 }
 
-// selectOwnersIn lists the owners in a workspace that have records in a volume.
-func selectOwnersIn(ctx context.Context, q db.Querier, v *volume, w id.Workspace) ([]owner, error) {
-	rows, err := q.Query(ctx, v.text(`SELECT DISTINCT workspace_id, bot_id, integration_id FROM {blocks} WHERE workspace_id = $1`), string(w))
+// selectBots lists the bots that have records in a volume.
+func selectBots(ctx context.Context, q db.Querier, v *volume) ([]id.Bot, error) {
+	rows, err := q.Query(ctx, v.text(`SELECT DISTINCT bot_id FROM {blocks} WHERE bot_id <> '' ORDER BY bot_id`))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var owners []owner
+	var bots []id.Bot
 	for rows.Next() {
-		var o owner
-		if err := rows.Scan(&o.workspace, &o.bot, &o.integration); err != nil {
+		var bot id.Bot
+		if err := rows.Scan(&bot); err != nil {
 			return nil, err
 		}
-		owners = append(owners, o)
+		bots = append(bots, bot)
 	}
-	return owners, rows.Err()
+	return bots, rows.Err()
 }
 
-func deleteOwner(ctx context.Context, q db.Querier, v *volume, o owner) error {
-	_, err := q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE workspace_id = $1 AND bot_id = $2 AND integration_id = $3`),
-		string(o.workspace), string(o.bot), string(o.integration))
-	return err
+// deleteOutsideOfBots deletes what the integrations of a workspace logged outside of bots.
+func deleteOutsideOfBots(ctx context.Context, q db.Querier, v *volume, w id.Workspace) (n int64, err error) {
+	return q.Exec(ctx, v.text(`DELETE FROM {blocks} WHERE workspace_id = $1 AND bot_id = ''`), string(w))
 }
