@@ -143,6 +143,15 @@ func (p *partitions) create(ctx context.Context, class Class, day int64) (*volum
 func (p *partitions) drop(ctx context.Context, class Class, day int64) error {
 	names := p.tableNames(class, day)
 	err := p.db.Exclusive(ctx, "telemetry tables", func(ctx context.Context, tx *db.Tx) error {
+		days, err := p.list(ctx, class)
+		if err != nil || !slices.Contains(days, day) {
+			return err
+		}
+		// DROP TABLE locks the parent before the partition. If somebody, such as a backup,
+		// reads the partition, it would have the appends to all days wait for that as well.
+		if _, err := tx.Exec(ctx, names.Replace(`LOCK TABLE {blocks} IN ACCESS EXCLUSIVE MODE`)); err != nil {
+			return err
+		}
 		for _, table := range []string{"{blocks}", "{keys}", "{runs}", "{marks}"} {
 			if _, err := tx.Exec(ctx, names.Replace(`DROP TABLE IF EXISTS `+table)); err != nil {
 				return err

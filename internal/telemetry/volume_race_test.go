@@ -270,3 +270,39 @@ func TestDropWhileUsed(t *testing.T) {
 		}
 	}
 }
+
+// A day cannot be dropped while it is read, as by a backup. Appends to other days do not
+// wait for that.
+func TestAppendWhileDropWaits(t *testing.T) {
+	d, c := engines.Open(t, db.PostgreSQL), &movable{at: noon}
+	s := openStore(t, d, t.TempDir(), c)
+	defer func() { closeStore(t, s) }()
+	mustAppend(t, s, logLine(c, 0, "old"))
+	old := s.today()
+	c.forward(24 * time.Hour)
+	mustAppend(t, s, logLine(c, 0, "new"))
+	dropped := make(chan error, 1)
+	if err := s.withVolume(t.Context(), Logs, old, func(v *volume) error {
+		return v.db.Snapshot(t.Context(), func(ctx context.Context, q db.Querier) error {
+			if _, err := countFresh(ctx, q, v); err != nil {
+				return err
+			}
+			go func() { dropped <- s.archive.drop(context.Background(), Logs, old) }()
+			for waits := false; !waits; pause(ctx, 5*time.Millisecond) {
+				if err := d.Reader(ctx).QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)`).Scan(&waits); err != nil {
+					return err
+				}
+			}
+			mustAppend(t, s, logLine(c, 0, "newer"))
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-dropped; err != nil {
+		t.Error(err)
+	}
+	if got := read(t, s, "b"); !slices.Equal(got, []string{"newer", "new"}) {
+		t.Errorf("read %q", got)
+	}
+}
