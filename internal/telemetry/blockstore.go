@@ -238,7 +238,6 @@ func (v *volume) eachAfter(ctx context.Context, f *Filter, after int64, visit fu
 		}
 		return nil
 	}
-	blocks = nil // not held beside those that follow
 	return v.db.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		for past := int64(-1); ; {
 			blocks, err := selectAfter(ctx, q, v, f, after, past, stepAfter)
