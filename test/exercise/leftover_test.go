@@ -21,7 +21,7 @@ var outlive = []string{"audit_records", "invoices", "payment_attempts"}
 func leftovers(t *testing.T, s *harness.Server) (list []string) {
 	t.Helper()
 	owners := map[string]string{
-		"workspace_id": "workspaces", "account_id": "accounts", "bot_id": "bots",
+		"workspace_id": "workspaces", "account_id": "accounts", "member_id": "members", "bot_id": "bots", "issue_id": "issues",
 		"integration_id": "integrations", "interface_id": "interfaces", "plugin_id": "plugins",
 	}
 	if err := s.DB.Snapshot(t.Context(), func(ctx context.Context, q db.Querier) error {
