@@ -43,7 +43,9 @@ func TestMembersThatMeet(t *testing.T) {
 			if removed.Load() != 1 {
 				t.Errorf("one member was removed %d times", removed.Load())
 			}
-			var list struct{ Members []struct{ Email, UserID, Role string } }
+			var list struct {
+				Members []struct{ Email, UserID, Role string }
+			}
 			a.Do(t, "GET", membersPath, nil, &list)
 			if n := int64(len(list.Members)) - 1; n != added.Load() || n > limit {
 				t.Errorf("%d were added, and there are %d members beside the owner; at most %d are allowed", added.Load(), n, limit)
