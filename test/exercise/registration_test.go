@@ -298,7 +298,9 @@ func TestRegistrationLate(t *testing.T) {
 		far := harness.NewFarSide(t)
 		bot := createBot(t, a, object{})["id"].(string)
 		integration := called(t, a, handle, far.URL, nil)
-		release := make(chan struct{})
+		held := make(chan struct{})
+		release := sync.OnceFunc(func() { close(held) })
+		t.Cleanup(release)
 		var running, overlapping atomic.Int64
 		old := base64.StdEncoding.EncodeToString([]byte(`{"n":1}`))
 		far.Answers(func(c harness.Call) harness.Reply {
@@ -307,7 +309,7 @@ func TestRegistrationLate(t *testing.T) {
 			}
 			defer running.Add(-1)
 			if c.Header.Get("x-bp-configuration") == old {
-				<-release
+				<-held
 				return harness.Reply{}
 			}
 			return harness.Reply{Status: 400, Body: `{"id":"1","code":400,"type":"Runtime","message":"the newest"}`}
@@ -320,7 +322,7 @@ func TestRegistrationLate(t *testing.T) {
 		}
 		far.Await(t, one["webhookId"].(string), "register")
 		stands(t, installed(t, a, bot, "one", object{"configuration": object{"n": 2}}), "registration_pending", "not called yet")
-		close(release)
+		release()
 		becomes(t, a, bot, "one", "registration_failed", "the newest")
 		far.Await(t, one["webhookId"].(string), "register", "register")
 		if n := overlapping.Load(); n != 0 {
@@ -342,12 +344,14 @@ func TestRegistrationWhileMoving(t *testing.T) {
 		installed(t, a, failed, "one", object{"integrationId": integration["id"]})
 		becomes(t, a, failed, "one", "registration_failed", "not here")
 
-		release := make(chan struct{})
+		held := make(chan struct{})
+		release := sync.OnceFunc(func() { close(held) })
+		t.Cleanup(release)
 		far.Answers(func(c harness.Call) harness.Reply {
 			if c.Path == "/new" {
 				return harness.Reply{}
 			}
-			<-release
+			<-held
 			return refusal
 		})
 		moving := createBot(t, a, object{})["id"].(string)
@@ -355,7 +359,7 @@ func TestRegistrationWhileMoving(t *testing.T) {
 		far.Await(t, webhook, "register")
 		updateIntegration(t, a, integration["id"], object{"url": far.URL + "/new"})
 		becomes(t, a, failed, "one", "registered") // so the instances have been gone through
-		close(release)
+		release()
 		becomes(t, a, moving, "one", "registered")
 		far.Await(t, webhook, "register", "register")
 	})
