@@ -64,6 +64,12 @@ func (s *Service) Review(ctx context.Context, i id.Integration, v Verification) 
 	})
 }
 
+// asReviewed says whether an integration is, in what a review looks at, as it was before: an
+// approval is not for the code that took the place of what was approved.
+func (i Integration) asReviewed(before Integration) bool {
+	return i.Definition == before.Definition && i.Code == before.Code && i.URL == before.URL
+}
+
 // Deprecate keeps an integration of any workspace from being newly installed; bots that
 // have it keep it. It is for the operator. ResourceNotFound when there is none with that
 // id.

@@ -306,6 +306,9 @@ func (s *Service) updateIntegration(ctx context.Context, tx *db.Tx, actor access
 	if err := s.checkIntegrationChange(ctx, tx, before, after, u.AllowBreaking); err != nil {
 		return Integration{}, err
 	}
+	if before.Verification == Approved && !after.asReviewed(before) {
+		after.Verification = Unapproved
+	}
 	if err := updateIntegration(ctx, tx, after); err != nil {
 		return Integration{}, alreadyPublishedOr(after.release(), err)
 	}

@@ -38,11 +38,12 @@ func insertIntegration(ctx context.Context, q db.Querier, i Integration) error {
 func updateIntegration(ctx context.Context, q db.Querier, i Integration) error {
 	_, err := q.Exec(ctx, `
 		UPDATE integrations SET visibility = $3, title = $4, description = $5, updated_at = $6, readme_hash = $7, code_hash = $8, url = $9,
-			max_execution_time = $10, sdk_version = $11, attributes = $12, layers = $13, extra_operations = $14, secret_names = $15, parts = $16
+			max_execution_time = $10, sdk_version = $11, attributes = $12, layers = $13, extra_operations = $14, secret_names = $15, parts = $16,
+			verification_status = $17
 		WHERE id = $1 AND workspace_id = $2`,
 		string(i.ID), string(i.Workspace), string(i.Visibility), i.Title, i.Description, i.UpdatedAt.UnixMilli(), db.Text(string(i.Readme)),
 		db.Text(string(i.Code)), db.Text(i.URL), number(i.MaxExecutionTime), db.Text(i.SDKVersion), string(i.Attributes), string(i.Layers),
-		string(i.ExtraOperations), string(i.SecretNames), string(i.Parts))
+		string(i.ExtraOperations), string(i.SecretNames), string(i.Parts), string(i.Verification))
 	return err
 }
 

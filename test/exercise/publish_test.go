@@ -525,6 +525,34 @@ func TestReview(t *testing.T) {
 	})
 }
 
+// TestApprovalIsForWhatWasReviewed holds that an approved version whose code, url or
+// definition changes is not approved any more.
+func TestApprovalIsForWhatWasReviewed(t *testing.T) {
+	harness.Run(t, func(t *testing.T, s *harness.Server) {
+		a, handle := shopkeeper(t, s)
+		made := publish(t, a, "integration", object{"name": handle + "/changing", "code": "one"})
+		for _, change := range []struct {
+			body object
+			want string
+		}{
+			{object{"title": "T", "description": "D", "secrets": object{"S": "s"}}, "approved"},
+			{object{"code": "one"}, "approved"},
+			{object{"code": "two"}, "unapproved"},
+			{object{"events": object{"e": object{"schema": schemaOf("a")}}}, "unapproved"},
+			{object{"url": obliging()}, "unapproved"},
+			{object{"visibility": "public"}, "approved"},
+		} {
+			if err := s.Catalog.Review(t.Context(), id.Integration(made["id"].(string)), catalog.Approved); err != nil {
+				t.Fatal(err)
+			}
+			answered := updateIntegration(t, a, made["id"], change.body)["verificationStatus"]
+			if got := getIntegration(t, a, made["id"])["verificationStatus"]; got != change.want || answered != change.want {
+				t.Errorf("after %v it answers %v and is %v, want %s", change.body, answered, got, change.want)
+			}
+		}
+	})
+}
+
 // TestIntegrationTrail holds that every change is in the audit trail.
 func TestIntegrationTrail(t *testing.T) {
 	harness.Run(t, func(t *testing.T, s *harness.Server) {
