@@ -47,7 +47,11 @@ func (a *App) Bootstrap(ctx context.Context, c config.Config) (*Welcome, error) 
 		if started {
 			return errStarted
 		}
-		if w, err = a.welcome(ctx, tx, email, name, "Platform", "first start", c.BootstrapToken.Reveal()); err != nil {
+		owner, err := a.accountOf(ctx, tx, email, name)
+		if err != nil {
+			return err
+		}
+		if w, err = a.welcome(ctx, tx, owner, "Platform", "first start", c.BootstrapToken.Reveal()); err != nil {
 			return err
 		}
 		return a.Workspaces.SetPlatform(ctx, tx, w.Workspace)
@@ -61,21 +65,33 @@ func (a *App) Bootstrap(ctx context.Context, c config.Config) (*Welcome, error) 
 // CreateAccount creates an account with a workspace of its own and an access token.
 func (a *App) CreateAccount(ctx context.Context, email, name string) (w Welcome, err error) {
 	err = a.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		w, err = a.welcome(ctx, tx, email, name, "", "made with the account", "")
+		created, err := a.Accounts.Create(ctx, tx, email, name)
+		if err != nil {
+			return err
+		}
+		w, err = a.welcome(ctx, tx, created, account.WorkspaceName(created), "made with the account", "")
 		return err
 	})
 	return w, err
 }
 
-// welcome creates account, workspace and token in one transaction. An empty token means a
-// new one; an empty workspace name, one derived from the person.
-func (a *App) welcome(ctx context.Context, tx *db.Tx, email, name, workspaceName, note, token string) (w Welcome, err error) {
-	if w.Account, err = a.Accounts.Create(ctx, tx, email, name); err != nil {
-		return w, err
+// accountOf is the account of an address, which may have been created before the first
+// start; it is created if there is none.
+func (a *App) accountOf(ctx context.Context, tx *db.Tx, email, name string) (account.Account, error) {
+	existing, found, err := a.Accounts.ByEmail(ctx, tx, email)
+	switch {
+	case err != nil:
+		return account.Account{}, err
+	case found:
+		return a.Accounts.Get(ctx, existing)
 	}
-	if workspaceName == "" {
-		workspaceName = account.WorkspaceName(w.Account)
-	}
+	return a.Accounts.Create(ctx, tx, email, name)
+}
+
+// welcome creates a workspace and a token for an account, in the caller's transaction. An
+// empty token means a new one.
+func (a *App) welcome(ctx context.Context, tx *db.Tx, owner account.Account, workspaceName, note, token string) (w Welcome, err error) {
+	w.Account = owner
 	created, err := a.Workspaces.Create(ctx, tx, w.Account.ID, w.Account.Email, workspaceName)
 	if err != nil {
 		return w, err

@@ -49,6 +49,30 @@ func TestBootstrapHappensOnce(t *testing.T) {
 	}
 }
 
+// TestBootstrapOfAnAccount holds that the first start is also made when the account of its
+// owner was created before it, and gives that account a second workspace and token.
+func TestBootstrapOfAnAccount(t *testing.T) {
+	a, err := Open(t.Context(), config.Installation{Data: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	before, err := a.CreateAccount(t.Context(), "ada@example.com", "Ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := a.Bootstrap(t.Context(), config.Config{BootstrapEmail: "Ada@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Account.ID != before.Account.ID || w.Workspace == before.Workspace || w.Token == before.Token {
+		t.Errorf("the first start made %+v, the account had %+v", w, before)
+	}
+	if platform, found, err := a.Workspaces.Platform(t.Context(), a.DB.Reader(t.Context())); platform != w.Workspace || !found || err != nil {
+		t.Errorf("the platform's workspace is %s, %t (%v)", platform, found, err)
+	}
+}
+
 // TestWrongKeyIsRefused holds that a database is not opened with keys that its
 // secrets were not sealed with.
 func TestWrongKeyIsRefused(t *testing.T) {
