@@ -46,3 +46,8 @@ func eventOf(name string, a Attempt) event {
 func (s *Service) Disputed(ctx context.Context, name string, a Attempt, d Dispute) error {
 	return s.takeEvent(ctx, event{ID: name, Reference: a.Reference, Payment: a.ID, Dispute: d})
 }
+
+// Changed is an event of the provider: an attempt stands differently.
+func (s *Service) Changed(ctx context.Context, name string, a Attempt) error {
+	return s.takeEvent(ctx, event{ID: name, Reference: a.Reference, Payment: a.ID, Changed: true})
+}

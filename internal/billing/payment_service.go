@@ -249,10 +249,10 @@ func (s *Service) recordOutcome(ctx context.Context, which id.Payment, o Outcome
 		switch {
 		case a.State == AttemptSurplus:
 			return s.Queue.Enqueue(ctx, tx, jobRefund, ofPayment{a.ID}, jobs.Unique(string(a.ID)))
+		case i.Status == Draft:
+			return s.settleSoon(ctx, tx, i)
 		case a.State != AttemptPaid:
 			return s.noteRefusal(ctx, tx, i, a)
-		case i.Status == Draft:
-			return nil // the purchase takes effect when it finds the attempt paid
 		}
 		_, err = s.markPaid(ctx, tx, i.Workspace, i.ID)
 		return err
@@ -268,8 +268,7 @@ func missing(found bool, what string) error {
 	return errors.New("there is no " + what)
 }
 
-// noteRefusal records on an open invoice that a charge failed, and when it is retried. A
-// draft is left to its purchase, which drops it.
+// noteRefusal records on an open invoice that a charge failed, and when it is retried.
 func (s *Service) noteRefusal(ctx context.Context, tx *db.Tx, i Invoice, a Attempt) error {
 	if i.Status != Open {
 		return nil

@@ -217,6 +217,9 @@ func (s *Service) purchase(ctx context.Context, tx *db.Tx, w id.Workspace, p Pur
 // the server died during the payment.
 const settleAfter = time.Minute
 
+// settleDecided is when the job does so after the outcome of the payment is known.
+const settleDecided = 5 * time.Second
+
 // SettleJob is the kind of job that ends a purchase which a server left unfinished.
 const SettleJob = "billing-settle-purchase"
 
@@ -237,8 +240,18 @@ func (s *Service) hold(ctx context.Context, tx *db.Tx, sub Subscription, p Purch
 	if err := s.save(ctx, tx, sub); err != nil {
 		return sub, err
 	}
-	return sub, s.Queue.Enqueue(ctx, tx, SettleJob, settlement{sub.Workspace, draft.ID},
-		jobs.Unique(string(draft.ID)), jobs.RunAt(s.Clock.Now().Add(settleAfter)))
+	return sub, s.settleAt(ctx, tx, draft, s.Clock.Now().Add(settleAfter))
+}
+
+// settleAt has the job end the purchase that waits for a draft, at a time or before.
+func (s *Service) settleAt(ctx context.Context, tx *db.Tx, draft Invoice, at time.Time) error {
+	return s.Queue.Enqueue(ctx, tx, SettleJob, settlement{draft.Workspace, draft.ID}, jobs.Unique(string(draft.ID)), jobs.RunAt(at))
+}
+
+// settleSoon has the job end the purchase whose payment has an outcome. The request that
+// makes the purchase usually does so at once; it is over when the bank decides later.
+func (s *Service) settleSoon(ctx context.Context, tx *db.Tx, draft Invoice) error {
+	return s.settleAt(ctx, tx, draft, s.Clock.Now().Add(settleDecided))
 }
 
 // Settle handles SettleJob: it ends a purchase that waits for its payment, however far a

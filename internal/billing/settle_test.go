@@ -117,3 +117,37 @@ func TestBlockedMeanwhile(t *testing.T) {
 		it.assign(t, plan.Plus)
 	})
 }
+
+// TestHeldUntilTheBankDecides: a purchase whose bank decides after its request was answered
+// is ended soon after that, whatever the decision is.
+func TestHeldUntilTheBankDecides(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() installation) {
+		it, bank, clock := byHand(open)
+		for _, c := range []struct {
+			card string
+			want plan.ID
+			told func(billing.Attempt) error
+		}{
+			{badCard, plan.Community, func(a billing.Attempt) error { return it.Billing.Changed(t.Context(), "failed", a) }},
+			{goodCard, plan.Plus, func(a billing.Attempt) error { return it.Billing.Told(t.Context(), "paid", a) }},
+		} {
+			must(t, func() error { _, err := it.Billing.SetPaymentMethod(t.Context(), it.w, c.card); return err })
+			bank.trouble = slow
+			if _, err := it.Billing.SetPlan(t.Context(), it.w, billing.Change{Plan: plan.Plus, Term: plan.Month}, ""); !fault.Is(err, fault.ResourceLockedConflict) {
+				t.Fatalf("a purchase that the bank has not decided on answers %v", err)
+			}
+			bank.decide()
+			for _, charged := range bank.all() {
+				if charged.Method == c.card {
+					must(t, func() error { return c.told(charged.Attempt) })
+				}
+			}
+			it.do(t)
+			clock.now = clock.now.Add(10 * time.Second)
+			it.do(t)
+			if sub, err := it.Billing.Subscription(t.Context(), it.w); err != nil || sub.Held != "" || sub.Plan != c.want {
+				t.Errorf("with the card %q the subscription is %+v (%v), want %s", c.card, sub, err, c.want)
+			}
+		}
+	})
+}
