@@ -188,10 +188,10 @@ func (f IntegrationFilter) start(l *listing, page db.Page, direction, behind str
 		f.startPage(l, page, direction, behind)
 		return true
 	case f.rareWord != "":
-		l.Add(from + "integration_words WHERE listed = TRUE AND ")
-		l.hasPrefix("word", f.rareWord)
-		// The limit removes nothing. It tells the planner of PostgreSQL how few matches
-		// there are; without it, it scans all integrations instead of looking these up.
+		l.Add(from)
+		f.startMatches(l, "integration_id")
+		// The limit tells the planner of PostgreSQL once more how few matches there are;
+		// without it, it scans all integrations instead of looking these up.
 		l.Add(" ORDER BY integration_id"+direction+" LIMIT ?) w", f.maxMatches())
 		return true
 	default:
@@ -223,26 +223,33 @@ func (f IntegrationFilter) startPage(l *listing, page db.Page, direction, behind
 	if others {
 		l.Add("SELECT " + columns + " FROM (")
 	}
-	and := " AND "
 	if sortColumn == "" {
-		l.Add("SELECT DISTINCT " + columns + " FROM integration_words WHERE listed = TRUE AND ")
-		l.hasPrefix("word", f.rareWord)
+		l.Add("SELECT DISTINCT " + columns + " FROM ")
+		f.startMatches(l, columns)
 	} else {
 		l.Add("SELECT " + columns + " FROM (SELECT m.integration_id, (SELECT i." + sortColumn + " FROM integrations i WHERE i.id BETWEEN m.integration_id AND m.integration_id LIMIT 1) AS place" +
-			" FROM (SELECT DISTINCT integration_id FROM integration_words WHERE listed = TRUE AND ")
-		l.hasPrefix("word", f.rareWord)
+			" FROM (SELECT DISTINCT integration_id FROM ")
+		f.startMatches(l, "integration_id")
 		l.Add(") m LIMIT ?) x", f.maxMatches())
-		and = " WHERE "
 	}
 	if page.After != nil {
 		values := f.Sort.order().values(*page.After)
-		l.Add(and+"("+columns+")"+behind+"("+strings.Repeat(", ?", len(values))[2:]+")", values...)
+		l.Add(" WHERE ("+columns+")"+behind+"("+strings.Repeat(", ?", len(values))[2:]+")", values...)
 	}
 	if others {
 		l.Add(order+"m WHERE TRUE", f.maxMatches())
 		f.narrowWords(l, "m.integration_id")
 	}
 	l.Add(order+"w", page.Size+1)
+}
+
+// startMatches adds the subquery that finds the words that begin with the rare one. Its
+// limit removes nothing, because there are no more of them. Without it, PostgreSQL's plan
+// for any word expects so many that it starts parallel workers, which takes 25 ms.
+func (f IntegrationFilter) startMatches(l *listing, columns string) {
+	l.Add("(SELECT " + columns + " FROM integration_words WHERE listed = TRUE AND ")
+	l.hasPrefix("word", f.rareWord)
+	l.Add(" LIMIT ?) few", f.maxMatches())
 }
 
 // narrowWords adds the conditions that an integration has the searched words, except the
