@@ -1,6 +1,7 @@
 // Package secret keeps secrets secret.
 //
-// It owns the keys of an installation (the key file, its form, its rotation),
+// It owns the keys of an installation (the key file, its form, its rotation, and the locks
+// by which servers and rotations exclude each other),
 // the sealing of single values before they are stored, signatures that this
 // server later verifies itself (cursors, signed URLs), and random text for
 // tokens. It does not own what is stored (the domains), the form of access
