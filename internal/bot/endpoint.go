@@ -35,9 +35,8 @@ const (
 
 // EndpointChanged enqueues the registration of the instances that wait for the url of an
 // integration, or for a call to its last one, or that failed there, in the transaction that
-// sets the url.
-// Registered instances stay registered: what the integration knows of them is their
-// webhook, which is ours and did not change.
+// sets the url. Registered instances stay registered: what the integration knows of them is
+// their webhook, which is ours and did not change.
 func (s *Service) EndpointChanged(ctx context.Context, tx *db.Tx, i id.Integration) error {
 	if s.Calls == nil {
 		return nil

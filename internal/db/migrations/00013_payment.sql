@@ -24,9 +24,9 @@ CREATE TABLE payment_methods (
 
 -- One row an attempt to have an invoice paid, written before the provider is asked.
 -- state is pending while the outcome is not known, then paid, declined,
--- action_required, or surplus when nobody owed what was taken. reference is the provider's name of the charge. request_key is the
--- caller's, by which a repeated request is known. dispute is open, won or lost once
--- the payer disputed what was paid.
+-- action_required, or surplus when nobody owed what was taken. reference is the
+-- provider's name of the charge. request_key is the caller's, by which a repeated
+-- request is known. dispute is open, won or lost once the payer disputed what was paid.
 CREATE TABLE payment_attempts (
   id           TEXT PRIMARY KEY,
   workspace_id TEXT NOT NULL,
